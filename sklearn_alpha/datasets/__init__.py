@@ -1,0 +1,12 @@
+"""Data for transfer learning: real pairs of domains, and the Gaussian mixture of the theory."""
+
+from ._amazon import fetch_amazon_review, fetch_amazon_text
+from ._digits import load_digits_transfer
+from ._mixture import make_domain_transfer
+
+__all__ = [
+    "fetch_amazon_review",
+    "fetch_amazon_text",
+    "load_digits_transfer",
+    "make_domain_transfer",
+]

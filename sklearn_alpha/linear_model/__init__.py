@@ -1,0 +1,5 @@
+"""Linear transfer: a frozen source, rescaled, plus a ridge-penalised adapter."""
+
+from sklearn_alpha.linear_model._transfer import AlphaTransferClassifier, AlphaTransferRegressor
+
+__all__ = ["AlphaTransferClassifier", "AlphaTransferRegressor"]

@@ -1,0 +1,262 @@
+"""The generative rule: empirical Bayes on the mean shift, the γ → ∞ end of the family.
+
+With Zᵢ = yᵢ(xᵢ − m) and d = mean Zᵢ, half the difference of the class means:
+
+    a = ⟨d, w̃⟩/‖w̃‖², s_a its standard error      R = Z less its part along w̃, r = mean Rᵢ
+    u = Σ_{i≠j}⟨Rᵢ, Rⱼ⟩ / (n(n−1))                 unbiased for T = ‖E r‖²
+    v = (mean‖Rᵢ‖² − u)/n                          the noise energy in r
+    p_e = (mean‖Rᵢ‖²)² / mean_{i≠j}⟨Rᵢ, Rⱼ⟩²       the effective dimension
+    T | data ∝ (T+v)^(−p_e/2) exp(−p_e‖r‖²/(2(T+v))) × log-normal around .7 × a feature's variance
+    w = c [max(a, 2s_a) w̃ + ρ r],                  ρ = E[T/(T+v)]
+
+m is x̄, shrunk by the same rule, so that a mean that is only noise is not subtracted. c puts the
+decision values on the scale of y. Several sources: d is regressed on W̃. No decomposition is needed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from sklearn_alpha.linear_model._task import TINY, Solution, combine, posterior
+
+
+def shrinkage(sqnorm, noise, dimension, centre):
+    """Posterior of T = ‖E r‖² given ‖r‖² = sqnorm with noise energy v in p_e dimensions.
+
+    Returns
+    -------
+    Bunch with `T` (grid), `posterior`, `rho` = E[T/(T+v)] and `mean` = E[T].
+    """
+    centre = max(centre, TINY)
+    T = centre * np.exp(np.linspace(-6, 6, 61))
+    total = T + noise
+    log_likelihood = -dimension / 2 * (np.log(total) + sqnorm / total)
+    P = posterior(log_likelihood - np.log(T / centre) ** 2 / 2)
+    return Bunch(T=T, posterior=P, rho=float(P @ (T / total)), mean=float(P @ T))
+
+
+def effective_dimension(trace, sqnorm, fourth, n, n_features):
+    """p_e = trace² / mean_{i≠j}⟨Rᵢ, Rⱼ⟩², from ‖RᵀR/n‖² and Σ‖Rᵢ‖⁴."""
+    pairs = n * (n - 1)
+    across = (n**2 * sqnorm - fourth) / pairs if pairs > 0 else 0.0
+    if across <= TINY:
+        return float(n_features)
+    return float(np.clip(trace**2 / across, 1, n_features))
+
+
+class Centred:
+    """Rows about m: what the rule needs of x − m, for any projection."""
+
+    def __init__(self, task):
+        rows = task.rows
+        self.rows, self._sqnorm = rows, task.resolvent.sqnorm
+        self.tau = Bunch(rho=0.0)
+        self.m = np.zeros(rows.n_features)
+        self._kappa = float(rows.centred)
+        if rows.centred:
+            self.m = rows.mean
+        elif rows.height:
+            self.tau = self._shrink_mean()
+            self.m = self.tau.rho * rows.mean
+            self._kappa = 2 * self.tau.rho - self.tau.rho**2
+            mean_A = rows.average(rows.dot(rows.mean) ** 2)
+            size = rows.mean @ rows.mean
+            self._sqnorm += self._kappa**2 * size**2 - 2 * self._kappa * mean_A
+        self.sqnorms = np.maximum(rows.sqnorms - 2 * rows.dot(self.m) + self.m @ self.m, 0)
+        self.trace = rows.average(self.sqnorms)
+
+    def _shrink_mean(self):
+        rows = self.rows
+        n, size, trace = rows.n, rows.mean @ rows.mean, rows.trace
+        unbiased = (n * size - trace) / (n - 1) if n > 1 else 0.0
+        fourth = rows.weights @ rows.sqnorms**2
+        dimension = effective_dimension(trace, self._sqnorm, fourth, n, rows.n_features)
+        noise = max((trace - unbiased) / n, TINY)
+        return shrinkage(size, noise, dimension, 0.7 * trace / rows.n_features)
+
+    def dot(self, columns):
+        """(X − m) @ columns."""
+        return self.rows.dot(columns) - self.m @ columns
+
+    def residual_sqnorms(self, Q):
+        """‖P(xᵢ − m)‖² with P = I − QQᵀ."""
+        return np.maximum(self.sqnorms - (self.dot(Q) ** 2).sum(axis=1), 0)
+
+    def dimension(self, Q, sqnorms):
+        """Effective dimension of the rows P(x − m), whose squared norms are given."""
+        rows = self.rows
+        BQ = rows.rdot(rows.weights[:, None] * rows.dot(Q)) / rows.n
+        BQ -= self._kappa * np.outer(rows.mean, rows.mean @ Q)
+        sqnorm = self._sqnorm - 2 * (BQ**2).sum() + ((Q.T @ BQ) ** 2).sum()
+        trace, fourth = rows.average(sqnorms), rows.weights @ sqnorms**2
+        return effective_dimension(trace, sqnorm, fourth, rows.n, rows.n_features)
+
+
+@dataclass
+class MeanShift:
+    """The estimate of one output's mean shift, v + r with v in the span of its sources.
+
+    Attributes
+    ----------
+    alpha : ndarray of shape (n_sources,)
+        v = W̃ᵀα, after the clamp at two standard errors.
+    along : ndarray of shape (n_features,)
+        v.
+    r : ndarray of shape (n_features,)
+    shrunk : Bunch
+        The posterior of ‖E r‖²; `rho` shrinks r.
+    Q : ndarray of shape (n_features, rank)
+        Orthonormal basis of the sources' span.
+    B : ndarray of shape (n_sources, rank)
+        Q = W̃ᵀB.
+    """
+
+    alpha: np.ndarray
+    along: np.ndarray
+    r: np.ndarray
+    shrunk: Bunch
+    Q: np.ndarray
+    B: np.ndarray
+
+
+def source_span(W):
+    """Q (n_features, rank) orthonormal and B (n_sources, rank) with W̃ᵀB = Q."""
+    norms = np.linalg.norm(W, axis=1)
+    inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > TINY)
+    U, sigma, Vt = np.linalg.svd(inverse[:, None] * W, full_matrices=False)
+    keep = sigma > 1e-8 * max(sigma.max(initial=0), 1)
+    U, Q = U[:, keep], Vt[keep].T
+    if Q.shape[1] == 1:
+        # a single direction points where its sources point
+        towards = np.sign(U.sum()) or 1.0
+        U, Q = towards * U, towards * Q
+    return Q, inverse[:, None] * U / sigma[keep]
+
+
+def mean_shift(centred, y, c, W):
+    """Estimate the mean shift of one output.
+
+    Parameters
+    ----------
+    centred : Centred
+    y : ndarray of shape (n_rows,)
+        Codes whose mean under the weights s·c is 0.
+    c : ndarray of shape (n_rows,)
+        Balancing weights of mean 1.
+    W : ndarray of shape (n_sources, n_features)
+    """
+    rows = centred.rows
+    n, share = rows.n, rows.weights * c
+    d = rows.rdot(share * y) / n  # m drops out: Σ s c y = 0
+    Q, B = source_span(W)
+    along = Q.T @ d
+    r = d - Q @ along
+    spread = rows.weights @ c**2 / n**2
+
+    alpha, v, length = np.zeros(len(W)), np.zeros_like(d), np.linalg.norm(along)
+    if length > 0:
+        # one direction: the source's own; several: their combination nearest to d
+        q = np.ones(1) if Q.shape[1] == 1 else along / length
+        a = q @ along
+        z = y * (centred.dot(Q) @ q)
+        error = np.sqrt(rows.weights @ (c * (z - a)) ** 2 / n**2 * n / max(n - 1, TINY))
+        if a > -2 * error:
+            a = max(a, 2 * error)
+        alpha, v = a * (B @ q), a * (Q @ q)
+
+    sqnorms = centred.residual_sqnorms(Q)
+    energy = share @ (y**2 * sqnorms) / n
+    own = rows.weights @ ((c * y) ** 2 * sqnorms) / n**2
+    unbiased = (r @ r - own) / (1 - spread) if spread < 1 else 0.0
+    noise = max((energy - unbiased) * spread, TINY)
+    centre = 0.7 * centred.trace / rows.n_features * (share @ y**2 / n)
+    shrunk = shrinkage(r @ r, noise, centred.dimension(Q, sqnorms), centre)
+    return MeanShift(alpha, v, r, shrunk, Q, B)
+
+
+def left_out_shifts(task, centred, shift, j):
+    """r₋ᵢᵀ(xᵢ − m) for each row i, with the shrinkage and the sources' span held."""
+    rows, y = task.rows, task.Y[:, j]
+    Q, n, unit = shift.Q, task.rows.n, task.rows.unit
+    x_r = centred.dot(shift.r)
+    inside = centred.dot(Q)
+
+    def cross(origin):
+        """(xᵢ − o)ᵀP(xᵢ − m)."""
+        o = origin - centred.m
+        o = o - Q @ (Q.T @ o)
+        return centred.sqnorms - (inside**2).sum(axis=1) - centred.dot(o)
+
+    if not task.is_classifier:
+        keep = n / np.maximum(n - unit, TINY)
+        drop = unit * n / np.maximum(n - unit, TINY) ** 2 * (y - rows.average(y))
+        return np.where(unit < n, keep * x_r - drop * cross(rows.mean), 0.0)
+    values = np.empty(len(y))
+    for sign in np.unique(y):
+        members = y == sign
+        total = rows.weights[members].sum()
+        mean = rows.rdot(rows.weights * members) / total
+        # without its last member a class has no mean: the other's alone is left
+        alone = total - unit[members] <= 1e-12 * total
+        rest = np.where(alone, 1.0, total - unit[members])
+        gone = np.where(alone, cross(np.zeros_like(mean))[members], cross(mean)[members])
+        factor = np.where(alone, 1.0, unit[members] / rest)
+        values[members] = x_r[members] - sign / 2 * factor * gone
+    return values
+
+
+def shifted(task):
+    """Codes less their balanced mean, and the balancing weights."""
+    balance = np.ones_like(task.Y) if task.balance is None else task.balance
+    return task.Y - task.rows.average(balance * task.Y), balance
+
+
+def generative(task):
+    """α and the adapter from the shrunken mean shift of each output."""
+    rows = task.rows
+    centred = Centred(task)
+    y, balance = shifted(task)
+    shifts = [
+        mean_shift(centred, y[:, j], balance[:, j], task.W[j]) for j in range(task.Y.shape[1])
+    ]
+    alpha = np.array([s.alpha for s in shifts])
+    rho = np.array([s.shrunk.rho for s in shifts])
+    a = rho[:, None] * np.array([s.r for s in shifts])
+
+    source = combine(task.S, alpha)
+    fitted = source + centred.dot(a.T)
+    left_out = [left_out_shifts(task, centred, s, j) for j, s in enumerate(shifts)]
+    loo = source + rho * np.column_stack(left_out)
+    c = slope(task, loo)
+    alpha, a, fitted, loo = c[:, None] * alpha, c[:, None] * a, c * fitted, c * loo
+
+    # b: the constant's ridge weight for what is left, beside the adapter's own centre
+    k2 = rows.height**2
+    kept = 1.0 if rows.centred else k2 / (k2 + task.gamma_centre)
+    shift = kept * rows.average(task.Y - fitted)
+    b = shift - a @ (centred.m + rows.offset)
+    path = Bunch(
+        T=np.array([s.shrunk.T for s in shifts]),
+        posterior=np.array([s.shrunk.posterior for s in shifts]),
+        rho=rho,
+        mean_shrinkage=centred.tau.rho,
+    )
+    return Solution(alpha, np.inf, a, b, loo + shift, Bunch(generative=path))
+
+
+def slope(task, values):
+    """c > 0 with which c·values are nearest to y: one for all classes, or one for each target.
+
+    A correlation within its own noise, 1/√n, is taken as that: the sign is the rule's, not c's.
+    """
+    weights, Y = task.rows.weights[:, None], task.Y
+    if task.rows.centred:
+        values, Y = values - task.rows.average(values), Y - task.rows.average(Y)
+    axis = None if task.is_classifier else 0
+    product, size, target = (
+        (weights * terms).sum(axis=axis) for terms in (values * Y, values**2, Y**2)
+    )
+    least = np.sqrt(size * target / task.rows.n)
+    c = np.maximum(product, least) / np.maximum(size, TINY)
+    return np.broadcast_to(c, task.Y.shape[1])

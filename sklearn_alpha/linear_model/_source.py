@@ -1,0 +1,172 @@
+"""What a source may be, and how it is brought into the target's coordinates.
+
+A source is an array of coefficients, a pair (coefficients, intercept), or a fitted linear
+estimator; a list holds several. All become W̃ (n_outputs, n_sources, n_features) and b̃ (n_outputs,
+n_sources), with one row for each output of the target.
+"""
+
+import warnings
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+
+def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=None):
+    """W̃ and b̃ of one source, of a list of sources, or of none.
+
+    Parameters
+    ----------
+    source : None, ndarray, tuple, estimator, or list of these
+    n_outputs, n_features : int
+        Of the target.
+    classes : ndarray or None
+        The target's classes; None in regression.
+    feature_names : ndarray or None
+        The target's column names, where it has any.
+
+    Returns
+    -------
+    W : ndarray of shape (n_outputs, n_sources, n_features)
+    b : ndarray of shape (n_outputs, n_sources)
+    """
+    sources = [] if source is None else source if isinstance(source, list) else [source]
+    W = np.zeros((n_outputs, len(sources), n_features))
+    b = np.zeros((n_outputs, len(sources)))
+    for k, one in enumerate(sources):
+        name = "source" if len(sources) == 1 else f"source[{k}]"
+        if np.isscalar(one):
+            raise ValueError(
+                f"{name} is a number: a list means several sources; pass one source's "
+                "coefficients as a NumPy array."
+            )
+        if isinstance(one, np.ndarray | tuple):
+            coef, intercept = one if isinstance(one, tuple) else (one, 0.0)
+            coef, intercept = _check_coefficients(coef, intercept, name, n_features)
+        else:
+            estimator = _check_estimator(one, name, feature_names, classifier=classes is not None)
+            coef, intercept = _check_coefficients(
+                estimator.coef_, getattr(estimator, "intercept_", 0.0), name, n_features
+            )
+            if classes is not None:
+                coef, intercept = _by_label(coef, intercept, estimator.classes_, classes, name)
+        if len(coef) != n_outputs:
+            raise ValueError(
+                f"{name} has {len(coef)} row(s) of coefficients but the target needs {n_outputs}"
+                + (
+                    f", one for each of its classes {classes}"
+                    if n_outputs > 1 and classes is not None
+                    else ""
+                )
+                + "; pass an array of shape (n_outputs, n_features)."
+            )
+        W[:, k], b[:, k] = coef, intercept
+    return W, b
+
+
+def _check_coefficients(coef, intercept, name, n_features):
+    """Finite coefficients (rows, n_features) and intercepts (rows,)."""
+    coef = coef.toarray() if issparse(coef) else coef
+    try:
+        coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+        intercept = np.asarray(intercept, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} does not hold numbers; pass coefficients, or a pair (coefficients, intercept)."
+        ) from None
+    if coef.ndim != 2 or coef.shape[1] != n_features:
+        raise ValueError(
+            f"{name} has coefficients of shape {coef.shape} but X has {n_features} features; "
+            "transform source and target rows by the same fitted steps."
+        )
+    if not np.isfinite(coef).all() or not np.isfinite(intercept).all():
+        raise ValueError(f"{name} contains NaN or infinity; refit it on finite data.")
+    if len(intercept) not in (1, len(coef)):
+        raise ValueError(
+            f"{name} has {len(intercept)} intercepts for {len(coef)} row(s) of coefficients; "
+            "pass one for each row."
+        )
+    return coef, np.broadcast_to(intercept, len(coef))
+
+
+def _check_estimator(source, name, feature_names, *, classifier):
+    """The fitted linear estimator behind a source."""
+    while isinstance(source, FrozenEstimator):
+        source = source.estimator
+    if isinstance(source, Pipeline):
+        raise ValueError(
+            f"{name} is a Pipeline: pass its last step, {name}=FrozenEstimator(pipeline[-1]), and fit "
+            "on rows that its other steps have transformed, pipeline[:-1].transform(X)."
+        )
+    if not hasattr(source, "coef_"):
+        if isinstance(source, type) or not hasattr(source, "get_params"):
+            raise ValueError(
+                f"{name} is a {type(source).__name__}; pass a NumPy array of coefficients, a pair "
+                "(coefficients, intercept), a fitted linear estimator, or a list of these."
+            )
+        if hasattr(source, "best_estimator_"):
+            raise ValueError(f"{name} is a search; pass its best_estimator_.")
+        raise NotFittedError(
+            f"{name}, a {type(source).__name__}, has no coef_: fit it first, and pass "
+            "FrozenEstimator(fitted) because clone(), which grid searches and cross-validation "
+            "call, un-fits any other estimator."
+        )
+    if classifier and not hasattr(source, "classes_"):
+        raise ValueError(
+            f"{name}, a {type(source).__name__}, has no classes_; pass a fitted classifier, or its "
+            "coefficients as an array."
+        )
+    names = getattr(source, "feature_names_in_", None)
+    if names is not None and feature_names is not None and list(names) != list(feature_names):
+        raise ValueError(
+            f"{name} was fitted on other columns, or on the same in another order, than X; "
+            "reorder X with X[source.feature_names_in_]."
+        )
+    return source
+
+
+def _by_label(coef, intercept, source_classes, classes, name):
+    """Rows of a source classifier in the order of the target's classes, aligned by label."""
+    binary = len(classes) == 2
+    where = {label: row for row, label in enumerate(source_classes.tolist())}
+    unseen = [label for label in classes.tolist() if label not in where]
+    if len(unseen) == len(classes):
+        raise ValueError(
+            f"{name} knows the classes {source_classes} and none of the target's {classes}; name the "
+            "target's classes as the source does, or pass the source's coefficients as an array."
+        )
+    if len(source_classes) == 2:
+        if not binary:
+            raise ValueError(
+                f"{name} is binary but the target has the classes {classes}; pass a source that "
+                "was fitted on those classes, or an array with one row for each."
+            )
+        if unseen:
+            raise ValueError(
+                f"{name} tells {source_classes[0]!r} from {source_classes[1]!r}, the target "
+                f"{classes[0]!r} from {classes[1]!r}; pass the coefficients as an array if they "
+                "are meant to carry over."
+            )
+        # two classes, sorted by both sides, are the same two in the same order
+        return coef, intercept
+    if len(coef) != len(source_classes):
+        raise ValueError(
+            f"{name} has {len(coef)} rows of coefficients for {len(source_classes)} classes; pass a "
+            "source with one row for each class (one-vs-rest or multinomial)."
+        )
+    if unseen:
+        warnings.warn(
+            f"{name} never saw the classes {unseen}: their rows start from zero.",
+            UserWarning,
+            stacklevel=2,
+        )
+    rows = np.zeros((len(classes), coef.shape[1] + 1))
+    for row, label in enumerate(classes.tolist()):
+        if label in where:
+            rows[row] = np.append(coef[where[label]], intercept[where[label]])
+    if binary:
+        # what ±1 codes are to one-hot codes: half the difference
+        rows = (rows[1:] - rows[:1]) / 2
+    return rows[:, :-1], rows[:, -1]

@@ -1,0 +1,696 @@
+"""The estimators: validation, label coding and fitted attributes; the numerics are elsewhere."""
+
+from contextlib import contextmanager
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, is_classifier
+from sklearn.metrics import accuracy_score, check_scoring, get_scorer_names, r2_score
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sklearn_alpha.linear_model._calibration import inverse_temperature, logits, probabilities
+from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
+from sklearn_alpha.linear_model._resolvent import Rows
+from sklearn_alpha.linear_model._selection import SELECTIONS, select
+from sklearn_alpha.linear_model._source import align_sources
+from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
+
+
+class _AlphaTransfer(BaseEstimator):
+    """What classifier and regressor share: one fit from coded targets, one linear prediction."""
+
+    _doc_link_module = "sklearn_alpha"
+    _doc_link_template = (
+        "https://sklearn-alpha.readthedocs.io/en/stable/"
+        "generated/{estimator_module}.{estimator_name}.html"
+    )
+
+    _parameter_constraints = {
+        "source": "no_validation",
+        "alpha": [StrOptions({"auto"}), Real, "array-like"],
+        "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "selection": [StrOptions(set(SELECTIONS))],
+        "gammas": ["array-like", None],
+        "alphas": ["array-like", None],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "fit_intercept": ["boolean"],
+        "intercept_scaling": [StrOptions({"auto"}), Interval(Real, 0, None, closed="right")],
+        "solver": [StrOptions({"auto", "primal", "dual"})],
+    }
+
+    def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
+        """Choose (α, γ) for the coded targets and set the fitted attributes.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Rows of positive weight.
+        y : ndarray
+            Their targets, as the scorers want them.
+        Y : ndarray of shape (n_samples, n_outputs)
+        sample_weight : ndarray of shape (n_samples,)
+            Repetitions of each row.
+        folds : list of (train, test) or None
+        class_weight : ndarray of shape (n_samples,) or 1.0
+        balance : ndarray of shape (n_samples, n_outputs) or None
+        """
+        W, source_intercept = align_sources(
+            self.source,
+            n_outputs=Y.shape[1],
+            n_features=X.shape[1],
+            classes=classes,
+            feature_names=getattr(self, "feature_names_in_", None),
+        )
+        rows = Rows(
+            X,
+            sample_weight * class_weight,
+            self._height(X, sample_weight * class_weight),
+            np.minimum(sample_weight, 1) * class_weight,
+        )
+        S = safe_sparse_dot(X, W.reshape(source_intercept.size, X.shape[1]).T, dense_output=True)
+        S = S.reshape(len(Y), *W.shape[:2]) + source_intercept
+        task = Task(rows, Y, S, W, balance, self.solver)
+        solution = select(
+            task,
+            self.selection,
+            alpha=self._given_alpha(W.shape[:2]),
+            gammas=self._given_gammas(),
+            fixed_gamma=self.gamma != "auto",
+            **self._search(y, classes, sample_weight, folds),
+        )
+        self.alpha_, self.gamma_ = solution.alpha, solution.gamma
+        self.source_coef_, self.source_intercept_ = W, source_intercept
+        self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
+        self.intercept_ = combine(source_intercept, solution.alpha) + solution.b
+        self.path_ = solution.path
+        self._w0, self._w1 = self._line(task, solution)
+        return solution.loo
+
+    def _height(self, X, weights):
+        """Height k of the constant column."""
+        if not self.fit_intercept:
+            return 0.0
+        if self.intercept_scaling != "auto":
+            return float(self.intercept_scaling)
+        return np.sqrt(Rows(X, weights, 0.0, weights).trace / X.shape[1]) or 1.0
+
+    def _given_alpha(self, shape):
+        """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""
+        if isinstance(self.alpha, str):
+            return None
+        alpha = np.asarray(self.alpha, dtype=np.float64)
+        if not np.isfinite(alpha).all():
+            raise ValueError("alpha contains NaN or infinity; pass finite numbers or 'auto'.")
+        if alpha.ndim == 1 and shape[1] == 1 and len(alpha) == shape[0]:
+            alpha = alpha[:, None]
+        try:
+            return np.array(np.broadcast_to(alpha, shape))
+        except ValueError:
+            raise ValueError(
+                f"alpha has shape {alpha.shape}; pass a number, one for each of the {shape[1]} "
+                f"source(s), or an array of shape (n_outputs, n_sources) = {shape}."
+            ) from None
+
+    def _given_gammas(self):
+        if self.gamma != "auto":
+            return np.array([self.gamma], dtype=np.float64)
+        if self.gammas is None:
+            return None
+        gammas = np.asarray(self.gammas, dtype=np.float64)
+        if gammas.ndim != 1 or not len(gammas) or not (np.isfinite(gammas) & (gammas > 0)).all():
+            raise ValueError("gammas must be a 1-D array of positive finite numbers.")
+        return gammas
+
+    def _folds(self, X, y, seen):
+        """Train and test rows of "cv", of the rows in the data, as numbers of those that are seen."""
+        if self.selection != "cv":
+            return None
+        number = np.cumsum(seen) - 1
+        folds = check_cv(self.cv, y, classifier=is_classifier(self)).split(X, y)
+        folds = [tuple(number[part[seen[part]]] for part in fold) for fold in folds]
+        return [fold for fold in folds if all(map(len, fold))]
+
+    def _search(self, y, classes, sample_weight, folds):
+        """What the scored selections need beside the task."""
+        if self.selection not in ("loo", "cv"):
+            return {}
+        alphas = None if self.alphas is None else np.asarray(self.alphas, dtype=np.float64)
+        if alphas is not None and (
+            alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all()
+        ):
+            raise ValueError("alphas must be a 1-D array of finite numbers.")
+        if self.selection == "loo" and self.scoring is None:
+            return {"alphas": alphas, "score": None, "folds": folds}
+        identity = IdentityRegressor() if classes is None else IdentityClassifier(classes)
+        scorer = check_scoring(identity, scoring=self.scoring)
+        weighted = not callable(self.scoring) and not (sample_weight == 1).all()
+
+        def score(values, index=slice(None)):
+            weights = {"sample_weight": sample_weight[index]} if weighted else {}
+            return scorer(identity, values, y[index], **weights)
+
+        return {"alphas": alphas, "score": score, "folds": folds}
+
+    def _line(self, task, solution):
+        """(w₀, w₁) with w(α) = w₀ + αw₁ at γ_, intercepts as a last feature."""
+        source = np.concatenate([task.W, self.source_intercept_[:, :, None]], axis=2)
+        if np.isinf(solution.gamma):  # the adapter of the generative rule does not see α
+            return np.column_stack([solution.a, solution.b]), source
+        (a0, b0), (a1, b1) = adapter_parts(task, solution.gamma)
+        return np.column_stack([a0, b0]), source - np.concatenate([a1, b1[:, :, None]], axis=2)
+
+    def alpha_path(self, X, y, *, alphas=None, sample_weight=None):
+        """Score on (X, y) of w(α, γ) as α varies, at the fitted γ.
+
+        ::
+
+            w(α, γ) = α w̃ + Q(γ) X₀ᵀ(y₀ − αX₀w̃)/n        on the rows (X₀, y₀) seen in `fit`
+
+        is linear in α: no refit for any of them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score on.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        alphas : array-like of shape (n_alphas,) or (n_alphas, n_sources), default=None
+            α's, the same for every output; a 1-D array is also the same for every source. None is
+            81 values from −1 to 3 times the largest fitted one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the score.
+
+        Returns
+        -------
+        path : Bunch
+            `alphas` as used, `scores` of shape (n_alphas,) (accuracy or R²), and `gamma`.
+
+        Raises
+        ------
+        ValueError
+            Where there is no source, or `alphas` has another shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_alpha import AlphaTransferRegressor
+        >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        >>> model = AlphaTransferRegressor(source=np.array([1.0, 2.0])).fit(X, [2.0, 4.0, 6.0])
+        >>> model.alpha_path(X, [2.0, 4.0, 6.0], alphas=[0, 1, 2]).scores.round(2)
+        array([0.  , 0.75, 1.  ])
+        """
+        check_is_fitted(self)
+        n_sources = self.alpha_.shape[1]
+        if not n_sources:
+            raise ValueError("alpha_path needs a source; fit with source=... first.")
+        if alphas is None:
+            alphas = np.linspace(-1, 3, 81) * (np.abs(self.alpha_).max() or 1.0)
+        alphas = np.asarray(alphas, dtype=np.float64)
+        if alphas.ndim not in (1, 2) or (alphas.ndim == 2 and alphas.shape[1] != n_sources):
+            raise ValueError(
+                f"alphas has shape {alphas.shape}; pass (n_alphas,) or (n_alphas, {n_sources})."
+            )
+        X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
+        f0 = safe_sparse_dot(X, self._w0[:, :-1].T, dense_output=True) + self._w0[:, -1]
+        flat = self._w1.reshape(-1, self._w1.shape[2])
+        f1 = safe_sparse_dot(X, flat[:, :-1].T, dense_output=True) + flat[:, -1]
+        f1 = f1.reshape(len(f0), *self.alpha_.shape)
+        f1 = f1.sum(axis=2, keepdims=True) if alphas.ndim == 1 else f1
+        scores = [
+            self._score_decisions(f0 + f1 @ np.atleast_1d(alpha), y, sample_weight)
+            for alpha in alphas
+        ]
+        return Bunch(alphas=alphas, scores=np.array(scores), gamma=self.gamma_)
+
+    def _decisions(self, X):
+        """X @ coefᵀ + intercept, (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        return self._decisions_of(
+            validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
+        )
+
+    def _decisions_of(self, X):
+        return safe_sparse_dot(X, np.atleast_2d(self.coef_).T, dense_output=True) + self.intercept_
+
+
+@contextmanager
+def _all_or_nothing(estimator):
+    """Give the estimator back as it was when fitting fails."""
+    before = estimator.__dict__.copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
+
+
+class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
+    r"""Linear classifier that rescales a frozen source and adds a small adapter.
+
+    ::
+
+        w(α, γ) = α w̃ + a,    a = argmin (1/n)‖X(α w̃ + a) − y‖² + γ‖a‖²
+                = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
+
+    for labels y = ±1, or one such column for each class against the rest; w̃ are the weights of the
+    source. α = 0 is target-only ridge, α = 1 ordinary fine-tuning, and α → ∞ the direction of the
+    source alone. α = 1 is rarely best [1]_; here α and γ are chosen from the n labelled rows, in
+    closed form, and each output and source has an α of its own.
+
+    Parameters
+    ----------
+    source : ndarray, tuple, estimator, list of these, or None, default=None
+        The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
+        (coefficients, intercept), or a fitted linear classifier (with `coef_`, `intercept_` and
+        `classes_`), best as ``FrozenEstimator(fitted)`` because `clone` un-fits any other. Rows of
+        a classifier are aligned with the target's classes by label; those of an array follow the
+        sorted classes. A list holds several sources. None is ridge without a source.
+    alpha : {"auto"}, float or array-like, default="auto"
+        α: a number, one for each source, or an array of shape (n_outputs, n_sources).
+    gamma : {"auto"} or float, default="auto"
+        γ > 0, in units of a feature's variance; scikit-learn's ``Ridge(alpha)`` is n·γ.
+    selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
+        How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
+        averages over γ; "generative" shrinks the mean shift between the classes by empirical Bayes;
+        "blend" averages the two, weighed by their leave-one-out predictions; "loo" takes the best
+        leave-one-out score; "theory" the best accuracy that random matrix theory predicts; "cv"
+        the best cross-validation score. Where alpha or gamma is given, "blend" and "generative"
+        choose the other by "evidence".
+    gammas : array-like, default=None
+        Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
+    alphas : array-like, default=None
+        Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
+        for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
+    cv : int, splitter or iterable, default=None
+        Folds of "cv", as in scikit-learn; None is 5 stratified ones.
+    scoring : str or callable, default=None
+        Score of "loo" (None: minus the squared error) and "cv" (None: accuracy).
+    fit_intercept : bool, default=True
+        Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
+    intercept_scaling : {"auto"} or float, default="auto"
+        b is one more weight under the penalty γ, that of a constant column k. "auto" is the root
+        mean square of the entries of X; ``np.inf`` leaves b free, as in `Ridge`.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into `sample_weight`.
+    solver : {"auto", "primal", "dual"}, default="auto"
+        Decompose the matrix of features, of rows, or the smaller one.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_outputs, n_features)
+        α w̃ + a; n_outputs is 1 for two classes.
+    intercept_ : ndarray of shape (n_outputs,)
+    alpha_ : ndarray of shape (n_outputs, n_sources)
+    gamma_ : float
+        The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
+    classes_ : ndarray of shape (n_classes,)
+    source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
+        w̃ in the order of the target's classes.
+    source_intercept_ : ndarray of shape (n_outputs, n_sources)
+    loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
+        with weight 2, one repetition is left out).
+    inverse_temperature_ : float
+        β of P = softmax(βf), fitted to `loo_decision_function_`.
+    path_ : Bunch
+        How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
+        `log_evidence` and `posterior`, or `loo_score`, `cv_score` or `predicted_score`; under
+        `generative` the posterior of ‖μ_⊥‖² with its `T` and `rho`; of "blend" also `shares`,
+        `share_posterior` and their mean `share` of the generative rule.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+
+    See Also
+    --------
+    AlphaTransferRegressor : The same for numbers.
+    sklearn.linear_model.RidgeClassifier : What α = 0 and ``intercept_scaling=np.inf`` come to.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_alpha import AlphaTransferClassifier
+    >>> from sklearn_alpha.datasets import make_domain_transfer
+    >>> data = make_domain_transfer(n_target=40, random_state=0)
+    >>> source = LogisticRegression(C=0.01).fit(data.X_source, data.y_source)
+    >>> model = AlphaTransferClassifier(FrozenEstimator(source))
+    >>> model.fit(data.X_target, data.y_target).score(data.X_test, data.y_test)
+    0.8...
+    """
+
+    _parameter_constraints = {
+        **_AlphaTransfer._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        source=None,
+        *,
+        alpha="auto",
+        gamma="auto",
+        selection="blend",
+        gammas=None,
+        alphas=None,
+        cv=None,
+        scoring=None,
+        fit_intercept=True,
+        intercept_scaling="auto",
+        class_weight=None,
+        solver="auto",
+    ):
+        self.source = source
+        self.alpha = alpha
+        self.gamma = gamma
+        self.selection = selection
+        self.gammas = gammas
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.solver = solver
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Choose α and γ, and fit the adapter.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Labelled rows of the target domain.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Repetitions of each row: weight 2 is the row twice, weight 0 no row.
+
+        Returns
+        -------
+        self : AlphaTransferClassifier
+
+        Raises
+        ------
+        ValueError
+            If the data, the parameters or the source do not fit together; the message says what
+            to do. The estimator is then as it was.
+        """
+        with _all_or_nothing(self):
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+            check_classification_targets(y)
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            seen = weight > 0
+            self.classes_, labels = np.unique(y[seen], return_inverse=True)
+            n_classes = len(self.classes_)
+            if n_classes < 2:
+                raise ValueError(
+                    f"y has rows of {n_classes} class(es) with positive weight; "
+                    "pass rows of at least 2 classes."
+                )
+            repeats = weight[seen]
+            class_weight = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=y[seen], sample_weight=repeats
+            )[labels]
+            member = np.eye(n_classes)[labels]
+            member = member[:, 1:] if n_classes == 2 else member
+            shares = (repeats * class_weight) @ member / (repeats @ class_weight)
+            loo = self._fit(
+                X[seen],
+                y[seen],
+                2 * member - 1,
+                repeats,
+                folds=self._folds(X, y, seen),
+                classes=self.classes_,
+                class_weight=class_weight,
+                balance=np.where(member, 0.5 / shares, 0.5 / (1 - shares)),
+            )
+            beta, _ = inverse_temperature(loo[None], labels, repeats * class_weight)
+            self.inverse_temperature_ = float(beta[0])
+            values = self._decisions_of(X)
+            values[seen] = loo
+            self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
+        return self
+
+    def decision_function(self, X):
+        """Decision values f(x) = X coefᵀ + intercept.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            In units of the codes ±1; positive for `classes_[1]` where there are two classes.
+        """
+        values = self._decisions(X)
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def predict(self, X):
+        """Class of the largest decision value.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        values = self._decisions(X)
+        return self.classes_[np.argmax(logits(values), axis=1)]
+
+    def predict_proba(self, X):
+        """P(class | x) = softmax(βf(x)), with β fitted to the leave-one-out decision values.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        values = self._decisions(X)
+        return probabilities(values, self.inverse_temperature_)
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+        """
+        return np.log(self.predict_proba(X))
+
+    def _score_decisions(self, values, y, sample_weight):
+        predicted = self.classes_[np.argmax(logits(values), axis=1)]
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
+    r"""Linear regression that rescales a frozen source and adds a small adapter.
+
+    ::
+
+        w(α, γ) = α w̃ + a,    a = argmin (1/n)‖X(α w̃ + a) − y‖² + γ‖a‖²
+                = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
+
+    w̃ are the weights of the source, each target has α's of its own, and all share γ. α = 0 is
+    ridge, α = 1 ordinary fine-tuning [1]_.
+
+    Parameters
+    ----------
+    source : ndarray, tuple, estimator, list of these, or None, default=None
+        The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
+        (coefficients, intercept), or a fitted linear regressor (with `coef_` and `intercept_`),
+        best as ``FrozenEstimator(fitted)`` because `clone` un-fits any other. A list holds several
+        sources. None is ridge without a source.
+    alpha : {"auto"}, float or array-like, default="auto"
+        α: a number, one for each source, or an array of shape (n_outputs, n_sources).
+    gamma : {"auto"} or float, default="auto"
+        γ > 0, in units of a feature's variance; scikit-learn's ``Ridge(alpha)`` is n·γ.
+    selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
+        How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
+        averages over γ; "generative" shrinks the covariance of y and x by empirical Bayes; "blend"
+        averages the two, weighed by their leave-one-out predictions; "loo" takes the best
+        leave-one-out score; "theory" the least risk that random matrix theory predicts; "cv" the
+        best cross-validation score. Where alpha or gamma is given, "blend" and "generative" choose
+        the other by "evidence".
+    gammas : array-like, default=None
+        Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
+    alphas : array-like, default=None
+        Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
+        for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
+    cv : int, splitter or iterable, default=None
+        Folds of "cv", as in scikit-learn; None is 5.
+    scoring : str or callable, default=None
+        Score of "loo" (None: minus the squared error) and "cv" (None: R²).
+    fit_intercept : bool, default=True
+        Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
+    intercept_scaling : {"auto"} or float, default=np.inf
+        ``np.inf`` leaves b free, as in `Ridge`. A number k makes b one more weight under the
+        penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
+    solver : {"auto", "primal", "dual"}, default="auto"
+        Decompose the matrix of features, of rows, or the smaller one.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        α w̃ + a.
+    intercept_ : float or ndarray of shape (n_outputs,)
+    alpha_ : ndarray of shape (n_outputs, n_sources)
+    gamma_ : float
+        The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
+    source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
+    source_intercept_ : ndarray of shape (n_outputs, n_sources)
+    loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Prediction at each row with the adapter fitted without it (α and n·γ held; of a row with
+        weight 2, one repetition is left out).
+    path_ : Bunch
+        How the choice came about, as in :class:`AlphaTransferClassifier`.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+
+    See Also
+    --------
+    AlphaTransferClassifier : The same for classes.
+    sklearn.linear_model.Ridge : What α = 0 comes to.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_alpha import AlphaTransferRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X, w = rng.normal(size=(20, 50)), rng.normal(size=50)
+    >>> model = AlphaTransferRegressor(source=w / 2).fit(X, X @ w + 1)
+    >>> model.alpha_.round(2), np.round(model.intercept_, 2)
+    (array([[2.]]), ...1.0...)
+    """
+
+    def __init__(
+        self,
+        source=None,
+        *,
+        alpha="auto",
+        gamma="auto",
+        selection="blend",
+        gammas=None,
+        alphas=None,
+        cv=None,
+        scoring=None,
+        fit_intercept=True,
+        intercept_scaling=np.inf,
+        solver="auto",
+    ):
+        self.source = source
+        self.alpha = alpha
+        self.gamma = gamma
+        self.selection = selection
+        self.gammas = gammas
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.solver = solver
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Choose α and γ, and fit the adapter.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of the target domain.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Repetitions of each row: weight 2 is the row twice, weight 0 no row.
+
+        Returns
+        -------
+        self : AlphaTransferRegressor
+
+        Raises
+        ------
+        ValueError
+            If the data, the parameters or the source do not fit together; the message says what
+            to do. The estimator is then as it was.
+        """
+        with _all_or_nothing(self):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=np.float64,
+                multi_output=True,
+                y_numeric=True,
+            )
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            seen = weight > 0
+            Y = y.astype(np.float64).reshape(len(y), -1)
+            loo = self._fit(X[seen], y[seen], Y[seen], weight[seen], folds=self._folds(X, y, seen))
+            values = self._decisions_of(X)
+            values[seen] = loo
+            if y.ndim == 1:
+                self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+                values = values[:, 0]
+            self.loo_decision_function_ = values
+        return self
+
+    def predict(self, X):
+        """Predictions X coefᵀ + intercept.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        values = self._decisions(X)
+        return values[:, 0] if self.coef_.ndim == 1 else values
+
+    def _score_decisions(self, values, y, sample_weight):
+        return r2_score(y, values, sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        return tags

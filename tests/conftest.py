@@ -1,0 +1,23 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from sklearn_alpha.datasets import fetch_amazon_review
+
+
+@pytest.fixture(scope="session")
+def amazon_data_home():
+    """The folder of the real Amazon Review files; tests that need them are skipped without."""
+    homes = [Path(__file__).parents[2] / "shared" / "data"]
+    if "SKLEARN_ALPHA_DATA" in os.environ:
+        homes.insert(0, Path(os.environ["SKLEARN_ALPHA_DATA"]))
+    for home in homes:
+        try:
+            fetch_amazon_review("books", data_home=home, download_if_missing=False)
+        except OSError:
+            continue
+        return home
+    pytest.skip(
+        "Amazon Review files not found: put them in ../shared/data or set SKLEARN_ALPHA_DATA"
+    )
