@@ -10,7 +10,7 @@ from scipy.special import logsumexp, softmax
 
 
 def logits(values):
-    """Decision values (..., n_outputs) as one column for each class: a single output becomes two."""
+    """Decision values (..., n_outputs) with one column for each class: one output becomes two."""
     if values.shape[-1] > 1:
         return values
     return np.concatenate([np.zeros_like(values), values], axis=-1)

@@ -226,8 +226,8 @@ class SpectralResolvent:
     def leave_one_out(self, values, gammas):
         """Residuals of v at the left-out rows, (n_rows, ...), for one γ after the other.
 
-        Ridge residuals are γGv, so (γGv)ᵢ/(γG)ᵢᵢ is row i's when it is left out with n·γ held. From a
-        row of weight sᵢ only one repetition is taken: the denominator is 1 − hᵢ/sᵢ instead of 1 − hᵢ.
+        Ridge residuals are γGv, so (γGv)ᵢ/(γG)ᵢᵢ is row i's when it is left out with n·γ held. From
+        a row of weight sᵢ one repetition is taken: the denominator is 1 − hᵢ/sᵢ, not 1 − hᵢ.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
 """Rules that score candidates: exact leave-one-out, and cross-validation.
 
-Leave-one-out predictions are f₋ᵢ(xᵢ) = yᵢ − cᵢ + αdᵢ with c = (Gy)/diag G and d = (GS)/diag G, at every
-γ from one decomposition; cross-validation takes one for each fold. No cell of a grid is a fit.
+Leave-one-out predictions are f₋ᵢ(xᵢ) = yᵢ − cᵢ + αdᵢ with c = (Gy)/diag G and d = (GS)/diag G, at
+every γ from one decomposition; cross-validation takes one a fold. No cell of a grid is a fit.
 """
 
 import numpy as np

@@ -97,8 +97,8 @@ def _check_estimator(source, name, feature_names, *, classifier):
         source = source.estimator
     if isinstance(source, Pipeline):
         raise ValueError(
-            f"{name} is a Pipeline: pass its last step, {name}=FrozenEstimator(pipeline[-1]), and fit "
-            "on rows that its other steps have transformed, pipeline[:-1].transform(X)."
+            f"{name} is a Pipeline: pass its last step, FrozenEstimator(pipeline[-1]), and fit on "
+            "rows that its other steps have transformed, pipeline[:-1].transform(X)."
         )
     if not hasattr(source, "coef_"):
         if isinstance(source, type) or not hasattr(source, "get_params"):
@@ -134,8 +134,8 @@ def _by_label(coef, intercept, source_classes, classes, name):
     unseen = [label for label in classes.tolist() if label not in where]
     if len(unseen) == len(classes):
         raise ValueError(
-            f"{name} knows the classes {source_classes} and none of the target's {classes}; name the "
-            "target's classes as the source does, or pass the source's coefficients as an array."
+            f"{name} knows the classes {source_classes} and none of the target's {classes}; name "
+            "the target's classes as the source does, or pass its coefficients as an array."
         )
     if len(source_classes) == 2:
         if not binary:
@@ -153,8 +153,8 @@ def _by_label(coef, intercept, source_classes, classes, name):
         return coef, intercept
     if len(coef) != len(source_classes):
         raise ValueError(
-            f"{name} has {len(coef)} rows of coefficients for {len(source_classes)} classes; pass a "
-            "source with one row for each class (one-vs-rest or multinomial)."
+            f"{name} has {len(coef)} rows of coefficients for {len(source_classes)} classes; pass "
+            "a source with one row for each class (one-vs-rest or multinomial)."
         )
     if unseen:
         warnings.warn(

@@ -69,13 +69,13 @@ class Task:
         Sources of any scale, repeated or linearly dependent, become a well-conditioned basis; what
         is given back is the α of least norm for sources of equal size.
         """
-        Y, S = self.rotated
-        flat = np.concatenate([S.hat, S.rest])
+        S = self.rotated[1]
+        outputs = np.concatenate([S.hat, S.rest])
         found = []
-        for c in range(flat.shape[1]):
-            norms = np.linalg.norm(flat[:, c], axis=0)
+        for c in range(outputs.shape[1]):
+            norms = np.linalg.norm(outputs[:, c], axis=0)
             inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > TINY)
-            _, sigma, Vt = np.linalg.svd(flat[:, c] * inverse, full_matrices=False)
+            _, sigma, Vt = np.linalg.svd(outputs[:, c] * inverse, full_matrices=False)
             keep = sigma > 1e-8 * max(sigma.max(initial=0), 1)
             found.append(inverse[:, None] * Vt[keep].T / sigma[keep])
         return found

@@ -1,258 +1,20 @@
 """The estimators: validation, label coding and fitted attributes; the numerics are elsewhere."""
 
-from contextlib import contextmanager
-from numbers import Real
+from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, is_classifier
-from sklearn.metrics import accuracy_score, check_scoring, get_scorer_names, r2_score
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from sklearn_alpha.linear_model._base import AlphaTransfer, all_or_nothing
 from sklearn_alpha.linear_model._calibration import inverse_temperature, logits, probabilities
-from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
-from sklearn_alpha.linear_model._resolvent import Rows
-from sklearn_alpha.linear_model._selection import SELECTIONS, select
-from sklearn_alpha.linear_model._source import align_sources
-from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
 
 
-class _AlphaTransfer(BaseEstimator):
-    """What classifier and regressor share: one fit from coded targets, one linear prediction."""
-
-    _doc_link_module = "sklearn_alpha"
-    _doc_link_template = (
-        "https://sklearn-alpha.readthedocs.io/en/stable/"
-        "generated/{estimator_module}.{estimator_name}.html"
-    )
-
-    _parameter_constraints = {
-        "source": "no_validation",
-        "alpha": [StrOptions({"auto"}), Real, "array-like"],
-        "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "selection": [StrOptions(set(SELECTIONS))],
-        "gammas": ["array-like", None],
-        "alphas": ["array-like", None],
-        "cv": ["cv_object"],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "fit_intercept": ["boolean"],
-        "intercept_scaling": [StrOptions({"auto"}), Interval(Real, 0, None, closed="right")],
-        "solver": [StrOptions({"auto", "primal", "dual"})],
-    }
-
-    def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
-        """Choose (α, γ) for the coded targets and set the fitted attributes.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Rows of positive weight.
-        y : ndarray
-            Their targets, as the scorers want them.
-        Y : ndarray of shape (n_samples, n_outputs)
-        sample_weight : ndarray of shape (n_samples,)
-            Repetitions of each row.
-        folds : list of (train, test) or None
-        class_weight : ndarray of shape (n_samples,) or 1.0
-        balance : ndarray of shape (n_samples, n_outputs) or None
-        """
-        W, source_intercept = align_sources(
-            self.source,
-            n_outputs=Y.shape[1],
-            n_features=X.shape[1],
-            classes=classes,
-            feature_names=getattr(self, "feature_names_in_", None),
-        )
-        rows = Rows(
-            X,
-            sample_weight * class_weight,
-            self._height(X, sample_weight * class_weight),
-            np.minimum(sample_weight, 1) * class_weight,
-        )
-        S = safe_sparse_dot(X, W.reshape(source_intercept.size, X.shape[1]).T, dense_output=True)
-        S = S.reshape(len(Y), *W.shape[:2]) + source_intercept
-        task = Task(rows, Y, S, W, balance, self.solver)
-        solution = select(
-            task,
-            self.selection,
-            alpha=self._given_alpha(W.shape[:2]),
-            gammas=self._given_gammas(),
-            fixed_gamma=self.gamma != "auto",
-            **self._search(y, classes, sample_weight, folds),
-        )
-        self.alpha_, self.gamma_ = solution.alpha, solution.gamma
-        self.source_coef_, self.source_intercept_ = W, source_intercept
-        self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
-        self.intercept_ = combine(source_intercept, solution.alpha) + solution.b
-        self.path_ = solution.path
-        self._w0, self._w1 = self._line(task, solution)
-        return solution.loo
-
-    def _height(self, X, weights):
-        """Height k of the constant column."""
-        if not self.fit_intercept:
-            return 0.0
-        if self.intercept_scaling != "auto":
-            return float(self.intercept_scaling)
-        return np.sqrt(Rows(X, weights, 0.0, weights).trace / X.shape[1]) or 1.0
-
-    def _given_alpha(self, shape):
-        """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""
-        if isinstance(self.alpha, str):
-            return None
-        alpha = np.asarray(self.alpha, dtype=np.float64)
-        if not np.isfinite(alpha).all():
-            raise ValueError("alpha contains NaN or infinity; pass finite numbers or 'auto'.")
-        if alpha.ndim == 1 and shape[1] == 1 and len(alpha) == shape[0]:
-            alpha = alpha[:, None]
-        try:
-            return np.array(np.broadcast_to(alpha, shape))
-        except ValueError:
-            raise ValueError(
-                f"alpha has shape {alpha.shape}; pass a number, one for each of the {shape[1]} "
-                f"source(s), or an array of shape (n_outputs, n_sources) = {shape}."
-            ) from None
-
-    def _given_gammas(self):
-        if self.gamma != "auto":
-            return np.array([self.gamma], dtype=np.float64)
-        if self.gammas is None:
-            return None
-        gammas = np.asarray(self.gammas, dtype=np.float64)
-        if gammas.ndim != 1 or not len(gammas) or not (np.isfinite(gammas) & (gammas > 0)).all():
-            raise ValueError("gammas must be a 1-D array of positive finite numbers.")
-        return gammas
-
-    def _folds(self, X, y, seen):
-        """Train and test rows of "cv", of the rows in the data, as numbers of those that are seen."""
-        if self.selection != "cv":
-            return None
-        number = np.cumsum(seen) - 1
-        folds = check_cv(self.cv, y, classifier=is_classifier(self)).split(X, y)
-        folds = [tuple(number[part[seen[part]]] for part in fold) for fold in folds]
-        return [fold for fold in folds if all(map(len, fold))]
-
-    def _search(self, y, classes, sample_weight, folds):
-        """What the scored selections need beside the task."""
-        if self.selection not in ("loo", "cv"):
-            return {}
-        alphas = None if self.alphas is None else np.asarray(self.alphas, dtype=np.float64)
-        if alphas is not None and (
-            alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all()
-        ):
-            raise ValueError("alphas must be a 1-D array of finite numbers.")
-        if self.selection == "loo" and self.scoring is None:
-            return {"alphas": alphas, "score": None, "folds": folds}
-        identity = IdentityRegressor() if classes is None else IdentityClassifier(classes)
-        scorer = check_scoring(identity, scoring=self.scoring)
-        weighted = not callable(self.scoring) and not (sample_weight == 1).all()
-
-        def score(values, index=slice(None)):
-            weights = {"sample_weight": sample_weight[index]} if weighted else {}
-            return scorer(identity, values, y[index], **weights)
-
-        return {"alphas": alphas, "score": score, "folds": folds}
-
-    def _line(self, task, solution):
-        """(w₀, w₁) with w(α) = w₀ + αw₁ at γ_, intercepts as a last feature."""
-        source = np.concatenate([task.W, self.source_intercept_[:, :, None]], axis=2)
-        if np.isinf(solution.gamma):  # the adapter of the generative rule does not see α
-            return np.column_stack([solution.a, solution.b]), source
-        (a0, b0), (a1, b1) = adapter_parts(task, solution.gamma)
-        return np.column_stack([a0, b0]), source - np.concatenate([a1, b1[:, :, None]], axis=2)
-
-    def alpha_path(self, X, y, *, alphas=None, sample_weight=None):
-        """Score on (X, y) of w(α, γ) as α varies, at the fitted γ.
-
-        ::
-
-            w(α, γ) = α w̃ + Q(γ) X₀ᵀ(y₀ − αX₀w̃)/n        on the rows (X₀, y₀) seen in `fit`
-
-        is linear in α: no refit for any of them.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to score on.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their targets.
-        alphas : array-like of shape (n_alphas,) or (n_alphas, n_sources), default=None
-            α's, the same for every output; a 1-D array is also the same for every source. None is
-            81 values from −1 to 3 times the largest fitted one.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the score.
-
-        Returns
-        -------
-        path : Bunch
-            `alphas` as used, `scores` of shape (n_alphas,) (accuracy or R²), and `gamma`.
-
-        Raises
-        ------
-        ValueError
-            Where there is no source, or `alphas` has another shape.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sklearn_alpha import AlphaTransferRegressor
-        >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> model = AlphaTransferRegressor(source=np.array([1.0, 2.0])).fit(X, [2.0, 4.0, 6.0])
-        >>> model.alpha_path(X, [2.0, 4.0, 6.0], alphas=[0, 1, 2]).scores.round(2)
-        array([0.  , 0.75, 1.  ])
-        """
-        check_is_fitted(self)
-        n_sources = self.alpha_.shape[1]
-        if not n_sources:
-            raise ValueError("alpha_path needs a source; fit with source=... first.")
-        if alphas is None:
-            alphas = np.linspace(-1, 3, 81) * (np.abs(self.alpha_).max() or 1.0)
-        alphas = np.asarray(alphas, dtype=np.float64)
-        if alphas.ndim not in (1, 2) or (alphas.ndim == 2 and alphas.shape[1] != n_sources):
-            raise ValueError(
-                f"alphas has shape {alphas.shape}; pass (n_alphas,) or (n_alphas, {n_sources})."
-            )
-        X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        f0 = safe_sparse_dot(X, self._w0[:, :-1].T, dense_output=True) + self._w0[:, -1]
-        flat = self._w1.reshape(-1, self._w1.shape[2])
-        f1 = safe_sparse_dot(X, flat[:, :-1].T, dense_output=True) + flat[:, -1]
-        f1 = f1.reshape(len(f0), *self.alpha_.shape)
-        f1 = f1.sum(axis=2, keepdims=True) if alphas.ndim == 1 else f1
-        scores = [
-            self._score_decisions(f0 + f1 @ np.atleast_1d(alpha), y, sample_weight)
-            for alpha in alphas
-        ]
-        return Bunch(alphas=alphas, scores=np.array(scores), gamma=self.gamma_)
-
-    def _decisions(self, X):
-        """X @ coefᵀ + intercept, (n_samples, n_outputs)."""
-        check_is_fitted(self)
-        return self._decisions_of(
-            validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        )
-
-    def _decisions_of(self, X):
-        return safe_sparse_dot(X, np.atleast_2d(self.coef_).T, dense_output=True) + self.intercept_
-
-
-@contextmanager
-def _all_or_nothing(estimator):
-    """Give the estimator back as it was when fitting fails."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
-
-
-class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
+class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -351,8 +113,8 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
     0.8...
     """
 
-    _parameter_constraints = {
-        **_AlphaTransfer._parameter_constraints,
+    _parameter_constraints: ClassVar = {
+        **AlphaTransfer._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -408,7 +170,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
             If the data, the parameters or the source do not fit together; the message says what
             to do. The estimator is then as it was.
         """
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
             check_classification_targets(y)
             weight = _check_sample_weight(
@@ -513,7 +275,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
         return tags
 
 
-class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
+class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
@@ -648,7 +410,7 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
             If the data, the parameters or the source do not fit together; the message says what
             to do. The estimator is then as it was.
         """
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             X, y = validate_data(
                 self,
                 X,
