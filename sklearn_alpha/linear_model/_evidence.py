@@ -1,55 +1,98 @@
 """The evidence: generalised least squares for α, the posterior of γ.
 
-    y ~ N(Sα, τ²(XXᵀ/n + γI))
-    α(γ) = (SᵀGS)⁻¹SᵀGy
-    ℓ(γ) = Σ over outputs of  −(n−K)/2 log(rᵀGr) + ½ log det G − ½ log det(SᵀGS),  r = y − Sα(γ)
+One source, y ~ N(Sα, τ²(XXᵀ/n + γI)):
 
-Only quadratic forms of the resolvent and its log determinant enter. With few rows ℓ is flat, so γ
-is not maximised but averaged over its posterior under a log-normal prior of width 1 around
-tr(XXᵀ)/n²; the average of linear models is one linear model.
+    α(γ) = SᵀGy / SᵀGS
+    ℓ(γ) = Σ over outputs of  −(n−1)/2 log(rᵀGr) + ½ log det G − ½ log(SᵀGS),   r = y − Sα(γ)
+
+Several sources of unit size are expected to count alike: α = ᾱ1 + δ with ᾱ free as above and δ ~
+N(0, τ²γλI). λ → 0 is their average as one source, λ → ∞ least squares on each; with few rows
+neither is best, so λ is averaged over too. With A = SᵀGS the resolvent becomes, by Woodbury's identity,
+
+    G − GSCSᵀG,   C = (I/(γλ) + A)⁻¹,   log det G − log det(I + γλA)
+
+so that only quadratic forms of G and its log determinant enter. With few rows ℓ is flat: γ is not
+maximised but averaged over its posterior under a log-normal prior of width 1 around tr(XXᵀ)/n²; the
+average of linear models is one linear model.
 """
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.utils import Bunch
 
 from sklearn_alpha.linear_model._task import TINY, family, posterior
 
+LAMBDAS = np.geomspace(1e-2, 1e3, 11)
+
 
 def evidence(task, *, alpha=None, gammas=None):
-    """α by generalised least squares, γ averaged over its posterior; a given α is held."""
+    """γ averaged over its posterior, with α(γ) by generalised least squares or as given."""
     gammas = task.gammas(gammas)
-    log_evidence, alphas = restricted_likelihood(task, gammas, alpha)
+    log_evidence, alphas = profile(task, gammas, alpha)
     P = posterior(log_evidence - np.log(gammas / task.gamma_centre) ** 2 / 2)
     solution = family(task, alphas, gammas, P)
     solution.path = Bunch(gammas=gammas, log_evidence=log_evidence, posterior=P, alphas=alphas)
     return solution
 
 
-def restricted_likelihood(task, gammas, alpha=None):
+def profile(task, gammas, alpha=None):
     """ℓ(γ) and α(γ) of shapes (n_gammas,) and (n_gammas, n_outputs, n_sources)."""
     rows, resolvent, (Y, S) = task.rows, task.resolvent, task.rotated
-    n_outputs, n_sources = task.S.shape[1:]
-    alphas = np.empty((len(gammas), n_outputs, n_sources))
-    log_det_G = resolvent.log_det(gammas)
-    total = np.zeros(len(gammas))
-    for c, T in enumerate(task.directions):
+    # (n_lambdas, n_gammas, ...): one λ for all outputs, as one γ
+    n_lambdas = len(LAMBDAS) if alpha is None and task.several_sources else 1
+    log_evidence = np.zeros((n_lambdas, len(gammas)))
+    alphas = np.zeros((n_lambdas, len(gammas), *task.S.shape[1:]))
+    for c, T in enumerate(task.units):
         if alpha is None:
-            forms = resolvent.quadratic(
-                Y.map(lambda y, s, c=c, T=T: np.column_stack([y[:, c], s[:, c] @ T]), S), gammas
-            )
-            yGy, yGS, SGS = forms[:, 0, 0], forms[:, 0, 1:], forms[:, 1:, 1:]
-            beta = np.linalg.solve(SGS, yGS[:, :, None])[:, :, 0]
-            alphas[:, c] = beta @ T.T
-            rGr = yGy - np.einsum("gk,gk->g", yGS, beta)
-            # an exact fit leaves rounding, of either sign
-            rGr = np.maximum(rGr, np.finfo(np.float64).eps * yGy)
-            total -= np.linalg.slogdet(SGS)[1] / 2
-            rank = T.shape[1]
+            columns = Y.map(lambda y, s, c=c, T=T: np.column_stack([y[:, c], s[:, c] @ T]), S)
         else:
-            alphas[:, c] = alpha[c]
-            residual = Y.map(lambda y, s, c=c: (y[:, c] - s[:, c] @ alpha[c])[:, None], S)
-            rGr = resolvent.quadratic(residual, gammas)[:, 0, 0]
-            rank = 0
-        freedom = max(rows.n - rows.centred - rank, 0.0)
-        total += log_det_G / 2 - freedom / 2 * np.log(np.maximum(rGr, TINY))
-    return total, alphas
+            alphas[:, :, c] = alpha[c]
+            columns = Y.map(lambda y, s, c=c: (y[:, c] - s[:, c] @ alpha[c])[:, None], S)
+        forms = resolvent.quadratic(columns, gammas)
+        for at in range(n_lambdas):
+            rGr, log_det, theta = residual_form(forms, LAMBDAS[at] * gammas)
+            freedom = max(rows.n - rows.centred - (theta.shape[1] > 0), 0.0)
+            log_evidence[at] += log_det - freedom / 2 * np.log(np.maximum(rGr, TINY))
+            if alpha is None:
+                alphas[at, :, c] = theta @ T.T
+    log_evidence += len(task.units) * resolvent.log_det(gammas) / 2
+    shares = np.exp(log_evidence - logsumexp(log_evidence, axis=0))
+    return (
+        logsumexp(log_evidence, axis=0) - np.log(n_lambdas),
+        np.einsum("lg,lgck->gck", shares, alphas),
+    )
+
+
+def residual_form(forms, kappas):
+    """rᵀGr, the log determinants that δ and ᾱ add to ½ log det G, and the coefficients of S.
+
+    Parameters
+    ----------
+    forms : ndarray of shape (n_gammas, 1 + m, 1 + m)
+        Quadratic forms of [y, S], S of m unit sources.
+    kappas : ndarray of shape (n_gammas,)
+        γλ.
+    """
+    yGy, g, A = forms[:, 0, 0], forms[:, 1:, 0], forms[:, 1:, 1:]
+    m = A.shape[1]
+    if m == 0:
+        return yGy, np.zeros_like(yGy), np.zeros((len(yGy), 0))
+    log_det = np.zeros_like(yGy)
+    update = np.zeros_like(A)  # I − AC
+    update[:] = np.eye(m)
+    if m > 1:
+        inside = np.eye(m) + kappas[:, None, None] * A
+        log_det -= np.linalg.slogdet(inside)[1] / 2
+        # AC = κA(I + κA)⁻¹, and I − AC = (I + κA)⁻¹
+        update = np.linalg.inv(inside)
+    ones = np.ones(m)
+    A1 = np.einsum("gij,gjk,k->gi", update, A, ones)
+    g_left = np.einsum("gij,gj->gi", update, g)
+    size = A1.sum(axis=1)
+    mean = g_left.sum(axis=1) / size
+    rGr = yGy - kappas * np.einsum("gi,gi->g", g, g_left) * (m > 1) - mean**2 * size
+    theta = mean[:, None] * ones
+    if m > 1:
+        theta = theta + kappas[:, None] * (g_left - mean[:, None] * A1)
+    # an exact fit leaves rounding, of either sign
+    return np.maximum(rGr, np.finfo(np.float64).eps * yGy), log_det - np.log(size) / 2, theta

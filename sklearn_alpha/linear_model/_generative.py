@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_alpha.linear_model._task import TINY, Solution, combine, posterior
+from sklearn_alpha.linear_model._evidence import LAMBDAS, residual_form
+from sklearn_alpha.linear_model._task import TINY, Solution, combine, posterior, unit_columns
 
 
 def shrinkage(sqnorm, noise, dimension, centre):
@@ -95,12 +96,11 @@ class Centred:
 
 @dataclass
 class MeanShift:
-    """The estimate of one output's mean shift, v + r with v in the span of its sources.
+    """The estimate of one output's mean shift, v + r with v = W̃ᵀα and r off the sources' span.
 
     Attributes
     ----------
     alpha : ndarray of shape (n_sources,)
-        v = W̃ᵀα, after the clamp at two standard errors.
     along : ndarray of shape (n_features,)
         v.
     r : ndarray of shape (n_features,)
@@ -108,8 +108,6 @@ class MeanShift:
         The posterior of ‖E r‖²; `rho` shrinks r.
     Q : ndarray of shape (n_features, rank)
         Orthonormal basis of the sources' span.
-    B : ndarray of shape (n_sources, rank)
-        Q = W̃ᵀB.
     """
 
     alpha: np.ndarray
@@ -117,21 +115,6 @@ class MeanShift:
     r: np.ndarray
     shrunk: Bunch
     Q: np.ndarray
-    B: np.ndarray
-
-
-def source_span(W):
-    """Q (n_features, rank) orthonormal and B (n_sources, rank) with W̃ᵀB = Q."""
-    norms = np.linalg.norm(W, axis=1)
-    inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > TINY)
-    U, sigma, Vt = np.linalg.svd(inverse[:, None] * W, full_matrices=False)
-    keep = sigma > 1e-8 * max(sigma.max(initial=0), 1)
-    U, Q = U[:, keep], Vt[keep].T
-    if Q.shape[1] == 1:
-        # a single direction points where its sources point
-        towards = np.sign(U.sum()) or 1.0
-        U, Q = towards * U, towards * Q
-    return Q, inverse[:, None] * U / sigma[keep]
 
 
 def mean_shift(centred, y, c, W):
@@ -149,21 +132,14 @@ def mean_shift(centred, y, c, W):
     rows = centred.rows
     n, share = rows.n, rows.weights * c
     d = rows.rdot(share * y) / n  # m drops out: Σ s c y = 0
-    Q, B = source_span(W)
-    along = Q.T @ d
-    r = d - Q @ along
     spread = rows.weights @ c**2 / n**2
 
-    alpha, v, length = np.zeros(len(W)), np.zeros_like(d), np.linalg.norm(along)
-    if length > 0:
-        # one direction: the source's own; several: their combination nearest to d
-        q = np.ones(1) if Q.shape[1] == 1 else along / length
-        a = q @ along
-        z = y * (centred.dot(Q) @ q)
-        error = np.sqrt(rows.weights @ (c * (z - a)) ** 2 / n**2 * n / max(n - 1, TINY))
-        if a > -2 * error:
-            a = max(a, 2 * error)
-        alpha, v = a * (B @ q), a * (Q @ q)
+    T = unit_columns(W.T)
+    U = W.T @ T
+    along, sigma, _ = np.linalg.svd(U, full_matrices=False)
+    Q = along[:, sigma > 1e-8]
+    r = d - Q @ (Q.T @ d)
+    theta = source_part(d, U, rows, c, y[:, None] * centred.dot(U))
 
     sqnorms = centred.residual_sqnorms(Q)
     energy = share @ (y**2 * sqnorms) / n
@@ -172,7 +148,38 @@ def mean_shift(centred, y, c, W):
     noise = max((energy - unbiased) * spread, TINY)
     centre = 0.7 * centred.trace / rows.n_features * (share @ y**2 / n)
     shrunk = shrinkage(r @ r, noise, centred.dimension(Q, sqnorms), centre)
-    return MeanShift(alpha, v, r, shrunk, Q, B)
+    return MeanShift(T @ theta, U @ theta, r, shrunk, Q)
+
+
+def source_part(d, U, rows, c, Z):
+    """θ with v = Uθ, for unit sources U (n_features, m) and the rows' Z = y(x − m)ᵀU.
+
+    One source: θ = ⟨d, u⟩. Several: θ = θ̄1 + δ with δ shrunk as in the evidence, in the noise that
+    the rows show along the sources. Then v is clamped at two standard errors; a single source well
+    against d (θ below −2) stays reversed.
+    """
+    if not U.size:
+        return np.zeros(U.shape[1])
+    columns = np.column_stack([d, U])
+    forms = (columns.T @ columns)[None]
+
+    def error(z):
+        """Standard error of the mean of z."""
+        mean = rows.average(c[:, None] * z)
+        size = rows.weights @ (c[:, None] * (z - mean)) ** 2 / rows.n**2
+        return np.sqrt(size * rows.n / max(rows.n - 1, TINY))
+
+    if U.shape[1] == 1:
+        theta, least = U.T @ d, 2 * error(Z)
+        return np.where(theta > -least, np.maximum(theta, least), theta)
+    noise = max(np.mean(error(Z) ** 2), TINY)
+    found = [residual_form(forms, np.array([kappa])) for kappa in LAMBDAS]
+    P = posterior(np.array([log_det[0] - rr[0] / (2 * noise) for rr, log_det, _ in found]))
+    theta = P @ np.array([theta[0] for *_, theta in found])
+    length = np.linalg.norm(U @ theta)
+    if length > 0:
+        theta = theta * max(1, 2 * error(Z @ theta[:, None])[0] / length**2)
+    return theta
 
 
 def left_out_shifts(task, centred, shift, j):

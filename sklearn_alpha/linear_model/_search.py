@@ -7,7 +7,7 @@ every γ from one decomposition; cross-validation takes one a fold. No cell of a
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_alpha.linear_model._evidence import restricted_likelihood
+from sklearn_alpha.linear_model._evidence import profile
 from sklearn_alpha.linear_model._task import combine, decision_parts, family, flat
 
 
@@ -23,9 +23,9 @@ def left_out_alphas(task, gammas):
     for residual in task.resolvent.leave_one_out([both] * len(gammas), gammas):
         c, d = residual[:, :n_outputs], residual[:, n_outputs:].reshape(task.S.shape)
         alpha = np.zeros(task.S.shape[1:])
-        for j, T in enumerate(task.directions):
+        for j, T in enumerate(task.units):
             D = np.sqrt(weights)[:, None] * (d[:, j] @ T)
-            alpha[j] = T @ np.linalg.lstsq(D, np.sqrt(weights) * c[:, j])[0]
+            alpha[j] = T @ np.linalg.lstsq(D, np.sqrt(weights) * c[:, j], rcond=1e-8)[0]
         yield c, d, alpha
 
 
@@ -82,7 +82,7 @@ def cross_validation(
         if alphas is not None:
             grid = np.multiply.outer(alphas, np.ones(task.S.shape[1:]))
             return np.broadcast_to(grid, (len(gammas), *grid.shape))
-        _, own = restricted_likelihood(part, gammas)
+        _, own = profile(part, gammas)
         return np.multiply.outer(np.asarray(multiples, dtype=float), own).swapaxes(0, 1)
 
     scores = []

@@ -63,22 +63,20 @@ class Task:
         return self.rows.trace / self.rows.n or 1.0
 
     @cached_property
-    def directions(self):
-        """For each output T (n_sources, rank): α = Tβ with orthonormal columns √sST.
+    def units(self):
+        """For each output T (n_sources, m): the columns of √s S T are sources of norm 1.
 
-        Sources of any scale, repeated or linearly dependent, become a well-conditioned basis; what
-        is given back is the α of least norm for sources of equal size.
+        Sources that differ by a positive factor alone are one: none counts for repeating.
         """
         S = self.rotated[1]
-        outputs = np.concatenate([S.hat, S.rest])
-        found = []
-        for c in range(outputs.shape[1]):
-            norms = np.linalg.norm(outputs[:, c], axis=0)
-            inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > TINY)
-            _, sigma, Vt = np.linalg.svd(outputs[:, c] * inverse, full_matrices=False)
-            keep = sigma > 1e-8 * max(sigma.max(initial=0), 1)
-            found.append(inverse[:, None] * Vt[keep].T / sigma[keep])
-        return found
+        return [
+            unit_columns(np.concatenate([S.hat[:, c], S.rest[:, c]]))
+            for c in range(self.Y.shape[1])
+        ]
+
+    @property
+    def several_sources(self):
+        return any(T.shape[1] > 1 for T in self.units)
 
     def subset(self, index):
         """The task on some of the rows."""
@@ -97,6 +95,24 @@ class Task:
         if gammas is not None:
             return np.asarray(gammas, dtype=np.float64)
         return self.gamma_centre * np.exp(np.linspace(-LOG_WIDTH, LOG_WIDTH, N_GAMMAS))
+
+
+def unit_columns(columns):
+    """T with columns @ T of norm one: none for a zero column, one for those that are parallel."""
+    size = np.linalg.norm(columns, axis=0)
+    groups = []
+    for k in np.flatnonzero(size > TINY):
+        unit = columns[:, k] / size[k]
+        for group in groups:
+            if np.linalg.norm(unit - group[0]) <= 1e-7:
+                group[1].append(k)
+                break
+        else:
+            groups.append((unit, [k]))
+    T = np.zeros((len(size), len(groups)))
+    for column, (_, members) in enumerate(groups):
+        T[members, column] = 1 / (len(members) * size[members])
+    return T
 
 
 @dataclass
