@@ -7,7 +7,7 @@ One source, y ~ N(Sα, τ²(XXᵀ/n + γI)):
 
 Several sources of unit size are expected to count alike: α = ᾱ1 + δ with ᾱ free as above and δ ~
 N(0, τ²γλI). λ → 0 is their average as one source, λ → ∞ least squares on each; with few rows
-neither is best, so λ is averaged over too. With A = SᵀGS the resolvent becomes, by Woodbury's identity,
+neither is best, so λ is averaged over too. With A = SᵀGS and Woodbury's identity G becomes
 
     G − GSCSᵀG,   C = (I/(γλ) + A)⁻¹,   log det G − log det(I + γλA)
 

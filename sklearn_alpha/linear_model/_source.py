@@ -45,13 +45,16 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
         if isinstance(one, np.ndarray | tuple):
             coef, intercept = one if isinstance(one, tuple) else (one, 0.0)
             coef, intercept = _check_coefficients(coef, intercept, name, n_features)
+            seen = np.ones(len(coef), dtype=bool)
         else:
             estimator = _check_estimator(one, name, feature_names, classifier=classes is not None)
             coef, intercept = _check_coefficients(
                 estimator.coef_, getattr(estimator, "intercept_", 0.0), name, n_features
             )
+            seen = np.ones(len(coef), dtype=bool)
             if classes is not None:
                 coef, intercept = _by_label(coef, intercept, estimator.classes_, classes, name)
+                seen = np.isin(classes, estimator.classes_)
         if len(coef) != n_outputs:
             raise ValueError(
                 f"{name} has {len(coef)} row(s) of coefficients but the target needs {n_outputs}"
@@ -62,6 +65,10 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
                 )
                 + "; pass an array of shape (n_outputs, n_features)."
             )
+        if classes is not None and n_outputs > 1:
+            # what the rows of all classes share moves no prediction
+            coef = np.where(seen[:, None], coef - coef[seen].mean(axis=0), coef)
+            intercept = np.where(seen, intercept - intercept[seen].mean(), intercept)
         W[:, k], b[:, k] = coef, intercept
     return W, b
 

@@ -25,7 +25,9 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
     for labels y = ±1, or one such column for each class against the rest; w̃ are the weights of the
     source. α = 0 is target-only ridge, α = 1 ordinary fine-tuning, and α → ∞ the direction of the
     source alone. α = 1 is rarely best [1]_; here α and γ are chosen from the n labelled rows, in
-    closed form, and each output and source has an α of its own.
+    closed form, and each output and source has an α of its own. With more than two classes codes
+    and sources are taken less their mean over the classes: that moves no prediction and leaves
+    less to fit.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
         The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
     classes_ : ndarray of shape (n_classes,)
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
-        w̃ in the order of the target's classes.
+        w̃ in the order of the target's classes; of more than two, less their mean.
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
@@ -193,20 +195,23 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
             member = np.eye(n_classes)[labels]
             member = member[:, 1:] if n_classes == 2 else member
             shares = (repeats * class_weight) @ member / (repeats @ class_weight)
+            # ±1, less their mean over the classes: what all rows share moves no prediction
+            common = 2 / n_classes - 1 if n_classes > 2 else 0.0
             loo = self._fit(
                 X[seen],
                 y[seen],
-                2 * member - 1,
+                2 * member - 1 - common,
                 repeats,
                 folds=self._folds(X, y, seen),
                 classes=self.classes_,
                 class_weight=class_weight,
                 balance=np.where(member, 0.5 / shares, 0.5 / (1 - shares)),
             )
+            self.intercept_ += common
             beta, _ = inverse_temperature(loo[None], labels, repeats * class_weight)
             self.inverse_temperature_ = float(beta[0])
             values = self._decisions_of(X)
-            values[seen] = loo
+            values[seen] = loo + common
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
         return self
 
