@@ -202,7 +202,7 @@ class AlphaTransfer(BaseEstimator):
         >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
         >>> model = AlphaTransferRegressor(source=np.array([1.0, 2.0])).fit(X, [2.0, 4.0, 6.0])
         >>> model.alpha_path(X, [2.0, 4.0, 6.0], alphas=[0, 1, 2]).scores.round(2)
-        array([0.58, 0.89, 1.  ])
+        array([0.58, 0.9 , 1.  ])
         """
         check_is_fitted(self)
         n_sources = self.alpha_.shape[1]
