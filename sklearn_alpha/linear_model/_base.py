@@ -68,9 +68,9 @@ class AlphaTransfer(BaseEstimator):
         )
         rows = Rows(
             X,
-            sample_weight * class_weight,
-            self._height(X, sample_weight * class_weight),
-            np.minimum(sample_weight, 1) * class_weight,
+            weights=sample_weight * class_weight,
+            height=self.intercept_scaling if self.fit_intercept else 0.0,
+            unit=np.minimum(sample_weight, 1) * class_weight,
         )
         S = safe_sparse_dot(X, W.reshape(source_intercept.size, X.shape[1]).T, dense_output=True)
         S = S.reshape(len(Y), *W.shape[:2]) + source_intercept
@@ -90,14 +90,6 @@ class AlphaTransfer(BaseEstimator):
         self.path_ = solution.path
         self._w0, self._w1 = self._line(task, solution)
         return solution.loo
-
-    def _height(self, X, weights):
-        """Height k of the constant column."""
-        if not self.fit_intercept:
-            return 0.0
-        if self.intercept_scaling != "auto":
-            return float(self.intercept_scaling)
-        return np.sqrt(Rows(X, weights, 0.0, weights).trace / X.shape[1]) or 1.0
 
     def _given_alpha(self, shape):
         """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""

@@ -10,7 +10,8 @@ With Zᵢ = yᵢ(xᵢ − m) and d = mean Zᵢ, half the difference of the class
     w = c [max(a, 2s_a) w̃ + ρ r],                  ρ = E[T/(T+v)]
 
 m is x̄, shrunk by the same rule, so that a mean that is only noise is not subtracted. c puts the
-decision values on the scale of y. Several sources: d is regressed on W̃. No decomposition is needed.
+decision values on the scale of y. On several sources d is regressed as y is in the evidence: their
+mean counts, their differences are shrunk. No decomposition is needed.
 """
 
 from dataclasses import dataclass

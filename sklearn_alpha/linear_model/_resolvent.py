@@ -26,8 +26,9 @@ class Rows:
     X : {ndarray, sparse matrix} of shape (n_rows, n_features)
     weights : ndarray of shape (n_rows,)
         sᵢ > 0; n = Σ sᵢ is the number of samples.
-    height : float
-        Height k of the constant column: 0 for none, inf for an unpenalised intercept.
+    height : {"auto"} or float
+        Height k of the constant column: 0 for none, inf for an unpenalised intercept, "auto" for
+        the root mean square of X.
     unit : ndarray of shape (n_rows,)
         What "leave one out" takes from sᵢ: one repetition of the row.
 
@@ -38,16 +39,17 @@ class Rows:
     """
 
     def __init__(self, X, weights, height, unit):
-        self.weights, self.height, self.unit = weights, height, unit
+        self.weights, self.unit = weights, unit
         self.n = weights.sum()
         self.n_features = X.shape[1]
-        self.centred = np.isinf(height)
+        self.centred = height == np.inf
         # A dense X is centred at once, which rounds best; a sparse one in its Gram matrix.
         self.offset = np.zeros(self.n_features)
         if self.centred and not issparse(X):
             self.offset = weights @ X / self.n
             X = X - self.offset
         self.X = X
+        self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
 
     @cached_property
     def sqnorms(self):
