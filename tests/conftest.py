@@ -1,4 +1,8 @@
 import os
+
+# scikit-learn checks array-API input only with it, and reads it when it is imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 from pathlib import Path
 
 import pytest

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
 from sklearn_alpha.linear_model._resolvent import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
-from sklearn_alpha.linear_model._source import align_sources
+from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
 
 
@@ -59,6 +59,8 @@ class AlphaTransfer(BaseEstimator):
         class_weight : ndarray of shape (n_samples,) or 1.0
         balance : ndarray of shape (n_samples, n_outputs) or None
         """
+        check_range("X", X)
+        check_range("y", Y)
         W, source_intercept = align_sources(
             self.source,
             n_outputs=Y.shape[1],
@@ -136,8 +138,9 @@ class AlphaTransfer(BaseEstimator):
             alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all()
         ):
             raise ValueError("alphas must be a 1-D array of finite numbers.")
-        if self.selection == "loo" and self.scoring is None:
-            return {"alphas": alphas, "score": None, "folds": folds}
+        if self.scoring is None:
+            score = None if self.selection == "loo" else self._default_score(y, sample_weight)
+            return {"alphas": alphas, "score": score, "folds": folds}
         identity = IdentityRegressor() if classes is None else IdentityClassifier(classes)
         scorer = check_scoring(identity, scoring=self.scoring)
         weighted = not callable(self.scoring) and not (sample_weight == 1).all()

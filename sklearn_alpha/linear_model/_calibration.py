@@ -6,7 +6,7 @@ others. A scale alone keeps the order of the classes, so `predict` and `predict_
 """
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 
 def logits(values):
@@ -64,6 +64,6 @@ def inverse_temperature(values, labels, weights):
     return beta / size, loss
 
 
-def probabilities(values, beta):
-    """softmax(βf), (n_rows, n_classes)."""
-    return softmax(beta * logits(values), axis=-1)
+def log_probabilities(values, beta):
+    """log softmax(βf), (n_rows, n_classes)."""
+    return log_softmax(beta * logits(values), axis=-1)

@@ -89,7 +89,10 @@ def residual_form(forms, kappas):
     A1 = np.einsum("gij,gjk,k->gi", update, A, ones)
     g_left = np.einsum("gij,gj->gi", update, g)
     size = A1.sum(axis=1)
-    mean = g_left.sum(axis=1) / size
+    # sources that cancel each other have no mean to count
+    opposed = size <= 1e-12 * np.trace(A, axis1=1, axis2=2)
+    size = np.where(opposed, 1.0, size)
+    mean = np.where(opposed, 0.0, g_left.sum(axis=1) / size)
     rGr = yGy - kappas * np.einsum("gi,gi->g", g, g_left) * (m > 1) - mean**2 * size
     theta = mean[:, None] * ones
     if m > 1:

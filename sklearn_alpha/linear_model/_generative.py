@@ -3,8 +3,8 @@
 With Zᵢ = yᵢ(xᵢ − m) and d = mean Zᵢ, half the difference of the class means:
 
     a = ⟨d, w̃⟩/‖w̃‖², s_a its standard error      R = Z less its part along w̃, r = mean Rᵢ
-    u = Σ_{i≠j}⟨Rᵢ, Rⱼ⟩ / (n(n−1))                 unbiased for T = ‖E r‖²
-    v = (mean‖Rᵢ‖² − u)/n                          the noise energy in r
+    v = mean‖Rᵢ − R̄‖² within the classes, / n      the noise energy in r
+    u = ‖r‖² − v                                   unbiased for T = ‖E r‖²
     p_e = (mean‖Rᵢ‖²)² / mean_{i≠j}⟨Rᵢ, Rⱼ⟩²       the effective dimension
     T | data ∝ (T+v)^(−p_e/2) exp(−p_e‖r‖²/(2(T+v))) × log-normal around .7 × a feature's variance
     w = c [max(a, 2s_a) w̃ + ρ r],                  ρ = E[T/(T+v)]
@@ -53,6 +53,7 @@ class Centred:
     def __init__(self, task):
         rows = task.rows
         self.rows, self._sqnorm = rows, task.resolvent.sqnorm
+        self.is_classifier = task.is_classifier
         self.tau = Bunch(rho=0.0)
         self.m = np.zeros(rows.n_features)
         self._kappa = float(rows.centred)
@@ -71,10 +72,12 @@ class Centred:
     def _shrink_mean(self):
         rows = self.rows
         n, size, trace = rows.n, rows.mean @ rows.mean, rows.trace
-        unbiased = (n * size - trace) / (n - 1) if n > 1 else 0.0
+        spread = rows.weights @ rows.unit / n**2
+        own = (rows.weights * rows.unit) @ rows.sqnorms / n**2
+        unbiased = (size - own) / (1 - spread) if spread < 1 else 0.0
         fourth = rows.weights @ rows.sqnorms**2
         dimension = effective_dimension(trace, self._sqnorm, fourth, n, rows.n_features)
-        noise = max((trace - unbiased) / n, TINY)
+        noise = max((trace - unbiased) * spread, TINY)
         return shrinkage(size, noise, dimension, 0.7 * trace / rows.n_features)
 
     def dot(self, columns):
@@ -133,7 +136,8 @@ def mean_shift(centred, y, c, W):
     rows = centred.rows
     n, share = rows.n, rows.weights * c
     d = rows.rdot(share * y) / n  # m drops out: Σ s c y = 0
-    spread = rows.weights @ c**2 / n**2
+    # the variance of a balanced mean, in units of that of a row
+    spread = (rows.weights * rows.unit) @ c**2 / n**2
 
     T = unit_columns(W.T)
     U = W.T @ T
@@ -143,13 +147,31 @@ def mean_shift(centred, y, c, W):
     theta = source_part(d, U, rows, c, y[:, None] * centred.dot(U))
 
     sqnorms = centred.residual_sqnorms(Q)
-    energy = share @ (y**2 * sqnorms) / n
-    own = rows.weights @ ((c * y) ** 2 * sqnorms) / n**2
-    unbiased = (r @ r - own) / (1 - spread) if spread < 1 else 0.0
-    noise = max((energy - unbiased) * spread, TINY)
+    noise = max(spread * variance_within(centred, y, sqnorms, Q), TINY)
     centre = 0.7 * centred.trace / rows.n_features * (share @ y**2 / n)
     shrunk = shrinkage(r @ r, noise, centred.dimension(Q, sqnorms), centre)
     return MeanShift(T @ theta, U @ theta, r, shrunk, Q)
+
+
+def variance_within(centred, y, sqnorms, Q):
+    """Energy of R = yP(x − m) about its mean: pooled over the classes, or over all rows.
+
+    That no class mean enters makes it the same whatever m is. Where every class is a single row
+    there is no spread to measure, and all the energy is taken for noise.
+    """
+    rows = centred.rows
+    repeats, n = rows.repeats, rows.repeats.sum()
+    energy, freedom = repeats @ (y**2 * sqnorms), n
+    groups = [y > 0, y <= 0] if centred.is_classifier else [np.ones(len(y), dtype=bool)]
+    means = 0.0
+    for group in groups:
+        values = repeats * y * group
+        mean = (rows.rdot(values) - values.sum() * centred.m) / (repeats @ group)
+        mean = mean - Q @ (Q.T @ mean)
+        means += (repeats @ group) * (mean @ mean)
+        freedom -= 1
+    # rounding must not pass for freedom
+    return energy / n if freedom <= 1e-9 * n else max(energy - means, 0.0) / freedom
 
 
 def source_part(d, U, rows, c, Z):
@@ -167,7 +189,7 @@ def source_part(d, U, rows, c, Z):
     def error(z):
         """Standard error of the mean of z."""
         mean = rows.average(c[:, None] * z)
-        size = rows.weights @ (c[:, None] * (z - mean)) ** 2 / rows.n**2
+        size = (rows.weights * rows.unit) @ (c[:, None] * (z - mean)) ** 2 / rows.n**2
         return np.sqrt(size * rows.n / max(rows.n - 1, TINY))
 
     if U.shape[1] == 1:
@@ -197,18 +219,17 @@ def left_out_shifts(task, centred, shift, j):
         return centred.sqnorms - (inside**2).sum(axis=1) - centred.dot(o)
 
     if not task.is_classifier:
-        keep = n / np.maximum(n - unit, TINY)
-        drop = unit * n / np.maximum(n - unit, TINY) ** 2 * (y - rows.average(y))
-        return np.where(unit < n, keep * x_r - drop * cross(rows.mean), 0.0)
+        left = np.where(unit < n, n - unit, np.inf)  # without its only row there is no shift
+        return n / left * x_r - unit * n / left**2 * (y - rows.average(y)) * cross(rows.mean)
     values = np.zeros(len(y))
     for sign in (-1, 1):
         members = sign * y > 0
         total = rows.weights[members].sum()
         mean = rows.rdot(rows.weights * members) / total
-        # without its last member a class has no mean: the other's alone is left
+        # without its last member a class has no mean: m stands in for it
         alone = total - unit[members] <= 1e-12 * total
         rest = np.where(alone, 1.0, total - unit[members])
-        gone = np.where(alone, cross(np.zeros_like(mean))[members], cross(mean)[members])
+        gone = np.where(alone, cross(centred.m)[members], cross(mean)[members])
         factor = np.where(alone, 1.0, unit[members] / rest)
         values[members] = x_r[members] - sign / 2 * factor * gone
     return values

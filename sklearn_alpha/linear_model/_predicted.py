@@ -27,13 +27,15 @@ def predicted(task, *, alpha=None, gammas=None):
         shift = mean_shift(centred, y[:, j], balance[:, j], task.W[j])
         length = np.linalg.norm(shift.r)
         mean = shift.along + np.sqrt(shift.shrunk.mean) * shift.r / (length or 1)
-        # what the mean leaves of the rows' energy, were it even more than the rows have
+        # what the mean leaves of the rows' energy, were it even more than the rows have or none
         within = centred.trace - (mean @ mean if task.is_classifier else 0.0)
-        variance = max(within, 1e-3 * centred.trace, TINY) / len(mean)
+        variance = max(within, 1e-3 * centred.trace, 1e-9 * task.gamma_centre) / len(mean)
         direction = shift.alpha if alpha is None else alpha[j]
         for i, gamma in enumerate(gammas):
             theory, score = law(task, j, direction @ task.W[j], mean, variance, gamma)
             multiple = theory.optimal_alpha if alpha is None else 1.0
+            if not np.isfinite(multiple):  # rows without spread leave nothing to weigh
+                multiple = 1.0
             alphas[i, j] = multiple * direction
             scores[i] += score(multiple)
     best = int(np.argmax(scores))

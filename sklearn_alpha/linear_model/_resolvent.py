@@ -17,6 +17,8 @@ from scipy.linalg import eigh
 from scipy.sparse import issparse
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
+BLOCK = 4096  # rows of U at a time
+
 
 class Rows:
     """Weighted rows of a dense or sparse X, read only through products with thin matrices.
@@ -50,6 +52,11 @@ class Rows:
             X = X - self.offset
         self.X = X
         self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
+
+    @cached_property
+    def repeats(self):
+        """How often each row counts as a row of its own: its weight in units of one repetition."""
+        return self.weights / self.unit
 
     @cached_property
     def sqnorms(self):
@@ -149,7 +156,7 @@ class SpectralResolvent:
     @cached_property
     def _decomposition(self):
         rows, gram = self.rows, self._gram
-        k, p = rows.height, rows.n_features
+        k = rows.height
         penalised = 0 < k < np.inf
         if penalised and self._is_dual:
             gram = gram + k**2 * np.outer(self._root, self._root) / rows.n
@@ -161,25 +168,52 @@ class SpectralResolvent:
         floor = max(size * np.finfo(np.float64).eps * top, np.finfo(np.float64).tiny)
         nonzero = eigenvalues > floor
         eigenvalues, vectors = eigenvalues[nonzero], vectors[:, nonzero]
-        if self._is_dual:
-            return eigenvalues, vectors
-        U = safe_sparse_dot(self._weighted, vectors[:p], dense_output=True)
-        if rows.centred:
-            U -= np.outer(self._root, rows.mean @ vectors)
-        elif penalised:
-            U += np.outer(self._root, k * vectors[p])
-        U /= np.sqrt(rows.n * eigenvalues)
-        return eigenvalues, U
+        if not self._is_dual:
+            vectors = vectors / np.sqrt(rows.n * eigenvalues)
+        return eigenvalues, vectors
 
     @property
     def eigenvalues(self):
         """The non-zero eigenvalues Λ of MᵀM/n, (rank,)."""
         return self._decomposition[0]
 
-    @property
-    def vectors(self):
-        """U, (n_rows, rank)."""
-        return self._decomposition[1]
+    def expand(self, hat, rows=slice(None)):
+        """U @ hat, (n_rows, ...), or some of its rows; U itself is MV/√(nΛ) and never formed."""
+        vectors = self._decomposition[1]
+        if self._is_dual:
+            return np.tensordot(vectors[rows], hat, axes=1)
+        p, k = self.rows.n_features, self.rows.height
+        weights = np.tensordot(vectors, hat, axes=1)
+        flat = weights.reshape(len(weights), weights[0].size)
+        values = safe_sparse_dot(self._weighted[rows], flat[:p], dense_output=True)
+        if self.rows.centred:
+            values -= np.outer(self._root[rows], self.rows.mean @ flat)
+        elif k:
+            values += np.outer(self._root[rows], k * flat[p])
+        return values.reshape(len(values), *hat.shape[1:])
+
+    def contract(self, values):
+        """Uᵀ @ values, (rank, ...)."""
+        vectors = self._decomposition[1]
+        if self._is_dual:
+            return np.tensordot(vectors.T, values, axes=1)
+        flat = values.reshape(len(values), values[0].size)
+        products = safe_sparse_dot(self._weighted.T, flat, dense_output=True)
+        total = self._root @ flat
+        if self.rows.centred:
+            products -= np.outer(self.rows.mean, total)
+        elif self.rows.height:
+            products = np.vstack([products, self.rows.height * total])
+        return (vectors.T @ products).reshape(vectors.shape[1], *values.shape[1:])
+
+    def leverages(self, gammas):
+        """Diagonal of U Λ(Λ + γI)⁻¹ Uᵀ for each γ: (n_gammas, n_rows)."""
+        kept = self.eigenvalues * self._inverse(gammas)
+        found = np.empty((len(gammas), len(self._root)))
+        for start in range(0, len(self._root), BLOCK):
+            rows = slice(start, start + BLOCK)
+            found[:, rows] = kept @ self.expand(np.eye(len(self.eigenvalues)), rows).T ** 2
+        return found
 
     def rotate(self, values):
         """Uᵀ√s v for values v of shape (n_rows, ...), and the part that U does not span."""
@@ -187,8 +221,8 @@ class SpectralResolvent:
         if not self.rows.centred:
             mean = np.zeros_like(mean)
         v = (values - mean) * self._root.reshape(-1, *[1] * (values.ndim - 1))
-        hat = np.tensordot(self.vectors.T, v, axes=1)
-        return Rotated(hat, v - np.tensordot(self.vectors, hat, axes=1), mean)
+        hat = self.contract(v)
+        return Rotated(hat, v - self.expand(hat), mean)
 
     def quadratic(self, values, gammas):
         """vᵀG(γ)v for values v of shape (n_rows, m) and each γ: (n_gammas, m, m)."""
@@ -216,7 +250,7 @@ class SpectralResolvent:
         """
         inverses = probabilities[:, None] * self._inverse(gammas)
         dual = sum(inverse[:, None] * r.hat for inverse, r in zip(inverses, residuals, strict=True))
-        values = self._root[:, None] * (self.vectors @ dual) / self.rows.n
+        values = self._root[:, None] * self.expand(dual) / self.rows.n
         a, total = self.rows.rdot(values).T, values.sum(axis=0)
         if not self.rows.centred:
             return a, self.rows.height**2 * total
@@ -237,15 +271,12 @@ class SpectralResolvent:
             One for each γ.
         gammas : ndarray of shape (n_gammas,)
         """
-        squares = self.vectors**2
-        share = self.rows.unit / self.rows.weights
-        for v, gamma in zip(values, gammas, strict=True):
+        for v, gamma, leverage in zip(values, gammas, self.leverages(gammas), strict=True):
             shrink = gamma / (self.eigenvalues + gamma)
-            residual = self.vectors @ (shrink[:, None] * v.hat) + v.rest
-            leverage = squares @ (1 - shrink)
+            residual = self.expand(shrink[:, None] * v.hat) + v.rest
             if self.rows.centred:
-                leverage += self.rows.weights / self.rows.n
-            kept = np.maximum(1 - share * leverage, np.finfo(np.float64).eps)
+                leverage = leverage + self.rows.weights / self.rows.n
+            kept = np.maximum(1 - leverage / self.rows.repeats, np.finfo(np.float64).eps)
             yield residual / (self._root * kept)[:, None]
 
     def _inverse(self, gammas):

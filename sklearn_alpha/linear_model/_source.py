@@ -11,7 +11,9 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 
 def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=None):
@@ -43,7 +45,7 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
                 "coefficients as a NumPy array."
             )
         if isinstance(one, np.ndarray | tuple):
-            coef, intercept = one if isinstance(one, tuple) else (one, 0.0)
+            coef, intercept = one if isinstance(one, tuple) and len(one) == 2 else (one, 0.0)
             coef, intercept = _check_coefficients(coef, intercept, name, n_features)
             seen = np.ones(len(coef), dtype=bool)
         else:
@@ -53,7 +55,7 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
             )
             seen = np.ones(len(coef), dtype=bool)
             if classes is not None:
-                coef, intercept = _by_label(coef, intercept, estimator.classes_, classes, name)
+                coef, intercept = _by_label(coef, intercept, estimator, classes, name)
                 seen = np.isin(classes, estimator.classes_)
         if len(coef) != n_outputs:
             raise ValueError(
@@ -73,6 +75,16 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
     return W, b
 
 
+def check_range(name, values, limit=1e30):
+    """Refuse what would overflow, or vanish, in squares of squares."""
+    largest = np.abs(values.data if issparse(values) else values).max(initial=0)
+    if largest and not 1 / limit <= largest <= limit:
+        raise ValueError(
+            f"the largest entry of {name} is {largest:.1e}, and powers of it leave the range of "
+            "floating-point numbers; rescale it, to about 1."
+        )
+
+
 def _check_coefficients(coef, intercept, name, n_features):
     """Finite coefficients (rows, n_features) and intercepts (rows,)."""
     coef = coef.toarray() if issparse(coef) else coef
@@ -90,6 +102,7 @@ def _check_coefficients(coef, intercept, name, n_features):
         )
     if not np.isfinite(coef).all() or not np.isfinite(intercept).all():
         raise ValueError(f"{name} contains NaN or infinity; refit it on finite data.")
+    check_range(name, coef, limit=1e100)
     if len(intercept) not in (1, len(coef)):
         raise ValueError(
             f"{name} has {len(intercept)} intercepts for {len(coef)} row(s) of coefficients; "
@@ -113,8 +126,13 @@ def _check_estimator(source, name, feature_names, *, classifier):
                 f"{name} is a {type(source).__name__}; pass a NumPy array of coefficients, a pair "
                 "(coefficients, intercept), a fitted linear estimator, or a list of these."
             )
-        if hasattr(source, "best_estimator_"):
-            raise ValueError(f"{name} is a search; pass its best_estimator_.")
+        if isinstance(source, BaseSearchCV):
+            raise ValueError(f"{name} is a search; fit it and pass its best_estimator_.")
+        if _is_fitted(source):
+            raise ValueError(
+                f"{name}, a {type(source).__name__}, has no coef_; pass an estimator that is "
+                "linear in the features of X."
+            )
         raise NotFittedError(
             f"{name}, a {type(source).__name__}, has no coef_: fit it first, and pass "
             "FrozenEstimator(fitted) because clone(), which grid searches and cross-validation "
@@ -134,8 +152,19 @@ def _check_estimator(source, name, feature_names, *, classifier):
     return source
 
 
-def _by_label(coef, intercept, source_classes, classes, name):
+def _is_fitted(estimator):
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _by_label(coef, intercept, estimator, classes, name):
     """Rows of a source classifier in the order of the target's classes, aligned by label."""
+    source_classes = estimator.classes_
+    # support vector machines have a row for each *pair* of classes
+    one_vs_one = hasattr(estimator, "dual_coef_") and len(source_classes) > 2
     binary = len(classes) == 2
     where = {label: row for row, label in enumerate(source_classes.tolist())}
     unseen = [label for label in classes.tolist() if label not in where]
@@ -156,9 +185,9 @@ def _by_label(coef, intercept, source_classes, classes, name):
                 f"{classes[0]!r} from {classes[1]!r}; pass the coefficients as an array if they "
                 "are meant to carry over."
             )
-        # two classes, sorted by both sides, are the same two in the same order
-        return coef, intercept
-    if len(coef) != len(source_classes):
+        sign = 1 if source_classes[1] == classes[1] else -1
+        return sign * coef, sign * intercept
+    if one_vs_one or len(coef) != len(source_classes):
         raise ValueError(
             f"{name} has {len(coef)} rows of coefficients for {len(source_classes)} classes; pass "
             "a source with one row for each class (one-vs-rest or multinomial)."

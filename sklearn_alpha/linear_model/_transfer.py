@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklearn_alpha.linear_model._base import AlphaTransfer, all_or_nothing
-from sklearn_alpha.linear_model._calibration import inverse_temperature, logits, probabilities
+from sklearn_alpha.linear_model._calibration import inverse_temperature, log_probabilities, logits
 
 
 class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
@@ -257,7 +257,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
             In the order of `classes_`.
         """
         values = self._decisions(X)
-        return probabilities(values, self.inverse_temperature_)
+        return np.exp(log_probabilities(values, self.inverse_temperature_))
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`.
@@ -270,7 +270,18 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
         -------
         log_P : ndarray of shape (n_samples, n_classes)
         """
-        return np.log(self.predict_proba(X))
+        values = self._decisions(X)
+        return log_probabilities(values, self.inverse_temperature_)
+
+    def _default_score(self, y, sample_weight):
+        """Accuracy, without the checks of a scorer that is called for every cell of a grid."""
+        labels = np.searchsorted(self.classes_, y)
+
+        def score(values, index):
+            correct = logits(values).argmax(axis=1) == labels[index]
+            return np.average(correct, weights=sample_weight[index])
+
+        return score
 
     def _score_decisions(self, values, y, sample_weight):
         predicted = self.classes_[np.argmax(logits(values), axis=1)]
@@ -454,6 +465,14 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         """
         values = self._decisions(X)
         return values[:, 0] if self.coef_.ndim == 1 else values
+
+    def _default_score(self, y, sample_weight):
+        """R²."""
+
+        def score(values, index):
+            return r2_score(y[index], values, sample_weight=sample_weight[index])
+
+        return score
 
     def _score_decisions(self, values, y, sample_weight):
         return r2_score(y, values, sample_weight=sample_weight)

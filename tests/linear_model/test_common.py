@@ -1,6 +1,5 @@
 """scikit-learn's own checks, all of them, with nothing expected to fail."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
