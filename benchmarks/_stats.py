@@ -1,0 +1,42 @@
+"""Intervals for the mean of paired differences."""
+
+import numpy as np
+from scipy.stats import norm, t
+
+
+def paired_bootstrap(difference, *, level=0.95, n_resamples=4000, seed=0):
+    """Mean of paired differences with its bootstrap interval.
+
+    The interval is the percentile one at the level that is exact for normal data [1]_: with the
+    some 20 draws of a benchmark the plain percentiles are too narrow by a factor of
+    ``sqrt((n - 1) / n) * z / t``.
+
+    Parameters
+    ----------
+    difference : array-like of shape (n_draws,)
+        Difference of two methods on the same draws.
+    level : float, default=0.95
+        Coverage.
+    n_resamples : int, default=4000
+        Resamples of the draws.
+    seed : int, default=0
+        Seed of the resampling.
+
+    Returns
+    -------
+    mean, low, high : float
+
+    References
+    ----------
+    .. [1] T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American
+       Statistician 69(4), 2015, section 4.3 (the expanded percentile interval).
+    """
+    difference = np.asarray(difference, dtype=float)
+    n = len(difference)
+    if n < 2:
+        return float(difference.mean()), np.nan, np.nan
+    rng = np.random.default_rng(seed)
+    means = difference[rng.integers(n, size=(n_resamples, n))].mean(axis=1)
+    tail = norm.cdf(np.sqrt(n / (n - 1)) * t.ppf((1 - level) / 2, n - 1))
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(difference.mean()), float(low), float(high)

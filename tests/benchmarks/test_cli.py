@@ -1,0 +1,111 @@
+"""What a newcomer types: the list, a benchmark, a benchmark without its data."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import _data, _runner, amazon_embeddings, digits
+from benchmarks.__main__ import available, main
+
+
+def test_list_has_one_line_each_and_imports_nothing_heavy():
+    script = (
+        "import sys; from benchmarks.__main__ import main; main([]);"
+        "assert not {'numpy', 'sklearn', 'matplotlib', 'pandas'} & set(sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = run.stdout.splitlines()
+    names = {"amazon-table", "amazon-figure", "amazon-embeddings", "digits", "demo"}
+    assert names <= {*available()}
+    for name in available():
+        assert sum(line.split()[:1] == [name] for line in lines) == 1
+    assert max(map(len, lines)) < 120
+
+
+def test_unknown_name():
+    with pytest.raises(SystemExit, match=r"no benchmark 'amazon'; choose from amazon-embeddings"):
+        main(["amazon"])
+
+
+@pytest.mark.parametrize("name", ["amazon-table", "amazon-figure", "amazon-embeddings"])
+def test_help(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert "--n-jobs" in capsys.readouterr().out
+
+
+@pytest.fixture
+def nothing_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(_runner, "CACHE", tmp_path / "cache")
+    for module in ("amazon_table", "amazon_embeddings"):
+        loader = getattr(sys.modules.get(f"benchmarks.{module}"), "load_transfer", None)
+        if hasattr(loader, "cache_clear"):
+            loader.cache_clear()
+    amazon_embeddings.embeddings.cache_clear()
+
+
+@pytest.fixture
+def no_amazon(nothing_kept, monkeypatch):
+    def fail(domain, **options):
+        raise OSError("no network")
+
+    monkeypatch.setattr(_data, "fetch_amazon_review", fail)
+    monkeypatch.setattr(_data, "fetch_amazon_text", fail)
+
+
+@pytest.mark.usefixtures("no_amazon")
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["amazon-table"],
+        ["amazon-table", "--protocol", "honest"],
+        ["amazon-figure"],
+        ["amazon-embeddings"],
+    ],
+    ids=" ".join,
+)
+def test_without_data_one_sentence_offers_the_digits(argv, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main([*argv, "--out", str(tmp_path)])
+    message = stop.value.code
+    assert message.startswith("The Amazon reviews are not on this machine")
+    assert "python -m benchmarks digits" in message
+    assert "\n" not in message
+    assert message.count(". ") == 0
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_embeddings_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(_data.MissingData, match=r"needs torch: `pip install torch transformers "):
+        amazon_embeddings.embed(["a text"])
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_digits(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(digits, "N_TRANSFERS", 2)
+    main(["digits", "--n", "10", "--draws", "2", "--out", str(tmp_path)])
+    assert "chosen: blend" in capsys.readouterr().out
+    folder = tmp_path / "digits"
+    assert {path.name for path in folder.iterdir()} == {
+        "results.csv",
+        "summary.csv",
+        "draws.csv.gz",
+        "meta.json",
+        "table.md",
+    }
+    meta = json.loads((folder / "meta.json").read_text())
+    assert meta["command"].startswith("python -m benchmarks digits --n 10 --draws 2")
+    assert meta["config"] == {"n": [10], "draws": 2}
+
+
+@pytest.mark.usefixtures("no_amazon")
+def test_demo_falls_back_to_the_digits(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(digits, "N_TRANSFERS", 2)
+    main(["demo", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    for method in ("target alone", "source alone", "α = 1", "α chosen"):
+        assert method in out
+    assert (tmp_path / "demo.png").stat().st_size < 150_000
