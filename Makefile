@@ -1,0 +1,70 @@
+# What a newcomer types: `make demo`, `make test`. Each makes .venv where there is none, installs
+# what it needs into it, and runs. The commands are printed as they run; by hand they are
+#
+#     python3 -m venv .venv
+#     .venv/bin/python -m pip install -c constraints.txt -e ".[bench]"    # demo, bench
+#     .venv/bin/python -m pip install -c constraints.txt -e ".[test]"     # test
+#     OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks demo
+#     SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
+
+.POSIX:
+.NOTPARALLEL:
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install -c constraints.txt
+# One BLAS thread a process: the matrices are small, and on a busy machine threads that wait for one
+# another cost ten times what they save.
+THREADS = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST_OPTIONS = -n 2
+# What `make bench` runs: `make bench BENCH="digits --n-jobs 2"`; empty lists all.
+BENCH =
+
+help:
+	@echo "make demo    the main result, as a table and a figure"
+	@echo "make test    lint and tests"
+	@echo "make lint    lint alone"
+	@echo "make format  put the code into the form that lint asks for"
+	@echo 'make bench   list the benchmarks; BENCH="NAME [options]" runs one'
+	@echo "make clean   remove $(VENV) and what the tools leave behind; benchmarks/cache stays"
+
+demo: $(VENV)/.installed-bench
+	$(THREADS) $(BIN)/python -m benchmarks demo
+
+bench: $(VENV)/.installed-bench
+	$(THREADS) $(BIN)/python -m benchmarks $(BENCH)
+
+test: lint
+	$(THREADS) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# A stamp says that an installation was completed; until then `.installing` lies there, and an
+# environment found with it was left half-made and is made anew.
+$(VENV)/.installed-bench: pyproject.toml constraints.txt
+	@test ! -e $(VENV)/.installing || rm -rf $(VENV)
+	mkdir -p $(VENV) && touch $(VENV)/.installing
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e ".[bench]"
+	@touch $@ && rm $(VENV)/.installing
+
+# The extra `test` contains `bench`: what serves the tests serves the demonstration.
+$(VENV)/.installed-test: pyproject.toml constraints.txt
+	@test ! -e $(VENV)/.installing || rm -rf $(VENV)
+	mkdir -p $(VENV) && touch $(VENV)/.installing
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e ".[test]"
+	@touch $@ $(VENV)/.installed-bench && rm $(VENV)/.installing
+
+clean:
+	rm -rf $(VENV) .ci/venv build dist htmlcov .coverage .coverage.* demo.png
+	rm -rf .pytest_cache .ruff_cache .hypothesis docs/_build
+
+.PHONY: help demo bench test lint format clean

@@ -1,0 +1,61 @@
+"""The README's examples run as they stand there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_alpha.datasets import fetch_amazon_text
+
+README = Path(__file__).parents[1] / "README.md"
+SHARED = README.parents[1] / "shared" / "data"
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def run(block):
+    namespace = {}
+    exec(compile(block, str(README), "exec"), namespace)
+    return namespace
+
+
+@pytest.fixture
+def amazon_texts(monkeypatch):
+    """Let the loaders find the real texts without a download."""
+    for home in (None, SHARED):
+        try:
+            fetch_amazon_text("books", data_home=home, download_if_missing=False)
+        except OSError:
+            continue
+        if home is not None:
+            monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(home))
+        return
+    pytest.skip(
+        "Amazon review texts not found: put them in ../shared/data or set SKLEARN_ALPHA_DATA"
+    )
+
+
+def test_there_are_two():
+    assert len(BLOCKS) == 2
+
+
+@pytest.mark.usefixtures("amazon_texts")
+def test_text_example(capsys):
+    result = run(BLOCKS[0])
+    model, source, X, y, rest = (result[name] for name in ("model", "source", "X", "y", "rest"))
+    assert model.score(X[rest], y[rest]) > source.score(X[rest], y[rest])
+    assert str(model.alpha_) in capsys.readouterr().out
+
+
+def test_theory_example(capsys):
+    theory = run(BLOCKS[1])["theory"]
+    # Whatever the draw of the source, its best α beats fine-tuning and the target alone.
+    assert np.all(theory.accuracy(theory.optimal_alpha) >= theory.accuracy([0, 1]))
+    assert f"{theory.optimal_alpha}" in capsys.readouterr().out
+
+
+def test_commands_are_those_of_the_makefile():
+    makefile = (README.parent / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+    for target in re.findall(r"`make (\w+)", README.read_text("utf-8")):
+        assert target in targets
