@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.readme import filled
 from sklearn_alpha.datasets import fetch_amazon_text
 
 README = Path(__file__).parents[1] / "README.md"
@@ -59,3 +60,9 @@ def test_commands_are_those_of_the_makefile():
     targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
     for target in re.findall(r"`make (\w+)", README.read_text("utf-8")):
         assert target in targets
+
+
+def test_results_are_those_of_the_files():
+    # `python -m benchmarks readme` writes them
+    text = README.read_text("utf-8")
+    assert filled(text) == text

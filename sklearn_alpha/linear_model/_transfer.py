@@ -23,11 +23,11 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
                 = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
 
     for labels y = ±1, or one such column for each class against the rest; w̃ are the weights of the
-    source. α = 0 is target-only ridge, α = 1 ordinary fine-tuning, and α → ∞ the direction of the
-    source alone. α = 1 is rarely best [1]_; here α and γ are chosen from the n labelled rows, in
-    closed form, and each output and source has an α of its own. With more than two classes codes
-    and sources are taken less their mean over the classes: that moves no prediction and leaves
-    less to fit.
+    source. α = 0 is target-only ridge, α = 1 ordinary fine-tuning, and α → ∞ the source filtered by
+    the rows, γQw̃, which for large γ is the source alone. α = 1 is rarely best [1]_; here α and γ
+    are chosen from the n labelled rows, in closed form, and each output and source has an α of its
+    own. With more than two classes codes and sources are taken less their mean over the classes:
+    that moves no prediction and leaves less to fit.
 
     Parameters
     ----------
@@ -189,9 +189,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
                     "pass rows of at least 2 classes."
                 )
             repeats = weight[seen]
-            class_weight = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=y[seen], sample_weight=repeats
-            )[labels]
+            class_weight = self._class_weights(y[seen], labels, repeats)[labels]
             member = np.eye(n_classes)[labels]
             member = member[:, 1:] if n_classes == 2 else member
             shares = (repeats * class_weight) @ member / (repeats @ class_weight)
@@ -214,6 +212,13 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
             values[seen] = loo + common
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
         return self
+
+    def _class_weights(self, y, labels, repeats):
+        """Weight of each class; "balanced" counts repetitions, not rows."""
+        if self.class_weight == "balanced":
+            counts = np.bincount(labels, weights=repeats)
+            return counts.sum() / (len(counts) * counts)
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
 
     def decision_function(self, X):
         """Decision values f(x) = X coefᵀ + intercept.

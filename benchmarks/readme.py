@@ -1,0 +1,101 @@
+"""Write the README's results from the files in benchmarks/results.
+
+What stands between the two markers in README.md is made here, from the `summary.csv` of the honest
+benchmarks, and never by hand.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks._comparison import ALONE, DEFAULT
+from benchmarks._runner import RESULTS
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+# Heading, folder, and the rows: (what it is called here, source, method).
+TABLES = (
+    (
+        "Amazon Review, 400 features, mean of 12 transfers",
+        "amazon-table-honest",
+        (
+            ("target alone, RidgeClassifierCV", "", "target alone: RidgeClassifierCV, wide grid"),
+            ("target alone, LogisticRegressionCV", "", "target alone: LogisticRegressionCV"),
+            ("source alone", "LogisticRegressionCV", ALONE),
+            ("source and target pooled", "LogisticRegressionCV", "pooled LogisticRegressionCV"),
+            ("α = 1, γ by leave-one-out", "LogisticRegressionCV", "α = 1, γ by leave-one-out"),
+            ("**α chosen**", "LogisticRegressionCV", DEFAULT),
+            ("transported source¹ alone", "transported ridge γ_pre = 10", ALONE),
+            ("**transported source, α chosen**", "transported ridge γ_pre = 10", DEFAULT),
+        ),
+    ),
+    (
+        "The same with several sources",
+        "amazon-sources-pairs",
+        (
+            (
+                "**one source under two penalties², α chosen**",
+                "transported ridges γ_pre = 10 and 100",
+                DEFAULT,
+            ),
+        ),
+    ),
+    (
+        "Three domains as sources of the fourth, mean of 4",
+        "amazon-sources-domains",
+        (
+            (
+                "one logistic regression on all their rows",
+                "one LogisticRegressionCV on all rows",
+                ALONE,
+            ),
+            ("**a list of three, α chosen**", "LogisticRegressionCV", DEFAULT),
+            ("**a list of three transported, α chosen**", "transported ridge γ_pre = 10", DEFAULT),
+        ),
+    ),
+    (
+        "Sentence embeddings of the same reviews, 384 features",
+        "amazon-embeddings",
+        (
+            ("target alone, LogisticRegressionCV", "", "target alone: LogisticRegressionCV"),
+            ("source alone", "ridge γ_pre = 1", ALONE),
+            ("α = 1, γ by leave-one-out", "ridge γ_pre = 1", "α = 1, γ by leave-one-out"),
+            ("**α chosen**", "ridge γ_pre = 1", DEFAULT),
+        ),
+    ),
+)
+
+
+def add_arguments(parser):
+    """It has no options of its own."""
+
+
+def main(args):
+    """Replace the block between the markers."""
+    README.write_text(filled(README.read_text("utf-8"), args.out), "utf-8")
+    print(f"{README} now says what {args.out} holds.")
+
+
+def filled(text, results=RESULTS):
+    """Return the README's text with its results as the files have them."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{block(Path(results))}\n{END}{after}"
+
+
+def block(results):
+    """Accuracies in per cent, and where each comes from."""
+    sizes = None
+    lines = []
+    for heading, folder, rows in TABLES:
+        summary = pd.read_csv(results / folder / "summary.csv", keep_default_na=False)
+        summary = summary.set_index(["model", "method", "n"])["mean"].astype(float)
+        if sizes is None:
+            sizes = sorted(summary.index.unique("n"))
+            lines += ["| n labelled rows | " + " | ".join(map(str, sizes)) + " |"]
+            lines += ["| --- |" + " --- |" * len(sizes)]
+        lines += [f"| *[{heading}](benchmarks/results/{folder}/table.md)* |" + " |" * len(sizes)]
+        for name, model, method in rows:
+            cells = [f"{summary[model, method, n]:.1f}" for n in sizes]
+            lines += [f"| {name} | " + " | ".join(cells) + " |"]
+    return "\n".join(lines)
