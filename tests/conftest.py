@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_alpha.datasets import fetch_amazon_review
+from sklearn_alpha.datasets import fetch_amazon_review, fetch_amazon_text
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +25,12 @@ def amazon_data_home():
     pytest.skip(
         "Amazon Review files not found: put them in ../shared/data or set SKLEARN_ALPHA_DATA"
     )
+
+
+@pytest.fixture
+def amazon_text_home(amazon_data_home):
+    try:
+        fetch_amazon_text("books", data_home=amazon_data_home, download_if_missing=False)
+    except OSError as error:
+        pytest.skip(f"Amazon Review texts not found: {error}")
+    return amazon_data_home

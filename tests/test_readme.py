@@ -4,13 +4,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from benchmarks.readme import filled
-from sklearn_alpha.datasets import fetch_amazon_text
 
 README = Path(__file__).parents[1] / "README.md"
-SHARED = README.parents[1] / "shared" / "data"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
 
@@ -20,28 +17,12 @@ def run(block):
     return namespace
 
 
-@pytest.fixture
-def amazon_texts(monkeypatch):
-    """Let the loaders find the real texts without a download."""
-    for home in (None, SHARED):
-        try:
-            fetch_amazon_text("books", data_home=home, download_if_missing=False)
-        except OSError:
-            continue
-        if home is not None:
-            monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(home))
-        return
-    pytest.skip(
-        "Amazon review texts not found: put them in ../shared/data or set SKLEARN_ALPHA_DATA"
-    )
-
-
 def test_there_are_two():
     assert len(BLOCKS) == 2
 
 
-@pytest.mark.usefixtures("amazon_texts")
-def test_text_example(capsys):
+def test_text_example(capsys, monkeypatch, amazon_text_home):
+    monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(amazon_text_home))
     result = run(BLOCKS[0])
     model, source, X, y, rest = (result[name] for name in ("model", "source", "X", "y", "rest"))
     assert model.score(X[rest], y[rest]) > source.score(X[rest], y[rest])

@@ -151,6 +151,10 @@ class AlphaTransfer(BaseEstimator):
 
         return {"alphas": alphas, "score": score, "folds": folds}
 
+    def _default_score(self, y, sample_weight):
+        """What "cv" scores a cell by: `score`, of decision values and the numbers of their rows."""
+        return lambda values, index: self._score_decisions(values, y[index], sample_weight[index])
+
     def _line(self, task, solution):
         """(w₀, w₁) with w(α) = w₀ + αw₁ at γ_, intercepts as a last feature."""
         source = np.concatenate([task.W, self.source_intercept_[:, :, None]], axis=2)
@@ -221,6 +225,11 @@ class AlphaTransfer(BaseEstimator):
             for alpha in alphas
         ]
         return Bunch(alphas=alphas, scores=np.array(scores), gamma=self.gamma_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _decisions(self, X):
         """X @ coefᵀ + intercept, (n_samples, n_outputs)."""

@@ -77,25 +77,19 @@ def residual_form(forms, kappas):
     m = A.shape[1]
     if m == 0:
         return yGy, np.zeros_like(yGy), np.zeros((len(yGy), 0))
-    log_det = np.zeros_like(yGy)
-    update = np.zeros_like(A)  # I − AC
-    update[:] = np.eye(m)
-    if m > 1:
-        inside = np.eye(m) + kappas[:, None, None] * A
-        log_det -= np.linalg.slogdet(inside)[1] / 2
-        # AC = κA(I + κA)⁻¹, and I − AC = (I + κA)⁻¹
-        update = np.linalg.inv(inside)
-    ones = np.ones(m)
-    A1 = np.einsum("gij,gjk,k->gi", update, A, ones)
+    if m == 1:
+        kappas = np.zeros_like(kappas)  # a single source has nothing to differ from
+    inside = np.eye(m) + kappas[:, None, None] * A
+    update = np.linalg.inv(inside)  # I − AC
+    A1 = (update @ A).sum(axis=2)
     g_left = np.einsum("gij,gj->gi", update, g)
     size = A1.sum(axis=1)
     # sources that cancel each other have no mean to count
     opposed = size <= 1e-12 * np.trace(A, axis1=1, axis2=2)
     size = np.where(opposed, 1.0, size)
     mean = np.where(opposed, 0.0, g_left.sum(axis=1) / size)
-    rGr = yGy - kappas * np.einsum("gi,gi->g", g, g_left) * (m > 1) - mean**2 * size
-    theta = mean[:, None] * ones
-    if m > 1:
-        theta = theta + kappas[:, None] * (g_left - mean[:, None] * A1)
+    rGr = yGy - kappas * np.einsum("gi,gi->g", g, g_left) - mean**2 * size
     # an exact fit leaves rounding, of either sign
-    return np.maximum(rGr, np.finfo(np.float64).eps * yGy), log_det - np.log(size) / 2, theta
+    rGr = np.maximum(rGr, np.finfo(np.float64).eps * yGy)
+    log_det = -(np.linalg.slogdet(inside)[1] + np.log(size)) / 2
+    return rGr, log_det, mean[:, None] + kappas[:, None] * (g_left - mean[:, None] * A1)

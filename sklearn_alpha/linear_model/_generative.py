@@ -226,12 +226,13 @@ def left_out_shifts(task, centred, shift, j):
         members = sign * y > 0
         total = rows.weights[members].sum()
         mean = rows.rdot(rows.weights * members) / total
-        # without its last member a class has no mean: m stands in for it
-        alone = total - unit[members] <= 1e-12 * total
-        rest = np.where(alone, 1.0, total - unit[members])
-        gone = np.where(alone, cross(centred.m)[members], cross(mean)[members])
-        factor = np.where(alone, 1.0, unit[members] / rest)
-        values[members] = x_r[members] - sign / 2 * factor * gone
+        rest = total - unit[members]
+        if rest.min() <= 1e-12 * total:
+            # without its only row a class has no mean: m stands in for it
+            mean, share = centred.m, 1.0
+        else:
+            share = unit[members] / rest
+        values[members] = x_r[members] - sign / 2 * share * cross(mean)[members]
     return values
 
 

@@ -292,11 +292,6 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
         predicted = self.classes_[np.argmax(logits(values), axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
 
 class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
@@ -471,19 +466,10 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         values = self._decisions(X)
         return values[:, 0] if self.coef_.ndim == 1 else values
 
-    def _default_score(self, y, sample_weight):
-        """R²."""
-
-        def score(values, index):
-            return r2_score(y[index], values, sample_weight=sample_weight[index])
-
-        return score
-
     def _score_decisions(self, values, y, sample_weight):
         return r2_score(y, values, sample_weight=sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags

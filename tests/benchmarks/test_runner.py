@@ -116,7 +116,6 @@ def test_two_workers_change_nothing(tmp_path):
 
 
 def test_dask_changes_nothing(tmp_path):
-    pytest.importorskip("distributed")
     one = run_cells("digits", score_peers, DIGITS, out=tmp_path / "one")
     with parallel_backend("dask", 2):
         two = run_cells("digits", score_peers, DIGITS, out=tmp_path / "two")

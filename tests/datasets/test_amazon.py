@@ -275,15 +275,6 @@ def test_import_is_light():
 # --- the real files -----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def amazon_text_home(amazon_data_home):
-    try:
-        fetch_amazon_text("books", data_home=amazon_data_home, download_if_missing=False)
-    except OSError as error:
-        pytest.skip(f"Amazon Review texts not found: {error}")
-    return amazon_data_home
-
-
 @pytest.mark.parametrize(
     ("domain", "n"), [("books", 2000), ("dvd", 1999), ("electronics", 1998), ("kitchen", 1999)]
 )
