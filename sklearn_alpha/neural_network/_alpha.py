@@ -1,0 +1,239 @@
+"""α on the LoRA layers that PEFT made: attach, read, merge. PEFT's private surface is used here only.
+
+A frozen linear layer (W, b) with a LoRA adapter computes
+
+    y = α ⊙ (W x) + b + s·B A x
+
+with one α for each row of W. The layer stays PEFT's; what it does with its adapter is handed to an
+object of this module, its `LoraVariant`, and α is a parameter of the layer beside A and B. So PEFT
+saves, moves, (de)activates and merges it.
+"""
+
+import torch
+from peft.tuners.lora.layer import LoraLayer, LoraVariant
+from peft.tuners.lora.layer import Linear as LoraLinear
+from torch import nn
+
+# The names begin with PEFT's `lora_`, by which it knows what to save; which of the two a saved file
+# holds also says whether the frozen bias is scaled.
+ROWS, ROWS_AND_BIAS = "lora_row_scale", "lora_row_bias_scale"
+
+
+class RowScale(LoraVariant):
+    """y = α ⊙ (W x) + b + s·B A x, or α ⊙ (W x + b) + s·B A x with `scale_bias`."""
+
+    def __init__(self, scale_bias):
+        self.scale_bias = scale_bias
+
+    def supports_lora_conversion(self):
+        """A LoRA of the same rank cannot hold α ⊙ W."""
+        return False
+
+    def alpha(self, module, adapter):
+        """α of an adapter on a layer."""
+        return getattr(module, ROWS_AND_BIAS if self.scale_bias else ROWS)[adapter]
+
+    def forward(self, module, active_adapter, x, result, **kwargs):
+        """From W x + b in `result` to y; where α is 1, bit for bit what PEFT's LoRA gives."""
+        alpha = self.alpha(module, active_adapter)
+        delta = module.lora_dropout[active_adapter](x)
+        delta = module.lora_B[active_adapter](module.lora_A[active_adapter](delta))
+        if module.scaling[active_adapter] != 1:
+            delta = delta * module.scaling[active_adapter]
+        bias = module.get_base_layer().bias
+        if bias is not None and not self.scale_bias:
+            delta = delta + (1 - alpha) * bias
+        return torch.addcmul(delta, alpha, result)
+
+    def merge_safe(self, module, active_adapter, orig_weight):
+        """α ⊙ W + s·B A, computed in float32."""
+        alpha = self.alpha(module, active_adapter).detach()
+        # A row times 0 cannot be divided back.
+        zero = alpha == 0
+        module._cache_store(f"{active_adapter}-zeros", _rows(module, orig_weight)[zero].clone())
+        if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
+            module._cache_store(f"{active_adapter}-bias", bias.data.clone())
+            bias.data = (bias.data * alpha).to(bias.dtype)
+        merged = _column(module, alpha) * orig_weight + module.get_delta_weight(active_adapter)
+        return merged.to(orig_weight.dtype)
+
+    def merge_unsafe(self, module, active_adapter, orig_weight):
+        """The same in place."""
+        orig_weight.data = self.merge_safe(module, active_adapter, orig_weight.data)
+
+    def unmerge(self, module, active_adapter, orig_weight):
+        """(W − s·B A) / α."""
+        alpha = self.alpha(module, active_adapter).detach()
+        zero = alpha == 0
+        weight = orig_weight.data - module.get_delta_weight(active_adapter)
+        weight = (weight / _column(module, alpha.masked_fill(zero, 1))).to(orig_weight.dtype)
+        _rows(module, weight)[zero] = module._cache_pop(f"{active_adapter}-zeros")
+        if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
+            bias.data = module._cache_pop(f"{active_adapter}-bias")
+        return weight
+
+
+def _rows(module, weight):
+    """A view of a weight with one row for each output; GPT-2's layers store the transpose."""
+    return weight.T if module.fan_in_fan_out else weight
+
+
+def _column(module, alpha):
+    return alpha if module.fan_in_fan_out else alpha[:, None]
+
+
+def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"):
+    r"""Put an α on every row of the frozen layers that have a LoRA adapter.
+
+    ::
+
+        y = α ⊙ (W x) + b + s·B A x,        α in R^d_out, float32
+
+    for each LoRA layer of the adapter, in place. α = 1 is LoRA, bit for bit; α trains with the
+    other parameters, and is saved, merged and switched off by PEFT with the adapter.
+
+    Parameters
+    ----------
+    peft_model : PeftModel
+        From ``peft.get_peft_model(model, LoraConfig(...))``, any `target_modules` that are linear
+        layers.
+    alpha : float or dict, default=1.0
+        Where α starts: a number, or for each layer name (see `get_alpha`) an array of shape
+        (d_out,).
+    scale_bias : bool, default=False
+        α ⊙ (W x + b) + s·B A x instead: the published code multiplies the bias too.
+    adapter_name : str, default="default"
+        Which of the model's adapters.
+
+    Returns
+    -------
+    peft_model : PeftModel
+        The one given.
+
+    Raises
+    ------
+    ValueError
+        If there is no LoRA layer of that name, if one has a variant already (DoRA for instance),
+        or if `alpha` does not fit.
+    TypeError
+        If a LoRA layer is no linear one: embeddings and convolutions have no rows to scale in this
+        sense; leave them out of `target_modules`.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from peft import LoraConfig, get_peft_model
+    >>> from sklearn_alpha.neural_network import add_alpha, get_alpha
+    >>> model = get_peft_model(
+    ...     torch.nn.Sequential(torch.nn.Linear(3, 2)), LoraConfig(target_modules=["0"], r=1)
+    ... )
+    >>> get_alpha(add_alpha(model, 0.5))
+    {'0': tensor([0.5000, 0.5000])}
+    """
+    layers = _lora_layers(peft_model, adapter_name)
+    if not layers:
+        raise ValueError(
+            f"the model has no LoRA adapter {adapter_name!r}; make one with "
+            "peft.get_peft_model(model, LoraConfig(target_modules=...))."
+        )
+    values = alpha if isinstance(alpha, dict) else dict.fromkeys(layers, alpha)
+    if values.keys() != layers.keys():
+        odd = sorted(values.keys() ^ layers.keys())
+        raise ValueError(f"alpha must name every LoRA layer and no other; these differ: {odd}.")
+    start = {}
+    for name, layer in layers.items():
+        if not isinstance(layer, LoraLinear):
+            kind = type(layer.get_base_layer()).__name__
+            raise TypeError(
+                f"{name} is a LoRA layer on {kind}, and α scales the rows of linear layers only; "
+                "leave it out of target_modules."
+            )
+        if adapter_name in layer.lora_variant:
+            variant = type(layer.lora_variant[adapter_name]).__name__
+            raise ValueError(
+                f"{name} already has the variant {variant}; α needs plain LoRA: make the adapter "
+                "without use_dora or another variant."
+            )
+        if layer.merged:
+            raise ValueError(f"{name} is merged; call peft_model.unmerge_adapter() first.")
+        value = torch.as_tensor(values[name], dtype=torch.float32)
+        if value.shape not in ((), (layer.out_features,)) or not value.isfinite().all():
+            raise ValueError(
+                f"alpha of {name} must be a finite number or {layer.out_features} of them."
+            )
+        start[name] = value
+    name_of_alpha = ROWS_AND_BIAS if scale_bias else ROWS
+    for name, layer in layers.items():
+        device = layer.lora_A[adapter_name].weight.device
+        rows = start[name].to(device).expand(layer.out_features).clone()
+        if not hasattr(layer, name_of_alpha):
+            setattr(layer, name_of_alpha, nn.ParameterDict())
+            layer.adapter_layer_names = (*layer.adapter_layer_names, name_of_alpha)
+        getattr(layer, name_of_alpha)[adapter_name] = nn.Parameter(
+            rows, requires_grad=layer.lora_A[adapter_name].weight.requires_grad
+        )
+        layer.lora_variant[adapter_name] = RowScale(scale_bias)
+    return peft_model
+
+
+def alpha_layers(model, adapter_name="default"):
+    """Layers that have an α, by their names in the base model."""
+    return {
+        name: layer
+        for name, layer in _lora_layers(model, adapter_name).items()
+        if isinstance(layer.lora_variant.get(adapter_name), RowScale)
+    }
+
+
+def alpha_parameters(model, adapter_name="default"):
+    """The α of each layer as the parameter that it is, by the layer's name in the base model."""
+    return {
+        name: layer.lora_variant[adapter_name].alpha(layer, adapter_name)
+        for name, layer in alpha_layers(model, adapter_name).items()
+    }
+
+
+def get_alpha(peft_model, *, adapter_name="default"):
+    """α of every layer.
+
+    Parameters
+    ----------
+    peft_model : PeftModel
+        After `add_alpha`.
+    adapter_name : str, default="default"
+
+    Returns
+    -------
+    alpha : dict of str to torch.Tensor
+        Layer name in the base model to its α, float32 of shape (d_out,), detached copies.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from peft import LoraConfig, get_peft_model
+    >>> from sklearn_alpha.neural_network import add_alpha, get_alpha
+    >>> model = get_peft_model(
+    ...     torch.nn.Sequential(torch.nn.Linear(3, 2)), LoraConfig(target_modules=["0"], r=1)
+    ... )
+    >>> get_alpha(add_alpha(model, {"0": [1.0, 2.0]}))
+    {'0': tensor([1., 2.])}
+    """
+    return {
+        name: parameter.detach().clone()
+        for name, parameter in alpha_parameters(peft_model, adapter_name).items()
+    }
+
+
+def _lora_layers(model, adapter_name):
+    """LoRA layers of an adapter, by their names in the base model."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return {
+        name: module
+        for name, module in base.named_modules()
+        if isinstance(module, LoraLayer) and adapter_name in module.r
+    }

@@ -1,0 +1,87 @@
+"""α-LoRA written as DoRA, which any PEFT loads: the same weights in other coordinates."""
+
+import copy
+from pathlib import Path
+
+from peft import get_peft_model_state_dict
+from peft.utils.integrations import dequantize_module_weight
+from safetensors.torch import save_file
+
+from sklearn_alpha.neural_network._alpha import ROWS, ROWS_AND_BIAS, alpha_layers
+
+
+def export_dora(peft_model, folder, *, adapter_name="default"):
+    r"""Write an adapter folder that PEFT loads without this package.
+
+    ::
+
+        α ⊙ W + s·B A = diag(m / ‖W + s·B'A‖) (W + s·B'A),
+        B' = diag(1/α) B,   m = α ‖W + s·B'A‖          (norms of rows)
+
+    The right-hand side is a DoRA adapter [1]_ with the same A and the same s: no approximation.
+
+    Parameters
+    ----------
+    peft_model : PeftModel
+        After `add_alpha`; it is not changed.
+    folder : path-like
+        Where `adapter_config.json` and `adapter_model.safetensors` are written.
+    adapter_name : str, default="default"
+
+    Raises
+    ------
+    ValueError
+        If there is no α, or one is 0, for which B' does not exist; keep such a net with
+        `peft_model.save_pretrained`, or merge it.
+
+    References
+    ----------
+    .. [1] Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", arXiv 2402.09353.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from peft import LoraConfig, PeftModel, get_peft_model
+    >>> from sklearn_alpha.neural_network import add_alpha, export_dora
+    >>> base = torch.nn.Sequential(torch.nn.Linear(3, 2))
+    >>> model = get_peft_model(base, LoraConfig(target_modules=["0"], r=1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_dora(add_alpha(model, 0.5), folder)
+    ...     loaded = PeftModel.from_pretrained(model.unload(), folder)
+    >>> type(loaded.base_model.model[0].lora_variant["default"]).__name__
+    'DoraLinearVariant'
+    """
+    layers = alpha_layers(peft_model, adapter_name)
+    if not layers:
+        raise ValueError("the model has no α; call add_alpha first.")
+    config = copy.deepcopy(peft_model.peft_config[adapter_name])
+    config.use_dora = config.inference_mode = True
+    state = get_peft_model_state_dict(peft_model, adapter_name=adapter_name)
+    for name, layer in layers.items():
+        variant = layer.lora_variant[adapter_name]
+        alpha = variant.alpha(layer, adapter_name).detach()
+        if not alpha.all():
+            raise ValueError(
+                f"α is 0 in a row of {name}, which DoRA cannot express; set it to a small number, "
+                "or keep the net by save_pretrained or merged."
+            )
+        prefix = f"base_model.model.{name}."
+        del state[f"{prefix}{ROWS_AND_BIAS if variant.scale_bias else ROWS}"]
+        B = state[f"{prefix}lora_B.weight"].float() / alpha[:, None]
+        A = state[f"{prefix}lora_A.weight"].float()
+        base = layer.get_base_layer()
+        W = dequantize_module_weight(base).detach().float()
+        W = W.T if layer.fan_in_fan_out else W
+        norms = (W + layer.scaling[adapter_name] * B @ A).norm(dim=1)
+        if not norms.all():
+            raise ValueError(f"a row of {name} is 0, which DoRA cannot express; merge the net.")
+        state[f"{prefix}lora_B.weight"] = B
+        state[f"{prefix}lora_magnitude_vector"] = alpha * norms
+        if variant.scale_bias and base.bias is not None:
+            config.bias = "lora_only"
+            state[f"{prefix}base_layer.bias"] = alpha * base.bias.detach()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.contiguous().cpu() for name, value in state.items()}
+    save_file(state, folder / "adapter_model.safetensors")
+    config.save_pretrained(folder)

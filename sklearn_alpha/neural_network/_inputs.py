@@ -1,0 +1,141 @@
+"""What X and y may be: texts, pairs of texts, or numbers; each becomes columns of one kind."""
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+NUMBERS, TEXT = "numbers", "text"
+
+
+def read_inputs(estimator, X, *, reset):
+    """Return the kind of X and its columns.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Takes `n_features_in_` and column names where X holds numbers and `reset` is true.
+    X : array-like, Series or DataFrame
+        Texts, pairs of texts in two columns or tuples, or numbers.
+    reset : bool
+        Whether X is what the estimator is fitted on.
+
+    Returns
+    -------
+    kind : {"text", "numbers"}
+    columns : list of list of str, or ndarray of float32
+        One list for each text of a row, one or two; or the numbers.
+    """
+    if isinstance(X, str):
+        raise ValueError("X is one text; pass a list of texts.")
+    if not _is_text(X):
+        X = validate_data(estimator, X, reset=reset, dtype=np.float32, allow_nd=True)
+        return NUMBERS, X
+    if getattr(X, "ndim", 1) == 2 or hasattr(X, "columns"):
+        rows = np.asarray(X, dtype=object)
+        if rows.shape[1] > 2:
+            raise ValueError(
+                f"X has {rows.shape[1]} columns of text; pass one column, or two for pairs."
+            )
+        return TEXT, [_check_texts(column) for column in rows.T]
+    rows = list(X)
+    if not isinstance(rows[0], tuple | list):
+        return TEXT, [_check_texts(rows)]
+    widths = {len(row) if isinstance(row, tuple | list) else 1 for row in rows}
+    if len(widths) > 1 or not widths <= {1, 2}:
+        raise ValueError(
+            f"the rows of X hold {', '.join(map(str, sorted(widths)))} texts; pass one text in "
+            "every row, or two in every row."
+        )
+    return TEXT, [_check_texts(column) for column in zip(*rows)]
+
+
+def _is_text(X):
+    """Whether the first entry of X that is not missing is text."""
+    if hasattr(X, "columns"):  # a DataFrame, of pandas or polars
+        X = np.asarray(X, dtype=object)
+    if hasattr(X, "dtype"):
+        if getattr(X.dtype, "kind", "O") in "biufc":
+            return False
+        X = np.asarray(X, dtype=object).ravel().tolist()
+    elif not isinstance(X, list | tuple) and hasattr(X, "__len__") and hasattr(X, "__getitem__"):
+        X = list(X)  # a Series of another library
+    if not isinstance(X, list | tuple):
+        return False
+    flat = (entry for row in X for entry in (row if isinstance(row, list | tuple) else (row,)))
+    return any(isinstance(entry, str) for entry in flat)
+
+
+def _check_texts(column):
+    """One column of texts, none missing or empty."""
+    column = list(column)
+    for i, text in enumerate(column):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"row {i} of X is {text!r}, not a text; drop the row or put a text in its place."
+            )
+        if not text.strip():
+            raise ValueError(
+                f"row {i} of X is an empty text; drop the row or put a text in its place."
+            )
+    return [str(text) for text in column]
+
+
+def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
+    """Return the classes, and of the rows that count their numbers, class codes and weights.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+    sample_weight : array-like of shape (n_rows,) or None
+    n_rows : int
+    classes : ndarray or None
+        All labels, sorted; None takes those of the rows of positive weight.
+    class_weight : dict, "balanced" or None
+
+    Returns
+    -------
+    classes : ndarray
+    rows : ndarray of int
+        Rows of positive weight.
+    codes : ndarray of int
+        Their places in `classes`.
+    weights : ndarray of float32
+        Their weights, of mean 1.
+    """
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(np.empty(n_rows), y)
+    if y.dtype.kind == "f":
+        assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    weights = _check_sample_weight(
+        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    rows = np.flatnonzero(weights)
+    y, weights = y[rows], weights[rows]
+    seen = np.unique(y)
+    classes = seen if classes is None else classes
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has rows of {len(classes)} class(es) with positive weight; pass rows of at least 2 "
+            "classes."
+        )
+    strange = np.setdiff1d(seen, classes)
+    if len(strange):
+        raise ValueError(
+            f"y has the labels {strange.tolist()}, none of the classes {classes.tolist()}; name "
+            "all of them in the first fit."
+        )
+    codes = np.searchsorted(classes, y)
+    if class_weight == "balanced":
+        counts = np.bincount(codes, weights=weights, minlength=len(classes))
+        weights = weights * (weights.sum() / (len(seen) * counts))[codes]
+    elif class_weight is not None:
+        weights = weights * compute_class_weight(class_weight, classes=classes, y=y)[codes]
+    return classes, rows, codes, (weights / weights.mean()).astype(np.float32)

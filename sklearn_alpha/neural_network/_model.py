@@ -1,0 +1,270 @@
+"""From what the user calls a model to a frozen network with adapters: load, check, attach."""
+
+import copy
+import hashlib
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+from peft import LoraConfig, TaskType, get_peft_model
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+
+from sklearn_alpha.neural_network._alpha import add_alpha
+
+
+@dataclass
+class Base:
+    """A network before adapters, what reads text for it, and what in it was never trained."""
+
+    network: nn.Module
+    tokenizer: Any = None  # None where X holds numbers
+    new: tuple = ()  # names of modules that were drawn at random, head included
+
+    @property
+    def reads_text(self):
+        return isinstance(self.network, PreTrainedModel)
+
+    @property
+    def longest(self):
+        """Most tokens that the network takes, specials included; None where there is no bound."""
+        config = self.network.config
+        positions = getattr(config, "max_position_embeddings", None)
+        if positions is not None and config.model_type in ("roberta", "xlm-roberta", "camembert"):
+            positions -= config.pad_token_id + 1  # its positions are counted from there on
+        known = [n for n in (positions, self.tokenizer.model_max_length) if n and n < 10**9]
+        return min(known, default=None)
+
+
+class Adapted(nn.Module):
+    """A frozen network with adapters: inputs to logits; its state is what is not frozen.
+
+    Parameters
+    ----------
+    network : peft.PeftModel
+    reads_text : bool
+    keep : iterable of str
+        Parameters that belong to the state although they do not train.
+    """
+
+    def __init__(self, network, reads_text, keep=()):
+        super().__init__()
+        self.network = network
+        self.reads_text = reads_text
+        trained = {name for name, p in network.named_parameters() if p.requires_grad}
+        self.n_trained = sum(network.get_parameter(name).numel() for name in trained)
+        buffers = {name for name, _ in network.named_buffers()}
+        self._state = {f"network.{name}" for name in {*trained, *keep, *buffers}}
+
+    def forward(self, inputs):
+        """Logits (rows, classes) in float32."""
+        output = self.network(**inputs).logits if self.reads_text else self.network(inputs[""])
+        return output.float()
+
+    def state_dict(self, *args, **options):
+        """Adapters, α, head and buffers."""
+        state = super().state_dict(*args, **options)
+        for name in [name for name in state if name not in self._state]:
+            del state[name]
+        return state
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        """The counterpart; with `strict` every name must be there and no other."""
+        result = super().load_state_dict(state_dict, strict=False, assign=assign)
+        if strict and (state_dict.keys() != self.state_dict().keys()):
+            raise RuntimeError("The state is that of another model or of other target_modules.")
+        return result
+
+
+def load_base(model, tokenizer, n_classes, row_shape=None):
+    """Load or copy the network and give it a head for `n_classes`.
+
+    Parameters
+    ----------
+    model : str, path or torch.nn.Module
+        Of a module a copy is made; it is never changed.
+    tokenizer : str, path, tokenizer or None
+        None is the model's own.
+    n_classes : int
+    row_shape : tuple or None
+        Shape of a row of numbers; None where X holds text.
+
+    Returns
+    -------
+    base : Base
+    """
+    if isinstance(model, nn.Module):
+        network = copy.deepcopy(model)
+        if not isinstance(network, PreTrainedModel):
+            return Base(network) if row_shape is None else fit_head(network, row_shape, n_classes)
+        name, new = network.config.name_or_path, ()
+        if getattr(network, "num_labels", None) != n_classes:
+            raise ValueError(
+                f"model has a head for {getattr(network, 'num_labels', None)} classes but y has "
+                f"{n_classes}; pass the folder or hub id, or a model made with "
+                f"num_labels={n_classes}."
+            )
+    elif not isinstance(model, str | os.PathLike):
+        raise ValueError(
+            f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
+            "a folder, a torch.nn.Module, or a fitted net."
+        )
+    else:
+        name = str(model)
+        with _quiet():
+            network, report = _from_pretrained(
+                AutoModelForSequenceClassification,
+                name,
+                num_labels=n_classes,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        drawn = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
+        new = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
+    if tokenizer is None and not name:
+        raise ValueError("model knows no tokenizer; pass tokenizer=, a folder or hub id.")
+    if tokenizer is None or isinstance(tokenizer, str):
+        with _quiet():
+            tokenizer = _from_pretrained(AutoTokenizer, tokenizer or name)
+    if tokenizer.pad_token_id is None:  # decoders often have none; any token will do, it is masked
+        tokenizer.pad_token = tokenizer.eos_token
+    if network.config.pad_token_id is None:
+        network.config.pad_token_id = tokenizer.pad_token_id
+    return Base(network, tokenizer, new)
+
+
+def _from_pretrained(kind, name, **options):
+    try:
+        return kind.from_pretrained(name, **options)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{name!r} could not be loaded ({_first_line(error)}); pass the id of a model on the "
+            "Hugging Face hub, and check the connection, or the path of a folder that "
+            "`save_pretrained` wrote."
+        ) from error
+
+
+def _first_line(error):
+    return str(error).strip().split("\n")[0].rstrip(".")
+
+
+@contextmanager
+def _quiet():
+    """Nothing on the terminal about a new head or a progress of milliseconds."""
+    level = transformers.logging.get_verbosity()
+    bar = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(level)
+        if bar:
+            transformers.logging.enable_progress_bar()
+
+
+def fit_head(network, row_shape, n_classes):
+    """Give a network of numbers its widths (lazy layers) and an output for each class.
+
+    The last linear layer is the head. One of another width than `n_classes` is replaced by a new
+    one, unless it is the only linear layer.
+    """
+    network.eval()
+    new = [name for name, m in network.named_modules() if isinstance(m, LazyModuleMixin)]
+    sample = torch.zeros(2, *row_shape)
+    with torch.no_grad():
+        try:
+            output = network(sample)  # also gives lazy layers their width
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise ValueError(
+                f"model does not take rows of shape {tuple(row_shape)}: "
+                f"{_first_line(error)}; pass a module whose first layer fits X."
+            ) from error
+    linear = linear_layers(network)
+    if not linear:
+        raise ValueError(
+            "model has no torch.nn.Linear layer to adapt; pass a module that has one."
+        )
+    if not isinstance(output, torch.Tensor) or output.ndim != 2:
+        raise ValueError("model must return one row of logits for each row of X.")
+    if output.shape[1] == n_classes:
+        return Base(network, new=tuple(new))
+    name = list(linear)[-1]
+    head = linear[name]
+    if len(linear) == 1 or head.out_features != output.shape[1]:
+        raise ValueError(
+            f"model returns {output.shape[1]} logits but y has {n_classes} classes; give its last "
+            f"layer {n_classes} outputs."
+        )
+    network.set_submodule(name, nn.Linear(head.in_features, n_classes, head.bias is not None))
+    return Base(network, new=(*new, name))
+
+
+def linear_layers(network):
+    """Linear layers by name, in the order of the module."""
+    return {name: m for name, m in network.named_modules() if isinstance(m, nn.Linear)}
+
+
+def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale_bias=False):
+    """Freeze the network and put LoRA adapters and α on its linear layers.
+
+    Returns
+    -------
+    network : Adapted
+        Trainable are the adapters, α and the head.
+    """
+    options = {
+        "r": rank,
+        "lora_alpha": rank if lora_alpha is None else lora_alpha,
+        "lora_dropout": lora_dropout,
+    }
+    network = base.network
+    if base.reads_text:
+        known = network.config.model_type in TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+        if target_modules == "auto":
+            target_modules = None if known else "all-linear"
+        options["task_type"] = TaskType.SEQ_CLS  # PEFT then trains the head, all of it
+        # A pooler that the checkpoint lacks is as new as the head.
+        options["modules_to_save"] = [
+            name for name in base.new if name.split(".")[0] not in ("classifier", "score")
+        ] or None
+    else:
+        *body, head = linear_layers(network)
+        if target_modules in ("auto", "all-linear"):
+            target_modules = body or [head]
+        if head not in target_modules:
+            options["modules_to_save"] = [head]
+    try:
+        with warnings.catch_warnings():
+            # PEFT asks transformers in a way that transformers is about to drop.
+            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+            network = get_peft_model(network, LoraConfig(target_modules=target_modules, **options))
+    except ValueError as error:
+        if "arget modules" not in str(error):
+            raise
+        names = list(linear_layers(base.network))
+        raise ValueError(
+            f"target_modules={target_modules!r} names no layer of the model; its linear layers "
+            f"are {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}."
+        ) from error
+    add_alpha(network, alpha, scale_bias=scale_bias)
+    prefixes = tuple(f"base_model.model.{name}." for name in base.new)
+    new = [name for name, _ in network.named_parameters() if name.startswith(prefixes)]
+    return Adapted(network, base.reads_text, keep=new)
+
+
+def fingerprint(base):
+    """Short hash of a base network that another checkpoint, or another shape, does not share."""
+    new = tuple(f"{name}." for name in base.new)
+    digest = hashlib.sha256()
+    for name, p in base.network.named_parameters():
+        if not name.startswith(new):
+            some = p.detach().flatten()[:: max(1, p.numel() // 64)].float().cpu()
+            digest.update(f"{name}{tuple(p.shape)}".encode() + some.numpy().tobytes())
+    return digest.hexdigest()[:16]

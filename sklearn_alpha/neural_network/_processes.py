@@ -1,0 +1,131 @@
+"""One process, or several under accelerate: who computes which rows, and how gradients meet."""
+
+import os
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+
+class OneProcess:
+    """Plain PyTorch on one device."""
+
+    process, n_processes = 0, 1
+
+    def __init__(self, device, precision):
+        self.device = torch.device(device)
+        self.precision = precision
+
+    def autocast(self):
+        """Context of the forward pass."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.precision))
+
+    def backward(self, losses):
+        """Gradient of the mean over the rows."""
+        losses.mean().backward()
+
+    def ready(self):
+        """Whether the batches of a step are all there."""
+        return True
+
+    def step(self, *optimizers):
+        """Move what the optimizers hold."""
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def agree(self, value):
+        """The first process's value, in all processes."""
+        return value
+
+
+class Accelerated(OneProcess):
+    """Several processes, accumulated gradients or float16, through `accelerate.Accelerator`.
+
+    Each process adds up the gradients of its rows over the batches that belong to one step; sums
+    and row counts are added over the processes, then divided. So a step is that of one process
+    with all these rows, whatever their division. Only trained parameters travel.
+    """
+
+    def __init__(self, options):
+        from accelerate import Accelerator
+
+        self.accelerator = Accelerator(**options)
+        self.device = self.accelerator.device
+        self.process = self.accelerator.process_index
+        self.n_processes = self.accelerator.num_processes
+        self.n_rows, self.n_batches = 0, 0
+
+    def autocast(self):
+        return self.accelerator.autocast()
+
+    def backward(self, losses):
+        accelerator = self.accelerator
+        # `backward` divides by the number of batches, which the row count below already does
+        accelerator.backward(losses.sum() * accelerator.gradient_accumulation_steps)
+        self.n_rows += len(losses)
+        self.n_batches += 1
+
+    def ready(self):
+        return self.n_batches >= self.accelerator.gradient_accumulation_steps
+
+    def step(self, *optimizers):
+        if not self.n_batches:
+            return
+        parameters = [
+            p
+            for optimizer in optimizers
+            for group in optimizer.param_groups
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        n_rows = torch.tensor([float(self.n_rows)], device=self.device)
+        total = torch.cat([n_rows, *(p.grad.ravel() for p in parameters)])
+        total = self.accelerator.reduce(total, "sum")
+        mean = (total[1:] / total[0]).split([p.numel() for p in parameters])
+        for p, gradient in zip(parameters, mean):
+            p.grad = gradient.view_as(p)
+        self.n_rows, self.n_batches = 0, 0
+        scaler = self.accelerator.scaler
+        for optimizer in optimizers:
+            if scaler is None:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+            optimizer.zero_grad()
+        if scaler is not None:
+            scaler.update()
+
+    def agree(self, value):
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([value])[0]
+
+
+def processes(device, precision, accelerator):
+    """How this fit runs.
+
+    Parameters
+    ----------
+    device : str
+    precision : {"float32", "bfloat16"}
+    accelerator : dict or None
+        Arguments of `accelerate.Accelerator`; None asks for one where `accelerate launch` or
+        `torchrun` started several processes.
+    """
+    if accelerator is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return OneProcess(device, precision)
+    options = dict(accelerator or {})
+    if precision == "bfloat16":
+        options.setdefault("mixed_precision", "bf16")
+    return Accelerated(options)
+
+
+@contextmanager
+def reproducible(seed, together):
+    """Torch's generators seeded inside, and as they were afterwards; dropout differs by process."""
+    devices = [together.device] if together.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

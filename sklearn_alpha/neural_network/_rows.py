@@ -1,0 +1,163 @@
+"""Rows ready for a network: tokenised once, padded to the batch, batches of alike lengths."""
+
+import warnings
+
+import numpy as np
+import torch
+from torch.utils.data import BatchSampler, Dataset, Subset
+
+# Rows are sorted by length within this many batches at a time: enough for batches with little
+# padding, few enough that a batch is still a random draw.
+POOL = 50
+
+
+class Rows(Dataset):
+    """Rows of numbers or tokens, with their class number and weight.
+
+    Parameters
+    ----------
+    inputs : dict of str to list or tensor
+        Arguments of the network's `forward`, each with one entry for a row: token lists under the
+        tokenizer's names, or the array of numbers under the name "".
+    codes : ndarray of int, or None
+        Class numbers.
+    weights : ndarray of float, or None
+    """
+
+    def __init__(self, inputs, codes=None, weights=None):
+        self.inputs = inputs
+        n_rows = len(next(iter(inputs.values())))
+        self.codes = np.zeros(n_rows, dtype=np.int64) if codes is None else codes
+        self.weights = np.ones(n_rows, dtype=np.float32) if weights is None else weights
+
+    def __len__(self):
+        return len(self.codes)
+
+    def __getitem__(self, i):
+        row = {name: column[i] for name, column in self.inputs.items()}
+        return row, self.codes[i], self.weights[i]
+
+    @property
+    def lengths(self):
+        """Tokens of each row; of numbers all alike."""
+        if "" in self.inputs:
+            return np.ones(len(self), dtype=np.int64)
+        return np.fromiter(map(len, self.inputs["input_ids"]), dtype=np.int64, count=len(self))
+
+
+def lengths_of(dataset):
+    """Token counts of the rows of a `Rows` or of a subset of one, of a subset."""
+    if isinstance(dataset, Subset):
+        return lengths_of(dataset.dataset)[np.asarray(dataset.indices)]
+    return dataset.lengths
+
+
+def by_length(dataset):
+    """The same rows from short to long, and where each of them was."""
+    order = np.argsort(lengths_of(dataset), kind="stable")
+    return Subset(dataset, order.tolist()), order
+
+
+class Batches(BatchSampler):
+    """Shuffled batches of rows of alike length; of each batch one process takes its share.
+
+    Parameters
+    ----------
+    dataset : Rows or Subset
+    batch_size : int
+        Rows in a batch, over all processes.
+    generator : torch.Generator
+        Draws a new order in each pass.
+    process, n_processes : int
+        Process r of R takes rows r, r + R, ... of each batch.
+    """
+
+    def __init__(self, dataset, batch_size, generator, process=0, n_processes=1):
+        self.lengths = torch.from_numpy(lengths_of(dataset))
+        self.batch_size = batch_size
+        self.generator = generator
+        self.process, self.n_processes = process, n_processes
+
+    def __len__(self):
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self):
+        order = torch.randperm(len(self.lengths), generator=self.generator)
+        batches = []
+        for pool in order.split(POOL * self.batch_size):
+            pool = pool[torch.argsort(self.lengths[pool], stable=True)]
+            batches += pool.split(self.batch_size)
+        for i in torch.randperm(len(batches), generator=self.generator).tolist():
+            batch = batches[i].tolist()
+            yield batch[self.process :: self.n_processes]
+
+
+class Collate:
+    """Batch of the network's arguments, class numbers and weights; tokens padded to the longest.
+
+    Parameters
+    ----------
+    tokenizer : transformers tokenizer, or None for numbers
+    """
+
+    def __init__(self, tokenizer=None):
+        self.tokenizer = tokenizer
+
+    def __call__(self, rows):
+        inputs, codes, weights = zip(*rows)
+        if self.tokenizer is None:
+            batch = {"": torch.stack([row[""] for row in inputs])}
+        else:
+            batch = self._pad(inputs)
+        return (batch, torch.as_tensor(np.array(weights))), torch.as_tensor(np.array(codes))
+
+    def _pad(self, inputs):
+        """`tokenizer.pad` for lists of int, without the dictionary of Python objects in between."""
+        longest = max(len(row["input_ids"]) for row in inputs)
+        fill = {
+            "input_ids": self.tokenizer.pad_token_id,
+            "token_type_ids": self.tokenizer.pad_token_type_id,
+        }
+        left = self.tokenizer.padding_side == "left"
+        batch = {}
+        for name in inputs[0]:
+            padded = np.full((len(inputs), longest), fill.get(name, 0), dtype=np.int64)
+            for i, row in enumerate(inputs):
+                tokens = row[name]
+                padded[i, slice(longest - len(tokens), None) if left else slice(len(tokens))] = (
+                    tokens
+                )
+            batch[name] = torch.from_numpy(padded)
+        return batch
+
+
+def tokenize(tokenizer, columns, max_length, longest):
+    """Token lists of one or two columns of text, by the names of the network's arguments.
+
+    Parameters
+    ----------
+    tokenizer : transformers tokenizer
+    columns : list of list of str
+        One or two.
+    max_length : int or None
+        Texts are cut there; None is `longest`, and a text that is cut is warned of.
+    longest : int or None
+        Most tokens that the network takes.
+    """
+    if max_length is not None and longest is not None and max_length > longest:
+        raise ValueError(f"max_length={max_length} but the model takes {longest} tokens at most.")
+    cut = {"truncation": True, "max_length": max_length or longest, "padding": False}
+    if max_length is None and longest is not None:
+        tokens = tokenizer(*columns, padding=False, verbose=False)
+        n_long = sum(len(row) > longest for row in tokens["input_ids"])
+        if n_long:
+            warnings.warn(
+                f"{n_long} of {len(columns[0])} texts are longer than the {longest} tokens that "
+                "the model takes and were cut; set max_length to say that this is meant.",
+                UserWarning,
+                stacklevel=5,
+            )
+            tokens = tokenizer(*columns, **cut)
+    else:
+        tokens = tokenizer(*columns, **(cut if max_length else {"padding": False}))
+    return {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}

@@ -1,0 +1,238 @@
+"""What skorch asks of a net while it trains: modules, optimizers, batches, steps."""
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import ValidSplit
+from skorch.utils import noop
+from torch.utils.data import Subset
+
+from sklearn_alpha.neural_network._alpha import alpha_parameters
+from sklearn_alpha.neural_network._rows import Batches, Collate, by_length
+
+
+class LinearDecay(Callback):
+    """Step sizes from their start to zero, linearly over the steps of the fit."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.start_ = [(group, group["lr"]) for group in _groups(net)]
+        self.step_, self.n_steps_ = 0, None
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        if self.n_steps_ is None:
+            batch_size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)
+            self.n_steps_ = net.max_epochs * -(-len(dataset_train) // batch_size)
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        if training:
+            left = max(0.0, 1 - self.step_ / self.n_steps_)
+            for group, start in self.start_:
+                group["lr"] = start * left
+            self.step_ += 1
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        for group, start in self.start_:  # where a later `partial_fit` starts again
+            group["lr"] = start
+        self.start_ = []
+
+
+def _groups(net):
+    for name in net._optimizers:
+        yield from getattr(net, f"{name}_").param_groups
+
+
+class Training(NeuralNetClassifier):
+    """The training half of `AlphaLoRANetClassifier`.
+
+    `fit` leaves `processes_` and `seed_` before it hands over to skorch.
+    """
+
+    fitting_ = False
+
+    @property
+    def _default_callbacks(self):
+        callbacks = [*super()._default_callbacks, ("lr_decay", LinearDecay())]
+        if self.early_stopping:
+            patience = 3 if self.early_stopping is True else self.early_stopping
+            sink = print if self.verbose else noop
+            stop = EarlyStopping(patience=patience, load_best=True, sink=sink)
+            callbacks.append(("early_stopping", stop))
+        return callbacks
+
+    # ------------------------------------------------------------ what is trained
+
+    def initialize_criterion(self):
+        """The criterion for each row: sample weights need it unreduced."""
+        options = {**self.get_params_for("criterion"), "reduction": "none"}
+        self.criterion_ = self.criterion(**options)
+        return self
+
+    def initialize_optimizer(self):
+        """One optimizer for adapters and head, one for α."""
+        alphas = alpha_parameters(self.module_.network)
+        held = {id(p) for p in alphas.values()}
+        trained = [
+            (name, p)
+            for name, p in self.module_.named_parameters()
+            if p.requires_grad and id(p) not in held
+        ]
+        args, options = self.get_params_for_optimizer("optimizer", trained)
+        self.optimizer_ = self.optimizer(*args, **{"lr": self.lr, **options})
+        if self.alpha == "learn":
+            self.alpha_optimizer_ = torch.optim.Adam(
+                alphas.values(), lr=self.alpha_lr, betas=(0.9, 0.99)
+            )
+        else:
+            for p in alphas.values():
+                p.requires_grad_(False)
+        return self
+
+    # ------------------------------------------------------------ rows and batches
+
+    def check_data(self, X, y=None):
+        """`fit` has done it."""
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Rows of the adapter and of validation; those of α go to `alpha_rows_`."""
+        split = self.train_split
+        if split is None and self.early_stopping:
+            split = ValidSplit(10, stratified=True, random_state=self.seed_)
+        train, valid = (X, None) if split is None else split(X, y)
+        if self._holds_out:
+            codes = y if valid is None else y[train.indices]
+            own, held = train_test_split(
+                np.arange(len(train)),
+                test_size=self.alpha_split,
+                stratify=codes,
+                random_state=self.seed_,
+            )
+            self.alpha_rows_ = Subset(train, held.tolist())
+            train = Subset(train, own.tolist())
+        # Callbacks pair predictions with labels in the order of the dataset.
+        return train, None if valid is None else by_length(valid)[0]
+
+    @property
+    def _holds_out(self):
+        return self.alpha == "learn" and self.alpha_split > 0
+
+    def get_iterator(self, dataset, training=False):
+        """Shuffled batches of alike lengths in training, the rows in their order otherwise."""
+        options = self.get_params_for("iterator_train" if training else "iterator_valid")
+        batch_size = options.pop("batch_size", self.batch_size)
+        options.setdefault("collate_fn", Collate(self.tokenizer_))
+        if not training:
+            return self.iterator_valid(dataset, batch_size=batch_size, **options)
+        batches = self._batches(dataset, batch_size, self.seed_)
+        return self.iterator_train(dataset, batch_sampler=batches, **options)
+
+    def _batches(self, dataset, batch_size, seed):
+        together = self.processes_
+        left = len(dataset) % batch_size or batch_size
+        if min(left, batch_size) < together.n_processes:
+            raise ValueError(
+                f"a batch of {min(left, batch_size)} row(s) cannot be shared by "
+                f"{together.n_processes} processes; choose another batch_size."
+            )
+        generator = torch.Generator().manual_seed(seed)
+        return Batches(dataset, batch_size, generator, together.process, together.n_processes)
+
+    def _alpha_batches(self):
+        """Batches of the rows held out for α, without end."""
+        rows = self.alpha_rows_
+        size = min(self.alpha_batch_size or self.batch_size, len(rows))
+        collate = Collate(self.tokenizer_)
+        batches = self._batches(rows, size, self.seed_ + 1)
+        while True:
+            for batch in batches:
+                yield collate([rows[i] for i in batch])
+
+    # ------------------------------------------------------------ steps
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """skorch's loop, between a start and an end of ours."""
+        self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
+        try:
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+        finally:
+            # Generators do not pickle, and the rows are the user's.
+            self.fitting_, self.alpha_iterator_, self.alpha_rows_ = False, None, None
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """skorch's, and the step of gradients that were still being accumulated."""
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if training:
+            self.processes_.step(*self._moving(self._learns_here()))
+
+    def train_step(self, batch, **fit_params):
+        """A step of the adapter and, every `alpha_every` steps, one of α.
+
+        Held-out rows reach α only, the others only the adapter; without held-out rows α takes the
+        gradient of the same batch.
+        """
+        alphas = self._alphas()
+        learns = self._learns_here()
+        own = self._holds_out
+        _require(alphas, learns and not own)
+        step = self.train_step_single(batch, **fit_params)
+        self.notify("on_grad_computed", named_parameters=self._trained(), batch=batch, training=True)
+        if self.processes_.ready():
+            self.processes_.step(*self._moving(learns and not own))
+            if learns and own:
+                self._alpha_step(alphas)
+            self.n_steps_ += 1
+        return step
+
+    def _learns_here(self):
+        return self.alpha == "learn" and self.n_steps_ % self.alpha_every == 0
+
+    def _moving(self, with_alpha):
+        return [self.optimizer_, self.alpha_optimizer_] if with_alpha else [self.optimizer_]
+
+    def _alphas(self):
+        return list(alpha_parameters(self.module_.network).values())
+
+    def _trained(self):
+        return [(name, p) for name, p in self.get_all_learnable_params() if p.requires_grad]
+
+    def _alpha_step(self, alphas):
+        """One step of α on rows that the adapter is not trained on."""
+        if self.alpha_iterator_ is None:
+            self.alpha_iterator_ = self._alpha_batches()
+        rest = [p for _, p in self._trained()]
+        _require(rest, False)
+        _require(alphas, True)
+        self.train_step_single(next(self.alpha_iterator_))
+        self.processes_.step(self.alpha_optimizer_)
+        _require(rest, True)
+
+    def train_step_single(self, batch, **fit_params):
+        """Forward and backward of a batch."""
+        self._set_training(True)
+        inputs, codes = batch
+        logits = self.infer(inputs)
+        losses = self._losses(logits, codes, inputs)
+        self.processes_.backward(losses)
+        return {"loss": losses.detach().mean(), "y_pred": logits}
+
+    def infer(self, x, **fit_params):
+        """Logits of a batch."""
+        inputs, _ = x
+        device = self.processes_.device
+        inputs = {name: column.to(device) for name, column in inputs.items()}
+        with self.processes_.autocast():
+            return self.module_(inputs)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Weighted mean over the rows."""
+        return self._losses(y_pred, y_true, X).mean()
+
+    def _losses(self, logits, codes, inputs):
+        losses = self.criterion_(logits, codes.to(logits.device))
+        return losses * inputs[1].to(logits.device)
+
+
+def _require(parameters, flag):
+    for p in parameters:
+        p.requires_grad_(flag)
