@@ -2,7 +2,8 @@
 # what it needs into it, and runs. The commands are printed as they run; by hand they are
 #
 #     python3 -m venv .venv
-#     .venv/bin/python -m pip install -c constraints.txt -e ".[bench]"    # demo, bench
+#     .venv/bin/python -m pip install -c constraints.txt -e ".[demo]"     # demo
+#     .venv/bin/python -m pip install -c constraints.txt -e ".[bench]"    # bench, with PyTorch
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[test]"     # test
 #     OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks demo
 #     SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
@@ -13,6 +14,8 @@
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
+ENVIRONMENT = { test ! -e $(VENV)/.installing || rm -rf $(VENV); } && mkdir -p $(VENV) && \
+	touch $(VENV)/.installing && { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); }
 INSTALL = $(BIN)/python -m pip install -c constraints.txt
 # One BLAS thread a process: the matrices are small, and on a busy machine threads that wait for one
 # another cost ten times what they save.
@@ -29,7 +32,7 @@ help:
 	@echo 'make bench   list the benchmarks; BENCH="NAME [options]" runs one'
 	@echo "make clean   remove $(VENV) and what the tools leave behind; benchmarks/cache stays"
 
-demo: $(VENV)/.installed-bench
+demo: $(VENV)/.installed-demo
 	$(THREADS) $(BIN)/python -m benchmarks demo
 
 bench: $(VENV)/.installed-bench
@@ -47,21 +50,22 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format
 
 # A stamp says that an installation was completed; until then `.installing` lies there, and an
-# environment found with it was left half-made and is made anew.
-$(VENV)/.installed-bench: pyproject.toml constraints.txt
-	@test ! -e $(VENV)/.installing || rm -rf $(VENV)
-	mkdir -p $(VENV) && touch $(VENV)/.installing
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e ".[bench]"
+# environment found with it was left half-made and is made anew. Each extra contains the one before:
+# what serves the tests serves the benchmarks and the demonstration.
+$(VENV)/.installed-demo: pyproject.toml constraints.txt
+	@$(ENVIRONMENT)
+	$(INSTALL) -e ".[demo]"
 	@touch $@ && rm $(VENV)/.installing
 
-# The extra `test` contains `bench`: what serves the tests serves the demonstration.
+$(VENV)/.installed-bench: pyproject.toml constraints.txt
+	@$(ENVIRONMENT)
+	$(INSTALL) -e ".[bench]"
+	@touch $@ $(VENV)/.installed-demo && rm $(VENV)/.installing
+
 $(VENV)/.installed-test: pyproject.toml constraints.txt
-	@test ! -e $(VENV)/.installing || rm -rf $(VENV)
-	mkdir -p $(VENV) && touch $(VENV)/.installing
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(ENVIRONMENT)
 	$(INSTALL) -e ".[test]"
-	@touch $@ $(VENV)/.installed-bench && rm $(VENV)/.installing
+	@touch $@ $(VENV)/.installed-bench $(VENV)/.installed-demo && rm $(VENV)/.installing
 
 clean:
 	rm -rf $(VENV) .ci/venv build dist htmlcov .coverage .coverage.* demo.png

@@ -1,6 +1,5 @@
 """What the estimators share: from coded targets to fitted attributes, and linear predictions."""
 
-from contextlib import contextmanager
 from numbers import Real
 from typing import ClassVar
 
@@ -240,15 +239,3 @@ class AlphaTransfer(BaseEstimator):
 
     def _decisions_of(self, X):
         return safe_sparse_dot(X, np.atleast_2d(self.coef_).T, dense_output=True) + self.intercept_
-
-
-@contextmanager
-def all_or_nothing(estimator):
-    """Give the estimator back as it was when fitting fails."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise

@@ -10,7 +10,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from sklearn_alpha.linear_model._base import AlphaTransfer, all_or_nothing
+from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._calibration import inverse_temperature, log_probabilities, logits
 
 

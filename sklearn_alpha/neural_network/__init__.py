@@ -1,7 +1,7 @@
 """α-LoRA: a frozen network whose rows are rescaled, plus low-rank adapters."""
 
 try:
-    from sklearn_alpha.neural_network._alpha import add_alpha, get_alpha
+    from sklearn_alpha.neural_network._alpha import add_alpha, get_alpha, load_alpha
     from sklearn_alpha.neural_network._dora import export_dora
     from sklearn_alpha.neural_network._net import AlphaLoRANetClassifier
 except ImportError as error:
@@ -9,4 +9,4 @@ except ImportError as error:
         f"sklearn_alpha.neural_network needs {error.name}: pip install 'sklearn-alpha[net]'."
     ) from error
 
-__all__ = ["AlphaLoRANetClassifier", "add_alpha", "export_dora", "get_alpha"]
+__all__ = ["AlphaLoRANetClassifier", "add_alpha", "export_dora", "get_alpha", "load_alpha"]

@@ -1,4 +1,4 @@
-"""α on the LoRA layers that PEFT made: attach, read, merge. PEFT's private surface is used here only.
+"""α on PEFT's LoRA layers: attach, read, merge. Only here is PEFT's private surface used.
 
 A frozen linear layer (W, b) with a LoRA adapter computes
 
@@ -10,8 +10,9 @@ saves, moves, (de)activates and merges it.
 """
 
 import torch
-from peft.tuners.lora.layer import LoraLayer, LoraVariant
+from peft import PeftModel, load_peft_weights
 from peft.tuners.lora.layer import Linear as LoraLinear
+from peft.tuners.lora.layer import LoraLayer, LoraVariant
 from torch import nn
 
 # The names begin with PEFT's `lora_`, by which it knows what to save; which of the two a saved file
@@ -42,19 +43,21 @@ class RowScale(LoraVariant):
             delta = delta * module.scaling[active_adapter]
         bias = module.get_base_layer().bias
         if bias is not None and not self.scale_bias:
-            delta = delta + (1 - alpha) * bias
+            rest = 1 - alpha.to(torch.promote_types(alpha.dtype, bias.dtype))
+            delta = delta + rest * bias
         return torch.addcmul(delta, alpha, result)
 
     def merge_safe(self, module, active_adapter, orig_weight):
         """α ⊙ W + s·B A, computed in float32."""
         alpha = self.alpha(module, active_adapter).detach()
-        # A row times 0 cannot be divided back.
-        zero = alpha == 0
-        module._cache_store(f"{active_adapter}-zeros", _rows(module, orig_weight)[zero].clone())
+        small = _small(alpha)
+        module._cache_store(f"{active_adapter}-small", _rows(module, orig_weight)[small].clone())
+        merged = _column(module, alpha) * orig_weight + module.get_delta_weight(active_adapter)
         if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
             module._cache_store(f"{active_adapter}-bias", bias.data.clone())
-            bias.data = (bias.data * alpha).to(bias.dtype)
-        merged = _column(module, alpha) * orig_weight + module.get_delta_weight(active_adapter)
+            # PEFT refuses a weight that is not finite; the bias then stays what it was too.
+            if merged.isfinite().all():
+                bias.data = (bias.data * alpha).to(bias.dtype)
         return merged.to(orig_weight.dtype)
 
     def merge_unsafe(self, module, active_adapter, orig_weight):
@@ -64,10 +67,10 @@ class RowScale(LoraVariant):
     def unmerge(self, module, active_adapter, orig_weight):
         """(W − s·B A) / α."""
         alpha = self.alpha(module, active_adapter).detach()
-        zero = alpha == 0
+        small = _small(alpha)
         weight = orig_weight.data - module.get_delta_weight(active_adapter)
-        weight = (weight / _column(module, alpha.masked_fill(zero, 1))).to(orig_weight.dtype)
-        _rows(module, weight)[zero] = module._cache_pop(f"{active_adapter}-zeros")
+        weight = (weight / _column(module, alpha.masked_fill(small, 1))).to(orig_weight.dtype)
+        _rows(module, weight)[small] = module._cache_pop(f"{active_adapter}-small")
         if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
             bias.data = module._cache_pop(f"{active_adapter}-bias")
         return weight
@@ -76,6 +79,11 @@ class RowScale(LoraVariant):
 def _rows(module, weight):
     """A view of a weight with one row for each output; GPT-2's layers store the transpose."""
     return weight.T if module.fan_in_fan_out else weight
+
+
+def _small(alpha):
+    """Rows kept while merged: dividing by α multiplies a row's rounding error by 1/α."""
+    return alpha.abs() < 0.5
 
 
 def _column(module, alpha):
@@ -114,7 +122,7 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
     ------
     ValueError
         If there is no LoRA layer of that name, if one has a variant already (DoRA for instance),
-        or if `alpha` does not fit.
+        a `lora_bias` or is merged, or if `alpha` does not fit.
     TypeError
         If a LoRA layer is no linear one: embeddings and convolutions have no rows to scale in this
         sense; leave them out of `target_modules`.
@@ -159,6 +167,17 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
                 f"{name} already has the variant {variant}; α needs plain LoRA: make the adapter "
                 "without use_dora or another variant."
             )
+        variants = layer.lora_variant.values()
+        if any(v.scale_bias != scale_bias for v in variants if isinstance(v, RowScale)):
+            raise ValueError(
+                f"{name} has another adapter with scale_bias={not scale_bias}; all adapters of a "
+                "model must agree, or they could not be merged together."
+            )
+        if any(layer.lora_bias.values()):
+            raise ValueError(
+                f"{name} has an adapter with lora_bias, which α-LoRA has no place for; make the "
+                "adapter without it."
+            )
         if layer.merged:
             raise ValueError(f"{name} is merged; call peft_model.unmerge_adapter() first.")
         value = torch.as_tensor(values[name], dtype=torch.float32)
@@ -179,6 +198,61 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
         )
         layer.lora_variant[adapter_name] = RowScale(scale_bias)
     return peft_model
+
+
+def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
+    """Load an adapter with its α, as `peft_model.save_pretrained` wrote it after `add_alpha`.
+
+    ``PeftModel.from_pretrained`` alone drops every α without a word.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The base model.
+    folder : str or path-like
+        Folder or hub id.
+    adapter_name : str, default="default"
+    is_trainable : bool, default=False
+        Whether the adapter is to be trained on.
+
+    Returns
+    -------
+    peft_model : PeftModel
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no α.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from peft import LoraConfig, get_peft_model
+    >>> from sklearn_alpha.neural_network import add_alpha, get_alpha, load_alpha
+    >>> model = get_peft_model(
+    ...     torch.nn.Sequential(torch.nn.Linear(3, 2)), LoraConfig(target_modules=["0"], r=1)
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     add_alpha(model, 0.5).save_pretrained(folder)
+    ...     get_alpha(load_alpha(model.unload(), folder))
+    {'0': tensor([0.5000, 0.5000])}
+    """
+    saved = load_peft_weights(str(folder), device="cpu")
+    prefix = "base_model.model."
+    for kind in (ROWS, ROWS_AND_BIAS):
+        values = {
+            name.removeprefix(prefix).removesuffix(f".{kind}"): value
+            for name, value in saved.items()
+            if name.endswith(f".{kind}")
+        }
+        if values:
+            peft_model = PeftModel.from_pretrained(
+                model, str(folder), adapter_name=adapter_name, is_trainable=is_trainable
+            )
+            return add_alpha(
+                peft_model, values, scale_bias=kind == ROWS_AND_BIAS, adapter_name=adapter_name
+            )
+    raise ValueError(f"{folder} holds no α; load it with peft.PeftModel.from_pretrained.")
 
 
 def alpha_layers(model, adapter_name="default"):

@@ -31,8 +31,8 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
     Raises
     ------
     ValueError
-        If there is no α, or one is 0, for which B' does not exist; keep such a net with
-        `peft_model.save_pretrained`, or merge it.
+        If there is no α, if the adapter is merged, or if one α is 0, for which B' does not exist;
+        keep such a net with `peft_model.save_pretrained`, or merge it.
 
     References
     ----------
@@ -58,6 +58,8 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
     config.use_dora = config.inference_mode = True
     state = get_peft_model_state_dict(peft_model, adapter_name=adapter_name)
     for name, layer in layers.items():
+        if layer.merged:
+            raise ValueError(f"{name} is merged; call peft_model.unmerge_adapter() first.")
         variant = layer.lora_variant[adapter_name]
         alpha = variant.alpha(layer, adapter_name).detach()
         if not alpha.all():
@@ -78,7 +80,8 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
         state[f"{prefix}lora_B.weight"] = B
         state[f"{prefix}lora_magnitude_vector"] = alpha * norms
         if variant.scale_bias and base.bias is not None:
-            config.bias = "lora_only"
+            if config.bias == "none":
+                config.bias = "lora_only"
             state[f"{prefix}base_layer.bias"] = alpha * base.bias.detach()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

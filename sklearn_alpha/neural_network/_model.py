@@ -34,6 +34,8 @@ class Base:
     @property
     def longest(self):
         """Most tokens that the network takes, specials included; None where there is no bound."""
+        if not self.reads_text:
+            return None
         config = self.network.config
         positions = getattr(config, "max_position_embeddings", None)
         if positions is not None and config.model_type in ("roberta", "xlm-roberta", "camembert"):
@@ -105,11 +107,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
             return Base(network) if row_shape is None else fit_head(network, row_shape, n_classes)
         name, new = network.config.name_or_path, ()
         if getattr(network, "num_labels", None) != n_classes:
-            raise ValueError(
-                f"model has a head for {getattr(network, 'num_labels', None)} classes but y has "
-                f"{n_classes}; pass the folder or hub id, or a model made with "
-                f"num_labels={n_classes}."
-            )
+            network, new = _with_new_head(network, n_classes)
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
             f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
@@ -126,7 +124,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
                 output_loading_info=True,
             )
         drawn = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
-        new = tuple(sorted({key.rpartition(".")[0] for key in drawn}))
+        new = _modules_of(drawn)
     if tokenizer is None and not name:
         raise ValueError("model knows no tokenizer; pass tokenizer=, a folder or hub id.")
     if tokenizer is None or isinstance(tokenizer, str):
@@ -137,6 +135,25 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
     if network.config.pad_token_id is None:
         network.config.pad_token_id = tokenizer.pad_token_id
     return Base(network, tokenizer, new)
+
+
+def _with_new_head(network, n_classes):
+    """The same transformers model with an output for each class, and the names of new modules."""
+    config = copy.deepcopy(network.config)
+    config.num_labels = n_classes
+    fresh = type(network)(config)
+    state = fresh.state_dict()
+    kept = {
+        name: value
+        for name, value in network.state_dict().items()
+        if name in state and state[name].shape == value.shape
+    }
+    fresh.load_state_dict(kept, strict=False)
+    return fresh, _modules_of(state.keys() - kept.keys())
+
+
+def _modules_of(parameters):
+    return tuple(sorted({name.rpartition(".")[0] for name in parameters}))
 
 
 def _from_pretrained(kind, name, **options):
@@ -188,9 +205,7 @@ def fit_head(network, row_shape, n_classes):
             ) from error
     linear = linear_layers(network)
     if not linear:
-        raise ValueError(
-            "model has no torch.nn.Linear layer to adapt; pass a module that has one."
-        )
+        raise ValueError("model has no torch.nn.Linear layer to adapt; pass a module that has one.")
     if not isinstance(output, torch.Tensor) or output.ndim != 2:
         raise ValueError("model must return one row of logits for each row of X.")
     if output.shape[1] == n_classes:

@@ -1,6 +1,8 @@
 """The estimator: texts or numbers in, labels out."""
 
 import copy
+import inspect
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -29,8 +31,130 @@ from sklearn_alpha.neural_network._training import Training
 
 
 class AlphaLoRANetClassifier(Storage, Training):
-    """DOC"""
+    r"""Fine-tuning of a transformer, or any network, with α-LoRA.
 
+    ::
+
+        y = α ⊙ (W x) + b + s·B A x            in each adapted linear layer
+
+    W and b are the frozen source, one α for each row of W rescales it, and A (rank × d_in),
+    B (d_out × rank) are the trained adapter; s is `lora_alpha` / `rank`. α = 1 is LoRA [1]_. The
+    head is trained as a whole. Adapters are PEFT's, training is skorch's: `lr`, `callbacks`,
+    `optimizer__weight_decay`, `iterator_train__num_workers` and all of skorch's other parameters
+    work as they do there.
+
+    Texts are tokenised once, batched with others of about their length and padded to the longest
+    of the batch. Step sizes fall linearly to zero (``callbacks__lr_decay=None`` leaves them).
+
+    Parameters
+    ----------
+    model : str, path, torch.nn.Module or AlphaLoRANetClassifier
+        What is adapted: the id of a model on the Hugging Face hub or the folder of one, for texts;
+        any torch module with linear layers that returns logits, for numbers (its last linear layer
+        is the head, and is replaced where it has another width than there are classes; lazy layers
+        take their width from X); or a fitted net, best as ``FrozenEstimator(net)``, whose merged
+        weights are then the source.
+    rank : int, default=8
+        Rank of A and B.
+    lora_alpha : float or None, default=None
+        Numerator of s = lora_alpha / rank; None is `rank`, s = 1. Not the α of the formula.
+    lora_dropout : float, default=0.0
+        Dropout before A.
+    target_modules : "auto", str or list of str, default="auto"
+        Layers that are adapted, in PEFT's terms. "auto" is query and value where PEFT knows the
+        architecture, and all linear layers but the head otherwise.
+    alpha : "learn", float or dict, default="learn"
+        α is learned, or held at a number, or at an array for each layer name.
+    alpha_init : float or dict, default=1.0
+        Where a learned α starts.
+    alpha_every : int, default=1
+        T: α moves every T steps of the adapter.
+    alpha_lr : float, default=5e-3
+        Step size of α, by Adam.
+    alpha_split : float, default=0.0
+        Share of the training rows that only α is trained on (stratified); the adapter and the head
+        never see their gradient. 0 trains α on the batches of the adapter.
+    alpha_batch_size : int or None, default=None
+        Rows of a batch of held-out rows; None is `batch_size`.
+    lr : float, default=1e-3
+        Step size of adapter and head.
+    max_epochs : int, default=10
+        Passes over the rows.
+    batch_size : int, default=16
+        Rows of a step; over all processes where there are several.
+    max_length : int or None, default=None
+        Tokens at which texts are cut. None is as many as the model takes, and warns when it cuts.
+    tokenizer : str, path, tokenizer or None, default=None
+        None is the model's own.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss, multiplied into `sample_weight`.
+    early_stopping : bool or int, default=False
+        Whether to hold out a tenth of the rows (stratified), stop when their loss has not fallen
+        for 3 epochs, or for that many, and return to the best epoch. `train_split` is skorch's way
+        to say which rows.
+    device : str, default="cpu"
+        Device of torch.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products; parameters, α and logits are float32 in either case.
+    accelerator : dict or None, default=None
+        Arguments of `accelerate.Accelerator`, `mixed_precision` and `gradient_accumulation_steps`
+        for instance. None takes accelerate's own where several processes were started by
+        ``accelerate launch``; every process is to call `fit` with all rows.
+    random_state : int, RandomState instance or None, default=None
+        Seed of all that is drawn: new layers, A, the order of the rows, dropout. Torch's own
+        generators are left as they were.
+    verbose : int, default=0
+        1 prints a line for each epoch.
+    criterion, optimizer, train_split, **kwargs
+        skorch's. The default criterion is cross-entropy, the optimizer AdamW, and no row is held
+        out for validation.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    alpha_ : dict of str to ndarray of shape (d_out,)
+        α of every adapted layer, by its name in the model.
+    history_ : skorch.history.History
+        What was recorded in each epoch.
+    n_trainable_parameters_ : int
+        Numbers that were trained: adapters, α and head.
+    module_ : torch.nn.Module
+        The network; ``module_.network`` is PEFT's.
+    n_features_in_ : int
+        Where X holds numbers.
+
+    See Also
+    --------
+    AlphaTransferClassifier : The same idea for linear models, in closed form.
+    sklearn_alpha.neural_network.add_alpha : α on a PEFT model, without an estimator.
+
+    Notes
+    -----
+    A pickle holds adapters, α, head and parameters, and loads the base model again when it is first
+    used; so do `save` and `load`. `export_dora` writes an adapter that PEFT loads alone.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_alpha import AlphaLoRANetClassifier
+    >>> source = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["left", "right"])[np.arange(60) % 2]
+    >>> X = rng.normal(size=(60, 2)) + 3 * (y == "right")[:, None]
+    >>> net = AlphaLoRANetClassifier(source, rank=2, lr=0.02, random_state=0).fit(X, y)
+    >>> float(net.score(X, y)) > 0.9
+    True
+    >>> {name: alpha.shape for name, alpha in net.alpha_.items()}
+    {'0': (8,)}
+    """
+
+    # skorch lets nothing else hold a torch module
+    prefixes_: ClassVar = [*Training.prefixes_, "model"]
     _parameter_constraints: ClassVar = {
         "rank": [Interval(Integral, 1, None, closed="left")],
         "lora_alpha": [Interval(Real, 0, None, closed="neither"), None],
@@ -85,7 +209,7 @@ class AlphaLoRANetClassifier(Storage, Training):
         **kwargs,
     ):
         super().__init__(
-            kwargs.pop("module", None),  # skorch's name for what `model` is here; clones pass it
+            None,  # skorch's `module`, which `model` stands for
             criterion=criterion,
             optimizer=optimizer,
             lr=lr,
@@ -114,6 +238,26 @@ class AlphaLoRANetClassifier(Storage, Training):
         self.precision = precision
         self.accelerator = accelerator
         self.random_state = random_state
+
+    def _get_param_names(self):
+        return [name for name in super()._get_param_names() if name != "module"]
+
+    def set_params(self, **params):
+        """As in skorch; `model` may be a torch module, which skorch takes for one to train."""
+        if "model" in params:
+            vars(self)["model"] = params.pop("model")
+        return super().set_params(**params)
+
+    def __repr__(self):
+        signature = inspect.signature(type(self).__init__).parameters
+        default = {name: p.default for name, p in signature.items()}
+        shown = [*default.keys() & self.get_params(deep=False).keys(), *self._params_to_validate]
+        changed = (
+            f"{name}={getattr(self, name)!r}"
+            for name in sorted(shown, key=[*default, *self._params_to_validate].index)
+            if getattr(self, name) is not default.get(name)
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     # ------------------------------------------------------------ fit
 
@@ -187,15 +331,28 @@ class AlphaLoRANetClassifier(Storage, Training):
                     self._initialize_optimizer()
                 rows = Rows(self._inputs_of(kind, columns), codes, weights)
                 self.notify("on_train_begin", X=rows, y=codes)
-                try:
+                with suppress(KeyboardInterrupt):  # what is trained by then can be used
                     self.fit_loop(rows, codes)
-                except KeyboardInterrupt:
-                    pass  # what is trained so far can be used
                 self.notify("on_train_end", X=rows, y=codes)
         return self
 
     def initialize_module(self):
         """The network that `model` says, frozen, with adapters and α."""
+        base = self._load_base()
+        self.tokenizer_, self.longest_ = base.tokenizer, base.longest
+        self.fingerprint_ = fingerprint(base)
+        self.module_ = attach(
+            base,
+            rank=self.rank,
+            lora_alpha=self.lora_alpha,
+            lora_dropout=self.lora_dropout,
+            target_modules=self.target_modules,
+            alpha=self.alpha_init if self.alpha == "learn" else self.alpha,
+        )
+        return self
+
+    def _load_base(self):
+        """The network that `model` says and its tokenizer."""
         model, tokenizer = self.model, self.tokenizer
         while isinstance(model, FrozenEstimator):
             model = model.estimator
@@ -214,17 +371,7 @@ class AlphaLoRANetClassifier(Storage, Training):
                 f"X holds {self.kind_} but model reads {TEXT if base.reads_text else NUMBERS}; "
                 "text needs a transformers model, numbers any other torch module."
             )
-        self.tokenizer_, self.longest_ = base.tokenizer, base.longest
-        self.fingerprint_ = fingerprint(base)
-        self.module_ = attach(
-            base,
-            rank=self.rank,
-            lora_alpha=self.lora_alpha,
-            lora_dropout=self.lora_dropout,
-            target_modules=self.target_modules,
-            alpha=self.alpha_init if self.alpha == "learn" else self.alpha,
-        )
-        return self
+        return base
 
     # ------------------------------------------------------------ predict
 
@@ -310,7 +457,8 @@ class AlphaLoRANetClassifier(Storage, Training):
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self.classes_[self._logits(X).argmax(axis=1)]
+        codes = self._logits(X).argmax(axis=1)
+        return self.classes_[codes]
 
     # ------------------------------------------------------------ what was fitted
 

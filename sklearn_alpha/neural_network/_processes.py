@@ -10,6 +10,7 @@ class OneProcess:
     """Plain PyTorch on one device."""
 
     process, n_processes = 0, 1
+    n_batches = 0  # whose gradients wait for more
 
     def __init__(self, device, precision):
         self.device = torch.device(device)
@@ -71,8 +72,6 @@ class Accelerated(OneProcess):
         return self.n_batches >= self.accelerator.gradient_accumulation_steps
 
     def step(self, *optimizers):
-        if not self.n_batches:
-            return
         parameters = [
             p
             for optimizer in optimizers

@@ -74,7 +74,7 @@ class Batches(BatchSampler):
 
     def __init__(self, dataset, batch_size, generator, process=0, n_processes=1):
         self.lengths = torch.from_numpy(lengths_of(dataset))
-        self.batch_size = batch_size
+        self.batch_size = int(batch_size)
         self.generator = generator
         self.process, self.n_processes = process, n_processes
 

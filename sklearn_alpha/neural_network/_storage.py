@@ -115,7 +115,8 @@ class Storage:
             return str(self.model)
         if not self.module_.reads_text:
             return None
-        base = self._fresh_base()
+        with reproducible(self.seed_, self.processes_):
+            base = self._load_base()
         base.network.save_pretrained(draft / BASE)
         base.tokenizer.save_pretrained(draft / BASE)
         return {"folder": BASE}
@@ -175,6 +176,8 @@ class Storage:
             net.row_shape_ = tuple(net.row_shape_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         net._restore(load_file(folder / STATE))
+        net._initialize_callbacks()
+        net._initialize_history()
         net.initialized_ = True
         return net
 

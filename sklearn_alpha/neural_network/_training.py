@@ -96,9 +96,10 @@ class Training(NeuralNetClassifier):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Rows of the adapter and of validation; those of α go to `alpha_rows_`."""
+        self._check_held_out(y)
         split = self.train_split
         if split is None and self.early_stopping:
-            split = ValidSplit(10, stratified=True, random_state=self.seed_)
+            split = ValidSplit(0.1, stratified=True, random_state=self.seed_)
         train, valid = (X, None) if split is None else split(X, y)
         if self._holds_out:
             codes = y if valid is None else y[train.indices]
@@ -113,6 +114,19 @@ class Training(NeuralNetClassifier):
         # Callbacks pair predictions with labels in the order of the dataset.
         return train, None if valid is None else by_length(valid)[0]
 
+    def _check_held_out(self, codes):
+        """Every class must be on both sides of a split."""
+        asked = {"alpha_split": self._holds_out, "early_stopping": self.early_stopping}
+        asked = [name for name, holds_out in asked.items() if holds_out]
+        counts = np.bincount(codes)
+        rare = np.flatnonzero(counts == 1)
+        if asked and len(rare):
+            raise ValueError(
+                f"the class {self.classes_inferred_.tolist()[rare[0]]!r} has one row, but "
+                f"{asked[0]} holds rows of every class out; add rows of it, or leave {asked[0]} "
+                "at its default."
+            )
+
     @property
     def _holds_out(self):
         return self.alpha == "learn" and self.alpha_split > 0
@@ -120,7 +134,7 @@ class Training(NeuralNetClassifier):
     def get_iterator(self, dataset, training=False):
         """Shuffled batches of alike lengths in training, the rows in their order otherwise."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
-        batch_size = options.pop("batch_size", self.batch_size)
+        batch_size = int(options.pop("batch_size", self.batch_size))
         options.setdefault("collate_fn", Collate(self.tokenizer_))
         if not training:
             return self.iterator_valid(dataset, batch_size=batch_size, **options)
@@ -162,50 +176,52 @@ class Training(NeuralNetClassifier):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """skorch's, and the step of gradients that were still being accumulated."""
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-        if training:
-            self.processes_.step(*self._moving(self._learns_here()))
+        if training and self.processes_.n_batches:
+            self._step()
 
     def train_step(self, batch, **fit_params):
-        """A step of the adapter and, every `alpha_every` steps, one of α.
+        """Gradients of a batch, and a step where they are all there.
 
         Held-out rows reach α only, the others only the adapter; without held-out rows α takes the
         gradient of the same batch.
         """
-        alphas = self._alphas()
-        learns = self._learns_here()
-        own = self._holds_out
-        _require(alphas, learns and not own)
+        _require(self._alphas(), self._learns_here() and not self._holds_out)
         step = self.train_step_single(batch, **fit_params)
-        self.notify("on_grad_computed", named_parameters=self._trained(), batch=batch, training=True)
+        trained = [(name, p) for name, p in self.get_all_learnable_params() if p.requires_grad]
+        self.notify("on_grad_computed", named_parameters=trained, batch=batch, training=True)
         if self.processes_.ready():
-            self.processes_.step(*self._moving(learns and not own))
-            if learns and own:
-                self._alpha_step(alphas)
-            self.n_steps_ += 1
+            self._step()
         return step
 
-    def _learns_here(self):
-        return self.alpha == "learn" and self.n_steps_ % self.alpha_every == 0
+    def _step(self):
+        """A step of the adapter and, every `alpha_every` steps, one of α."""
+        learns = self._learns_here()
+        if not learns:
+            self.processes_.step(self.optimizer_)
+        elif not self._holds_out:
+            self.processes_.step(self.optimizer_, self.alpha_optimizer_)
+        else:
+            self.processes_.step(self.optimizer_)
+            self._alpha_step()
+        self.n_steps_ += 1
 
-    def _moving(self, with_alpha):
-        return [self.optimizer_, self.alpha_optimizer_] if with_alpha else [self.optimizer_]
-
-    def _alphas(self):
-        return list(alpha_parameters(self.module_.network).values())
-
-    def _trained(self):
-        return [(name, p) for name, p in self.get_all_learnable_params() if p.requires_grad]
-
-    def _alpha_step(self, alphas):
+    def _alpha_step(self):
         """One step of α on rows that the adapter is not trained on."""
         if self.alpha_iterator_ is None:
             self.alpha_iterator_ = self._alpha_batches()
-        rest = [p for _, p in self._trained()]
+        alphas = self._alphas()
+        rest = [p for p in self.module_.parameters() if p.requires_grad]
         _require(rest, False)
         _require(alphas, True)
         self.train_step_single(next(self.alpha_iterator_))
         self.processes_.step(self.alpha_optimizer_)
         _require(rest, True)
+
+    def _learns_here(self):
+        return self.alpha == "learn" and self.n_steps_ % self.alpha_every == 0
+
+    def _alphas(self):
+        return list(alpha_parameters(self.module_.network).values())
 
     def train_step_single(self, batch, **fit_params):
         """Forward and backward of a batch."""

@@ -1,0 +1,242 @@
+"""Pickles, folders, merged models, DoRA and ONNX: the same decisions everywhere, or a sentence."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_alpha import AlphaLoRANetClassifier
+from sklearn_alpha.neural_network import _storage
+from tests.neural_network.conftest import make_module, make_numbers, make_texts
+
+X, Y = make_texts(30)
+NUMBERS, CODES = make_numbers(30)
+QUICK = {"max_epochs": 2, "rank": 2, "batch_size": 8, "lr": 0.02, "alpha_lr": 0.1}
+
+
+@pytest.fixture(scope="module")
+def net(tiny_bert):
+    return AlphaLoRANetClassifier(tiny_bert, random_state=0, **QUICK).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def number_net():
+    return AlphaLoRANetClassifier(make_module(), random_state=0, **QUICK).fit(NUMBERS, CODES)
+
+
+def n_base_bytes(net):
+    return sum(p.numel() * p.element_size() for p in net.module_.parameters())
+
+
+# ---------------------------------------------------------------- pickles
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_pickle_gives_the_same_decisions_and_can_train_on(net, protocol):
+    again = pickle.loads(pickle.dumps(net, protocol))
+    assert_array_equal(again.decision_function(X), net.decision_function(X))
+    assert_array_equal(again.classes_, net.classes_)
+    assert again.alpha_.keys() == net.alpha_.keys()
+    assert not np.array_equal(
+        again.partial_fit(X, Y).decision_function(X), net.decision_function(X)
+    )
+
+
+def test_a_pickle_of_a_pickle_that_was_never_used(net):
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(net))))
+    assert_array_equal(again.decision_function(X), net.decision_function(X))
+
+
+def test_a_pickle_holds_no_base_weights(net):
+    state = net.__getstate__()
+    held = sum(v.numel() for name, v in state["state_"].items() if "base_layer" in name)
+    assert held == 0
+    trained = sum(v.numel() for v in state["state_"].values() if v.is_floating_point())
+    assert trained == net.n_trainable_parameters_
+
+
+def test_a_new_process_reads_a_pickle(net, tmp_path):
+    joblib.dump((net, X, net.predict_proba(X)), tmp_path / "net.joblib")
+    program = (
+        "import joblib, numpy as np, sys\n"
+        "net, X, P = joblib.load(sys.argv[1])\n"
+        "assert np.allclose(net.predict_proba(X), P, atol=1e-6)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "net.joblib"], check=True)
+
+
+def test_another_base_under_the_same_name_is_noticed(tmp_path, tiny_bert):
+    import shutil
+
+    from transformers import BertForSequenceClassification
+
+    folder = tmp_path / "bert"
+    shutil.copytree(tiny_bert, folder)
+    kept = pickle.dumps(AlphaLoRANetClassifier(str(folder), random_state=0, **QUICK).fit(X, Y))
+    other = BertForSequenceClassification.from_pretrained(folder)
+    torch.nn.init.normal_(other.bert.encoder.layer[0].output.dense.weight)
+    other.save_pretrained(folder)
+    with pytest.raises(ValueError, match="is no longer the model that this net was trained on"):
+        pickle.loads(kept).predict(X)
+
+
+# ---------------------------------------------------------------- folders
+
+
+def test_a_folder_gives_the_same_net(net, tmp_path):
+    net.save(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net")
+    assert_array_equal(again.decision_function(X), net.decision_function(X))
+    for name in (*QUICK, "random_state", "model"):
+        assert getattr(again, name) == getattr(net, name)
+    assert again.partial_fit(X, Y).score(X, Y) >= 0
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ("a", "ß"), (False, True), (1.0, 2.0)])
+def test_labels_of_any_kind_survive_a_folder(tmp_path, labels):
+    y = np.array(labels)[CODES]
+    net = AlphaLoRANetClassifier(make_module(), random_state=0, **QUICK).fit(NUMBERS, y)
+    net.save(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net", model=make_module())
+    assert_array_equal(again.predict(NUMBERS), net.predict(NUMBERS))
+    assert again.classes_.dtype == net.classes_.dtype
+
+
+def test_a_net_on_a_net_is_kept_with_its_source(net, tmp_path):
+    second = AlphaLoRANetClassifier(FrozenEstimator(net), random_state=1, **QUICK).fit(X, Y)
+    assert_array_equal(
+        pickle.loads(pickle.dumps(second)).decision_function(X), second.decision_function(X)
+    )
+    second.save(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net")
+    assert_allclose(again.decision_function(X), second.decision_function(X), atol=1e-6)
+
+
+def test_a_module_of_ones_own_is_asked_for(number_net, tmp_path):
+    number_net.save(tmp_path / "net")
+    with pytest.raises(ValueError, match=r"does not hold the torch module .*; pass it as model="):
+        AlphaLoRANetClassifier.load(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net", model=make_module())
+    assert_array_equal(again.decision_function(NUMBERS), number_net.decision_function(NUMBERS))
+    with pytest.raises(ValueError, match="no longer the model that this net was trained on"):
+        AlphaLoRANetClassifier.load(tmp_path / "net", model=make_module(seed=1))
+
+
+def test_a_damaged_or_foreign_folder_is_refused(net, tmp_path):
+    with pytest.raises(ValueError, match="holds no net; pass a folder that `save` wrote"):
+        AlphaLoRANetClassifier.load(tmp_path)
+    net.save(tmp_path / "net")
+    state = tmp_path / "net" / _storage.STATE
+    state.write_bytes(state.read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match="is damaged; copy the folder again"):
+        AlphaLoRANetClassifier.load(tmp_path / "net")
+    record = tmp_path / "net" / _storage.RECORD
+    record.write_text(json.dumps({**json.loads(record.read_text()), "format": 99}))
+    with pytest.raises(ValueError, match="written in format 99 and this version reads 1; install"):
+        AlphaLoRANetClassifier.load(tmp_path / "net")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="holds something else; pass a new folder"):
+        net.save(tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_save_that_fails_leaves_what_was_there(net, tmp_path, monkeypatch, exists):
+    if exists:
+        net.save(tmp_path / "net")
+
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_storage, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        net.save(tmp_path / "net")
+    assert [path.name for path in tmp_path.iterdir()] == (["net"] if exists else [])
+    if exists:
+        again = AlphaLoRANetClassifier.load(tmp_path / "net")
+        assert_array_equal(again.decision_function(X), net.decision_function(X))
+
+
+@pytest.mark.parametrize("moment", ["save_file", "_digest"])
+def test_a_save_that_is_killed_leaves_no_folder_that_loads(net, tmp_path, moment):
+    joblib.dump(net, tmp_path / "net.joblib")
+    program = (
+        "import joblib, os, sys\n"
+        "from sklearn_alpha.neural_network import _storage\n"
+        "net = joblib.load(sys.argv[1])\n"
+        "net.predict(['good'])\n"
+        f"_storage.{moment} = lambda *args: os._exit(9)\n"
+        "net.save(sys.argv[2])\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "net.joblib", tmp_path / "net"], check=False
+    )
+    assert killed.returncode == 9
+    with pytest.raises(ValueError, match="holds no net"):
+        AlphaLoRANetClassifier.load(tmp_path / "net")
+    net.save(tmp_path / "net")
+    assert_array_equal(AlphaLoRANetClassifier.load(tmp_path / "net").predict(X), net.predict(X))
+
+
+# ---------------------------------------------------------------- other forms
+
+
+def test_merged_model_is_a_plain_transformers_model(net):
+    merged = net.merged_model()
+    assert type(merged).__name__ == "BertForSequenceClassification"
+    assert not any("lora" in name for name, _ in merged.named_parameters())
+    tokens = net.tokenizer_(X, padding=True, return_tensors="pt")
+    logits = merged(**tokens).logits.detach().numpy()
+    assert_allclose(logits[:, 1] - logits[:, 0], net.decision_function(X), atol=1e-5)
+
+
+def test_dora_export_of_a_net_gives_its_logits_with_peft_alone(net, tiny_bert, tmp_path):
+    net.export_dora(tmp_path / "dora")
+    torch.save((net.tokenizer_(X, padding=True, return_tensors="pt").data,), tmp_path / "in.pt")
+    program = """
+import sys, torch
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification
+base, adapter, tokens, out = sys.argv[1:]
+model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2)
+model = PeftModel.from_pretrained(model, adapter).eval()
+with torch.no_grad():
+    torch.save(model(**torch.load(tokens)[0]).logits, out)
+assert not any(name.startswith("sklearn") for name in sys.modules if "alpha" in name)
+"""
+    paths = [tiny_bert, tmp_path / "dora", tmp_path / "in.pt", tmp_path / "out.pt"]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program, *map(str, paths)], check=True)
+    logits = torch.load(tmp_path / "out.pt").numpy()
+    assert_allclose(logits[:, 1] - logits[:, 0], net.decision_function(X), atol=1e-5)
+
+
+def test_onnx_gives_the_same_logits_for_any_number_of_rows_and_tokens(net, tmp_path):
+    net.export_onnx(tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    for texts in (X[:1], X[:7], ["good", "bad film"]):
+        tokens = net.tokenizer_(texts, padding=True, return_tensors="np")
+        names = {entry.name for entry in session.get_inputs()}
+        (logits,) = session.run(["logits"], {name: tokens[name] for name in names})
+        assert_allclose(logits[:, 1] - logits[:, 0], net.decision_function(texts), atol=1e-4)
+
+
+def test_onnx_of_numbers(number_net, tmp_path):
+    number_net.export_onnx(tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    (logits,) = session.run(["logits"], {"X": NUMBERS.astype(np.float32)})
+    assert_allclose(logits[:, 1] - logits[:, 0], number_net.decision_function(NUMBERS), atol=1e-4)
+
+
+def test_onnx_is_asked_for_by_its_extra(net, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-alpha\[onnx\]'"):
+        net.export_onnx(tmp_path / "net.onnx")
