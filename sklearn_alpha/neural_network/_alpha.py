@@ -155,31 +155,7 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
         raise ValueError(f"alpha must name every LoRA layer and no other; these differ: {odd}.")
     start = {}
     for name, layer in layers.items():
-        if not isinstance(layer, LoraLinear):
-            kind = type(layer.get_base_layer()).__name__
-            raise TypeError(
-                f"{name} is a LoRA layer on {kind}, and α scales the rows of linear layers only; "
-                "leave it out of target_modules."
-            )
-        if adapter_name in layer.lora_variant:
-            variant = type(layer.lora_variant[adapter_name]).__name__
-            raise ValueError(
-                f"{name} already has the variant {variant}; α needs plain LoRA: make the adapter "
-                "without use_dora or another variant."
-            )
-        variants = layer.lora_variant.values()
-        if any(v.scale_bias != scale_bias for v in variants if isinstance(v, RowScale)):
-            raise ValueError(
-                f"{name} has another adapter with scale_bias={not scale_bias}; all adapters of a "
-                "model must agree, or they could not be merged together."
-            )
-        if any(layer.lora_bias.values()):
-            raise ValueError(
-                f"{name} has an adapter with lora_bias, which α-LoRA has no place for; make the "
-                "adapter without it."
-            )
-        if layer.merged:
-            raise ValueError(f"{name} is merged; call peft_model.unmerge_adapter() first.")
+        _check_layer(name, layer, adapter_name, scale_bias)
         value = torch.as_tensor(values[name], dtype=torch.float32)
         if value.shape not in ((), (layer.out_features,)) or not value.isfinite().all():
             raise ValueError(
@@ -198,6 +174,33 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
         )
         layer.lora_variant[adapter_name] = RowScale(scale_bias)
     return peft_model
+
+
+def _check_layer(name, layer, adapter_name, scale_bias):
+    """Refuse a LoRA layer on which α has no meaning, or would meet another variant."""
+    if not isinstance(layer, LoraLinear):
+        raise TypeError(
+            f"{name} is a LoRA layer on {type(layer.get_base_layer()).__name__}, and α scales the "
+            "rows of linear layers only; leave it out of target_modules."
+        )
+    if adapter_name in layer.lora_variant:
+        raise ValueError(
+            f"{name} already has the variant {type(layer.lora_variant[adapter_name]).__name__}; α "
+            "needs plain LoRA: make the adapter without use_dora or another variant."
+        )
+    others = [v for v in layer.lora_variant.values() if isinstance(v, RowScale)]
+    if any(v.scale_bias != scale_bias for v in others):
+        raise ValueError(
+            f"{name} has another adapter with scale_bias={not scale_bias}; all adapters of a model "
+            "must agree, or they could not be merged together."
+        )
+    if any(layer.lora_bias.values()):
+        raise ValueError(
+            f"{name} has an adapter with lora_bias, which α-LoRA has no place for; make the "
+            "adapter without it."
+        )
+    if layer.merged:
+        raise ValueError(f"{name} is merged; call peft_model.unmerge_adapter() first.")
 
 
 def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):

@@ -4,7 +4,6 @@ import copy
 from pathlib import Path
 
 from peft import get_peft_model_state_dict
-from peft.utils.integrations import dequantize_module_weight
 from safetensors.torch import save_file
 
 from sklearn_alpha.neural_network._alpha import ROWS, ROWS_AND_BIAS, alpha_layers
@@ -72,7 +71,7 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
         B = state[f"{prefix}lora_B.weight"].float() / alpha[:, None]
         A = state[f"{prefix}lora_A.weight"].float()
         base = layer.get_base_layer()
-        W = dequantize_module_weight(base).detach().float()
+        W = base.weight.detach().float()
         W = W.T if layer.fan_in_fan_out else W
         norms = (W + layer.scaling[adapter_name] * B @ A).norm(dim=1)
         if not norms.all():

@@ -127,7 +127,7 @@ def test_other_inputs_than_those_of_fit(tiny_bert):
     with pytest.raises(ValueError, match="X holds numbers but the net was fitted on text"):
         net.predict(NUMBERS)
     net = AlphaLoRANetClassifier(make_module(), max_epochs=0).fit(NUMBERS, CODES)
-    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"):
+    with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
         net.predict(NUMBERS[:, :3])
 
 
