@@ -18,6 +18,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from sklearn_alpha.neural_network._alpha import add_alpha
 
+HEADS = ("classifier", "score")  # what PEFT trains as the head of a sequence classifier
+
 
 @dataclass
 class Base:
@@ -226,6 +228,12 @@ def linear_layers(network):
     return {name: m for name, m in network.named_modules() if isinstance(m, nn.Linear)}
 
 
+def _body(network):
+    """Linear layers of a transformer that PEFT does not take for its head."""
+    names = linear_layers(network)
+    return [name for name in names if not any(part.endswith(HEADS) for part in name.split("."))]
+
+
 def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale_bias=False):
     """Freeze the network and put LoRA adapters and α on its linear layers.
 
@@ -241,13 +249,14 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale
     }
     network = base.network
     if base.reads_text:
-        known = network.config.model_type in TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
         if target_modules == "auto":
-            target_modules = None if known else "all-linear"
+            known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+            unknown = network.config.model_type not in known
+            target_modules = _body(network) if unknown else None
         options["task_type"] = TaskType.SEQ_CLS  # PEFT then trains the head, all of it
         # A pooler that the checkpoint lacks is as new as the head.
         options["modules_to_save"] = [
-            name for name in base.new if name.split(".")[0] not in ("classifier", "score")
+            name for name in base.new if not name.split(".")[0].endswith(HEADS)
         ] or None
     else:
         *body, head = linear_layers(network)
@@ -259,6 +268,8 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale
         with warnings.catch_warnings():
             # PEFT asks transformers in a way that transformers is about to drop.
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+            # It finds out by itself which layers store the transpose, and says so.
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
             network = get_peft_model(network, LoraConfig(target_modules=target_modules, **options))
     except ValueError as error:
         if "arget modules" not in str(error):

@@ -123,7 +123,7 @@ def processes(device, precision, accelerator):
 
 @contextmanager
 def reproducible(seed, together):
-    """Torch's generators seeded inside, and as they were afterwards; dropout differs by process."""
+    """Torch's generators seeded inside, and as they were afterwards."""
     devices = [together.device] if together.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

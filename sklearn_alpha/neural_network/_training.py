@@ -10,6 +10,7 @@ from skorch.utils import noop
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
+from sklearn_alpha.neural_network._processes import OneProcess
 from sklearn_alpha.neural_network._rows import Batches, Collate, by_length
 
 
@@ -54,6 +55,8 @@ class Training(NeuralNetClassifier):
     @property
     def _default_callbacks(self):
         callbacks = [*super()._default_callbacks, ("lr_decay", LinearDecay())]
+        if getattr(self, "processes_", OneProcess).process:  # one process speaks for all
+            callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
         if self.early_stopping:
             patience = 3 if self.early_stopping is True else self.early_stopping
             sink = print if self.verbose else noop
@@ -167,6 +170,7 @@ class Training(NeuralNetClassifier):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """skorch's loop, between a start and an end of ours."""
         self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
+        torch.manual_seed(self.seed_ + self.processes_.process)  # of dropout, each its own
         try:
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
@@ -213,9 +217,11 @@ class Training(NeuralNetClassifier):
         rest = [p for p in self.module_.parameters() if p.requires_grad]
         _require(rest, False)
         _require(alphas, True)
-        self.train_step_single(next(self.alpha_iterator_))
-        self.processes_.step(self.alpha_optimizer_)
-        _require(rest, True)
+        try:
+            self.train_step_single(next(self.alpha_iterator_))
+            self.processes_.step(self.alpha_optimizer_)
+        finally:
+            _require(rest, True)
 
     def _learns_here(self):
         return self.alpha == "learn" and self.n_steps_ % self.alpha_every == 0

@@ -14,6 +14,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertTokenizerFast,
+    DistilBertConfig,
+    GPT2Config,
+    Qwen2Config,
+    RobertaConfig,
+)
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
@@ -108,6 +116,41 @@ def test_it_learns_what_texts_say(tiny_bert):
     X, y = make_texts(120)
     net = fit_texts(tiny_bert, X, y, max_epochs=12, target_modules="all-linear", rank=8)
     assert net.score(*make_texts(60, seed=5)) > 0.9
+
+
+ARCHITECTURES = {
+    "distilbert": DistilBertConfig(vocab_size=30, dim=16, n_layers=1, n_heads=2, hidden_dim=16),
+    "roberta": RobertaConfig(
+        vocab_size=30,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=20,
+        pad_token_id=1,
+    ),
+    "gpt2": GPT2Config(vocab_size=30, n_embd=16, n_layer=1, n_head=2, n_positions=40),
+    "qwen2": Qwen2Config(
+        vocab_size=30,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=16,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_other_architectures_than_bert(tiny_bert, name):
+    model = AutoModelForSequenceClassification.from_config(ARCHITECTURES[name])
+    tokenizer = BertTokenizerFast.from_pretrained(tiny_bert, model_max_length=10**30)
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    X, y = make_texts(16)
+    net = fit_texts(model, X, y, tokenizer=tokenizer)
+    assert net.longest_ == {"distilbert": 512, "roberta": 18, "gpt2": 40, "qwen2": 32768}[name]
+    assert net.alpha_
+    assert_allclose(net.decision_function(X[:3]), net.decision_function(X)[:3], atol=1e-5)
 
 
 # ---------------------------------------------------------------- what is trained
