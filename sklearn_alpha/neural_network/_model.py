@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import os
+import re
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -234,6 +235,11 @@ def _body(network):
     return [name for name in names if not any(part.endswith(HEADS) for part in name.split("."))]
 
 
+def _exactly(names):
+    """These layers in PEFT's terms; of a list it would take all that end alike."""
+    return "|".join(map(re.escape, names))
+
+
 def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale_bias=False):
     """Freeze the network and put LoRA adapters and α on its linear layers.
 
@@ -252,7 +258,7 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale
         if target_modules == "auto":
             known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
             unknown = network.config.model_type not in known
-            target_modules = _body(network) if unknown else None
+            target_modules = _exactly(_body(network)) if unknown else None
         options["task_type"] = TaskType.SEQ_CLS  # PEFT then trains the head, all of it
         # A pooler that the checkpoint lacks is as new as the head.
         options["modules_to_save"] = [
@@ -261,8 +267,11 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale
     else:
         *body, head = linear_layers(network)
         if target_modules in ("auto", "all-linear"):
-            target_modules = body or [head]
-        if head not in target_modules:
+            # PEFT finds the head by the end of its name.
+            body = [name for name in body if not name.endswith(head)]
+            target_modules = _exactly(body or [head])
+            options["modules_to_save"] = [head] if body else None
+        elif head not in target_modules:
             options["modules_to_save"] = [head]
     try:
         with warnings.catch_warnings():

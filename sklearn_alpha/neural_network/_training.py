@@ -1,5 +1,7 @@
 """What skorch asks of a net while it trains: modules, optimizers, batches, steps."""
 
+import math
+
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
@@ -12,6 +14,8 @@ from torch.utils.data import Subset
 from sklearn_alpha.neural_network._alpha import alpha_parameters
 from sklearn_alpha.neural_network._processes import OneProcess
 from sklearn_alpha.neural_network._rows import Batches, Collate, by_length
+
+VALIDATION_SHARE = 0.1  # of early stopping
 
 
 class LinearDecay(Callback):
@@ -102,7 +106,7 @@ class Training(NeuralNetClassifier):
         self._check_held_out(y)
         split = self.train_split
         if split is None and self.early_stopping:
-            split = ValidSplit(0.1, stratified=True, random_state=self.seed_)
+            split = ValidSplit(VALIDATION_SHARE, stratified=True, random_state=self.seed_)
         train, valid = (X, None) if split is None else split(X, y)
         if self._holds_out:
             codes = y if valid is None else y[train.indices]
@@ -119,16 +123,25 @@ class Training(NeuralNetClassifier):
 
     def _check_held_out(self, codes):
         """Every class must be on both sides of a split."""
-        asked = {"alpha_split": self._holds_out, "early_stopping": self.early_stopping}
-        asked = [name for name, holds_out in asked.items() if holds_out]
+        shares = {"alpha_split": self.alpha_split if self._holds_out else 0}
+        if self.early_stopping and self.train_split is None:
+            shares["early_stopping"] = VALIDATION_SHARE
         counts = np.bincount(codes)
-        rare = np.flatnonzero(counts == 1)
-        if asked and len(rare):
-            raise ValueError(
-                f"the class {self.classes_inferred_.tolist()[rare[0]]!r} has one row, but "
-                f"{asked[0]} holds rows of every class out; add rows of it, or leave {asked[0]} "
-                "at its default."
-            )
+        for name, share in shares.items():
+            rare = np.flatnonzero(counts == 1)
+            n_held = math.ceil(share * len(codes))
+            mend = f"add rows, or leave {name} at its default."
+            if share and len(rare):
+                label = self.classes_inferred_.tolist()[rare[0]]
+                raise ValueError(
+                    f"the class {label!r} has one row, but {name} holds rows of every class out; "
+                    + mend
+                )
+            if share and min(n_held, len(codes) - n_held) < len(counts):
+                raise ValueError(
+                    f"{name} parts {len(codes)} rows into {len(codes) - n_held} and {n_held}, too "
+                    f"few for {len(counts)} classes; " + mend
+                )
 
     @property
     def _holds_out(self):

@@ -45,6 +45,12 @@ TEXT_CASES = {
         {"early_stopping": True},
         "class 'once' has one row, but early_stopping holds",
     ),
+    "fewer rows held out than classes": (
+        X,
+        np.arange(12) % 4,
+        {"alpha_split": 0.2},
+        "alpha_split parts 12 rows into 9 and 3, too few for 4 classes; add rows, or leave",
+    ),
     "max_length beyond the model": (
         X,
         Y,

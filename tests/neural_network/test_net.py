@@ -336,6 +336,23 @@ def test_a_module_of_other_width_gets_a_new_head_and_lazy_layers_their_width():
     assert_allclose(again.decision_function(X), net.decision_function(X))
 
 
+def test_layers_whose_names_end_alike_are_told_apart():
+    nested = nn.Sequential(
+        nn.Linear(4, 4), nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.Tanh()), nn.Linear(4, 2)
+    )
+    assert list(fit_numbers(nested).alpha_) == ["0", "1", "2.0"]
+
+    class Chain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.aux_head, self.mid, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, X):
+            return self.head(self.mid(self.aux_head(X)))
+
+    assert list(fit_numbers(Chain()).alpha_) == ["mid"]
+
+
 @pytest.mark.parametrize("wrap", [lambda net: net, FrozenEstimator])
 def test_a_fitted_net_is_a_source(tiny_bert, wrap):
     X, y = make_texts(40)

@@ -1,0 +1,137 @@
+"""Ways to choose α in a network that were tried beside the default."""
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+
+from sklearn_alpha.neural_network import AlphaLoRANetClassifier
+from sklearn_alpha.neural_network._training import _require
+
+
+class RuleNet(AlphaLoRANetClassifier):
+    """The estimator; `allowed` says in which steps α moves, `moved` what is done to it then."""
+
+    def allowed(self):
+        """Whether α may move now."""
+        return True
+
+    def moved(self, alphas, before):
+        """After a step of α from `before`."""
+
+    def _learns_here(self):
+        return super()._learns_here() and self.allowed()
+
+    def _step(self):
+        alphas = self._alphas()
+        before = [alpha.detach().clone() for alpha in alphas]
+        moves = self._learns_here()
+        super()._step()
+        if moves:
+            with torch.no_grad():
+                self.moved(alphas, before)
+
+
+class PerLayer(RuleNet):
+    """One α for a layer: the mean of its rows'."""
+
+    def moved(self, alphas, before):
+        for alpha in alphas:
+            alpha.fill_(alpha.mean())
+
+
+class LogScale(RuleNet):
+    """The step is one of log α: α = e^θ stays positive."""
+
+    def moved(self, alphas, before):
+        for alpha, old in zip(alphas, before):
+            alpha.copy_(old * torch.exp((alpha - old) / old.clamp(min=1e-3)).clamp(0.5, 2))
+
+
+class Pulled(RuleNet):
+    """α ← α − lr·λ(α − 1) after every step: a Gaussian prior around 1."""
+
+    strength = 5.0
+
+    def moved(self, alphas, before):
+        rate = self.alpha_optimizer_.param_groups[0]["lr"]
+        for alpha in alphas:
+            alpha.lerp_(torch.ones_like(alpha), min(1.0, rate * self.strength))
+
+
+class Settled(RuleNet):
+    """α moves in the second half of the epochs only, when the adapter has settled."""
+
+    def allowed(self):
+        return len(self.history) > self.max_epochs / 2
+
+
+class FirstPass(RuleNet):
+    """α moves in the first epoch only, in which every row is new to the adapter."""
+
+    def allowed(self):
+        return len(self.history) <= 1
+
+
+class CrossFitted(RuleNet):
+    """Half of each batch trains the adapter and the other half α; then they change places."""
+
+    def train_step(self, batch, **fit_params):
+        (inputs, weights), codes = batch
+        alphas = self._alphas()
+        rest = [p for p in self.module_.parameters() if p.requires_grad]
+        rest = [p for p in rest if all(p is not alpha for alpha in alphas)]
+        order = torch.arange(len(codes))
+        halves = [
+            (({name: column[part] for name, column in inputs.items()}, weights[part]), codes[part])
+            for part in (order[::2], order[1::2])
+            if len(part)
+        ]
+        for own, other in (halves, halves[::-1]) if len(halves) == 2 else (halves * 2,):
+            _require(alphas, False)
+            step = self.train_step_single(own, **fit_params)
+            _require(alphas, True)
+            _require(rest, False)
+            self.train_step_single(other, **fit_params)
+            _require(rest, True)
+            self.processes_.step(self.optimizer_, self.alpha_optimizer_)
+        self.n_steps_ += 1
+        return step
+
+
+def accepted(model, X, y, options, random_state):
+    """α learned or held at 1, as rows that neither was trained on say by more than their noise.
+
+    Both are trained on four fifths of the rows; α is learned on all rows only where the mean
+    difference of the losses on the last fifth is larger than its standard error.
+    """
+    own, held = train_test_split(
+        np.arange(len(y)), test_size=0.2, stratify=y, random_state=random_state
+    )
+    losses = []
+    for alpha in ("learn", 1.0):
+        net = AlphaLoRANetClassifier(model, **options, alpha=alpha).fit(X[own], y[own])
+        P = net.predict_proba(X[held])
+        losses.append(-np.log(P[np.arange(len(held)), np.searchsorted(net.classes_, y[held])]))
+    gain = losses[1] - losses[0]
+    learns = gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain))
+    return AlphaLoRANetClassifier(model, **options, alpha="learn" if learns else 1.0).fit(X, y)
+
+
+def strength_chosen(model, X, y, options, random_state):
+    """`Pulled` with the strength, of none, 2, 10 and infinite, that a fifth of the rows prefers."""
+    own, held = train_test_split(
+        np.arange(len(y)), test_size=0.2, stratify=y, random_state=random_state
+    )
+
+    def fit(strength, rows):
+        net = Pulled(model, **options) if np.isfinite(strength) else None
+        if net is None:
+            return AlphaLoRANetClassifier(model, **options, alpha=1.0).fit(X[rows], y[rows])
+        net.strength = strength
+        return net.fit(X[rows], y[rows])
+
+    def loss(strength):
+        P = fit(strength, own).predict_proba(X[held])
+        return -np.log(P[np.arange(len(held)), np.searchsorted(np.unique(y), y[held])]).mean()
+
+    return fit(min((0.0, 2.0, 10.0, np.inf), key=loss), np.arange(len(y)))

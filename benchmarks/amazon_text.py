@@ -1,0 +1,142 @@
+"""MiniLM fine-tuned on the reviews of one domain, then adapted to another with n labelled reviews.
+
+The source net is LoRA (α = 1) on reviews of the source domain; its merged weights are what every
+network method starts from. Beside them the linear half: logistic regression on the same source
+reviews, alone and under `AlphaTransferClassifier`, on mean hidden states of the source net, on
+those of MiniLM, both z-scored per domain, and on TF-IDF of the texts of both domains; for these
+the unlabelled target texts are used. Nets and hidden states see the same tokens of "title. text",
+TF-IDF all words. A target review that is also among the labelled ones, or among the source's, is
+not scored.
+"""
+
+import time
+
+import pandas as pd
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks._amazon_nets import BATCH_SIZE, draw, features, source_net, source_rows
+from benchmarks._data import PAIRS
+from benchmarks._nets import (
+    ALONE,
+    METHODS,
+    add_net_arguments,
+    against,
+    conditions,
+    device,
+    methods_markdown,
+    minilm_path,
+    one_thread,
+    packages,
+    score,
+    score_net,
+    train,
+)
+from benchmarks._runner import run_cells, version, write_results
+from sklearn_alpha import AlphaTransferClassifier
+
+SOME = (("dvd", "books"), ("books", "kitchen"))
+FEATURES = {"source net": "source net's states", "MiniLM": "MiniLM's states", "TF-IDF": "TF-IDF"}
+# What a CPU gets through in an hour or two, and what takes a GPU.
+SMALL = {"n": [50, 200], "draws": 5, "epochs": 3, "n_source": 400, "n_scored": 400, "tokens": 48}
+FULL = {"n": [50, 200], "draws": 20, "epochs": 3, "n_source": None, "n_scored": None, "tokens": 256}
+HELP = {
+    "n": "labelled target reviews",
+    "draws": "draws of these per transfer",
+    "epochs": "passes over the rows, of source and target",
+    "n_source": "source reviews",
+    "n_scored": "target reviews scored in a draw",
+    "tokens": "where texts are cut",
+}
+
+
+def add_arguments(parser):
+    """Add the sizes; what is not given follows `--full`."""
+    parser.add_argument(
+        "--full", action="store_true", help="all transfers, rows and 256 tokens: for a GPU"
+    )
+    for name, text in HELP.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=int,
+            nargs="+" if name == "n" else None,
+            help=f"{text} (default {SMALL[name]}; {FULL[name] or 'all'} with --full)",
+        )
+    add_net_arguments(parser, lr=[1e-3])
+
+
+def main(args):
+    """Train and score all, and write it down."""
+    for name, value in (FULL if args.full else SMALL).items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    pairs = PAIRS if args.full else SOME
+    minilm_path()
+    nets = {"n_source": args.n_source, "tokens": args.tokens, "epochs": args.epochs}
+    for source in dict(pairs):  # before any worker needs them
+        source_net(source, **nets)
+    draws = [
+        {"source": source, "target": target, "n": n, "seed": seed, "n_scored": args.n_scored}
+        for source, target in pairs
+        for n in args.n
+        for seed in range(args.draws)
+    ]
+    of_nets = [
+        cell | {"method": method, "lr": args.lr, "on": device(), "nets": nets}
+        for cell in draws
+        for method in ["alone", *args.methods]
+    ]
+    linear = [cell | {"kind": kind, "nets": nets} for cell in draws for kind in FEATURES]
+    frames = [
+        run_cells("amazon-text", score_method, of_nets, resume=args.resume),
+        run_cells("amazon-text", score_linear, linear, resume=args.resume),
+    ]
+    report(pd.concat(frames, ignore_index=True), args, len(pairs))
+
+
+def report(frame, args, n_pairs):
+    """Write down the table of the mean of all transfers, and that of each."""
+    pairs = against(frame, ["source", "target", "n"])
+    overview = methods_markdown(against(frame, ["n"]), ["n"])
+    table = (
+        f"# amazon-text\n\nMean of {n_pairs} transfers x {args.draws} draws. {conditions(args)}\n\n"
+        f"## Mean of all transfers\n\n{overview}\n\n"
+        f"## Each transfer\n\n{methods_markdown(pairs, ['source', 'target', 'n'])}"
+    )
+    config = vars(args) | {"packages": packages()}
+    folder = write_results(pairs, "amazon-text", out=args.out, config=config, table=table)
+    print(overview, f"\nWritten to {folder}", sep="\n")
+
+
+@version(1, "sklearn_alpha.neural_network")
+@one_thread()
+def score_method(source, target, n, seed, n_scored, method, lr, on, nets):
+    """One network method on one draw, or the source net alone; `on` tells devices apart."""
+    net = source_net(source, **nets)
+    texts, y, own, scored = draw(source, target, n, seed, nets["n_source"], n_scored)
+    if method == "alone":
+        return {"method": ALONE} | score(net, texts[scored], y[scored], net.classes_)
+    options = {"max_length": nets["tokens"], "max_epochs": nets["epochs"], "batch_size": BATCH_SIZE}
+    frozen = FrozenEstimator(net)
+    adapted = train(method, frozen, texts[own], y[own], lr=lr, seed=seed, **options)
+    return score_net(adapted, texts[scored], y[scored]) | {"method": METHODS[method][0]}
+
+
+@version(1, "sklearn_alpha.linear_model", "sklearn_alpha.neural_network")
+@one_thread()
+def score_linear(source, target, n, seed, n_scored, kind, nets):
+    """Logistic regression of the source, alone and fine-tuned in closed form, on one draw."""
+    X_source, X = features(kind, source, target, **nets)
+    alone = LogisticRegression(max_iter=1000).fit(
+        X_source, source_rows(source, nets["n_source"])[1]
+    )
+    _, y, own, scored = draw(source, target, n, seed, nets["n_source"], n_scored)
+    start = time.perf_counter()
+    tuned = AlphaTransferClassifier(FrozenEstimator(alone)).fit(X[own], y[own])
+    seconds = time.perf_counter() - start
+    X, y = X[scored], y[scored]
+    return [
+        {"method": f"{ALONE}, {FEATURES[kind]}"} | score(alone, X, y, alone.classes_),
+        {"method": f"AlphaTransferClassifier, {FEATURES[kind]}", "seconds": seconds}
+        | score(tuned, X, y, tuned.classes_),
+    ]

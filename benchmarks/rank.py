@@ -1,0 +1,78 @@
+"""Rank of the adapter: LoRA against α-LoRA for ranks 1 to 32.
+
+On digits rotated by 90° with a small transformer that knows upright ones (see `vision`), n = 200
+labels; with --text on SST-2 with MiniLM (see `glue`), 500 rows.
+"""
+
+import numpy as np
+
+from benchmarks import glue, vision
+from benchmarks._figures import BLUE, GREEN, ORANGE, save, subplots
+from benchmarks._nets import (
+    add_net_arguments,
+    against,
+    conditions,
+    device,
+    methods_markdown,
+    minilm_path,
+    packages,
+)
+from benchmarks._runner import run_cells, write_results
+
+RANKS = [1, 2, 4, 8, 16, 32]
+# Cells of `vision` and of `glue`.
+DIGITS = {"network": "transformer", "task": "rotated", "n": 200}
+SST2 = {"task": "SST-2", "n": 500, "model": "MiniLM", "tokens": 64, "hub": False}
+
+
+def add_arguments(parser):
+    """Add ranks, draws and what nets are trained with."""
+    parser.add_argument("--text", action="store_true", help="SST-2 with MiniLM instead of digits")
+    parser.add_argument("--ranks", type=int, nargs="+", default=RANKS, help="ranks")
+    parser.add_argument("--draws", type=int, help="draws of the rows (default 10, text 3)")
+    parser.add_argument("--epochs", type=int, help="passes over the rows (default 15, text 3)")
+    add_net_arguments(parser, lr=None, methods=["lora", "alpha", "held-10"])
+
+
+def main(args):
+    """Train and score all, write it down, draw it."""
+    if args.text:
+        minilm_path()
+        glue.load("SST-2", "train", False)
+        function, fixed, without = glue.score_method, SST2 | {"on": device()}, "shares"
+        draws, epochs, lr = 3, 3, [1e-3]
+    else:
+        function, fixed, without = vision.score_method, DIGITS, "alone"
+        draws, epochs, lr = 10, 15, [1e-2, 3e-2]
+    args.draws, args.epochs, args.lr = args.draws or draws, args.epochs or epochs, args.lr or lr
+    cells = [
+        {"seed": seed, "rank": rank, "method": method, "epochs": args.epochs, "lr": args.lr} | fixed
+        for seed in range(args.draws)
+        for rank in args.ranks
+        for method in [without, *args.methods]
+    ]
+    frame = run_cells("rank", function, cells, resume=args.resume)
+    summary = against(frame, ["rank"])
+    table = (
+        f"# rank\n\n{'SST-2' if args.text else 'Rotated digits'}, {args.draws} draws. "
+        f"{conditions(args)}\n\n{methods_markdown(summary, ['rank'])}"
+    )
+    name = "rank-text" if args.text else "rank"
+    config = vars(args) | {"packages": packages()}
+    folder = write_results(summary, name, out=args.out, config=config, table=table)
+    print(table, f"\nWritten to {draw(summary, folder / 'figure.png')}", sep="\n")
+
+
+def draw(summary, path):
+    """Accuracy and log loss along the ranks."""
+    figure, axes = subplots(1, 2, figsize=(9, 3.6))
+    methods = summary.method.unique()[1:]  # the first is without training
+    colours = np.resize([BLUE, ORANGE, GREEN], len(methods))
+    for ax, measure, unit in zip(axes, ("accuracy", "log_loss"), (100, 1)):
+        for method, colour in zip(methods, colours):
+            own = summary[summary.method == method]
+            ax.plot(own["rank"], unit * own[measure], "o-", color=colour, label=method)
+        ax.set_xscale("log", base=2)
+        ax.set(xlabel="rank", ylabel="accuracy, %" if unit == 100 else "log loss")
+    axes[0].legend(fontsize="small")
+    return save(figure, path)
