@@ -14,7 +14,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
-from sklearn_alpha.linear_model._resolvent import Rows
+from sklearn_alpha.linear_model._rows import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
 from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
@@ -74,14 +74,11 @@ class AlphaTransfer(BaseEstimator):
             height=self.intercept_scaling if self.fit_intercept else 0.0,
             unit=np.minimum(sample_weight, 1) * class_weight,
         )
-        S = safe_sparse_dot(X, W.reshape(source_intercept.size, X.shape[1]).T, dense_output=True)
-        S = S.reshape(len(Y), *W.shape[:2]) + source_intercept
-        task = Task(rows, Y, S, W, balance, self.solver)
+        task = Task(rows, Y, W, source_intercept, balance, self.solver, self._given_gammas())
         solution = select(
             task,
             self.selection,
             alpha=self._given_alpha(W.shape[:2]),
-            gammas=self._given_gammas(),
             fixed_gamma=self.gamma != "auto",
             **self._search(y, classes, sample_weight, folds),
         )
@@ -220,11 +217,17 @@ class AlphaTransfer(BaseEstimator):
         f1 = safe_sparse_dot(X, flat[:, :-1].T, dense_output=True) + flat[:, -1]
         f1 = f1.reshape(len(f0), *self.alpha_.shape)
         f1 = f1.sum(axis=2, keepdims=True) if alphas.ndim == 1 else f1
-        scores = [
-            self._score_decisions(f0 + f1 @ np.atleast_1d(alpha), y, sample_weight)
-            for alpha in alphas
-        ]
-        return Bunch(alphas=alphas, scores=np.array(scores), gamma=self.gamma_)
+        scores = self._score_path(f0, f1, alphas, y, sample_weight)
+        return Bunch(alphas=alphas, scores=scores, gamma=self.gamma_)
+
+    def _score_path(self, f0, f1, alphas, y, sample_weight):
+        """Score of the decision values f0 + f1 α for each α."""
+        return np.array(
+            [
+                self._score_decisions(f0 + f1 @ np.atleast_1d(alpha), y, sample_weight)
+                for alpha in alphas
+            ]
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -237,6 +240,14 @@ class AlphaTransfer(BaseEstimator):
         return self._decisions_of(
             validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
         )
+
+    def _left_out(self, X, seen, loo):
+        """Decision values: the left-out ones of rows that are seen, else those of the fit."""
+        if seen.all():
+            return loo
+        values = self._decisions_of(X)
+        values[seen] = loo
+        return values
 
     def _decisions_of(self, X):
         return safe_sparse_dot(X, np.atleast_2d(self.coef_).T, dense_output=True) + self.intercept_

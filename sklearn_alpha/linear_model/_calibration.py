@@ -6,7 +6,7 @@ others. A scale alone keeps the order of the classes, so `predict` and `predict_
 """
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import log_softmax
 
 
 def logits(values):
@@ -22,37 +22,46 @@ def smoothed_targets(labels, weights, n_classes):
     return (np.eye(n_classes)[labels] * counts + 1) / (counts + n_classes)
 
 
-def inverse_temperature(values, labels, weights):
+def inverse_temperature(values, targets, weights, start=1.0):
     """β and the negative log-likelihood there, for each of several sets of decision values.
 
     Parameters
     ----------
     values : ndarray of shape (n_sets, n_rows, n_outputs)
-    labels : ndarray of shape (n_rows,)
-        Class numbers.
+    targets : ndarray of shape (n_rows, n_classes)
+        As of `smoothed_targets`.
     weights : ndarray of shape (n_rows,)
+    start : float
+        A guess of β, in units of 1/(root mean square of the values).
 
     Returns
     -------
     beta, loss : ndarray of shape (n_sets,)
+    size : ndarray of shape (n_sets,)
+        The root mean square.
     """
-    F = logits(values)
-    F = F - F.mean(axis=-1, keepdims=True)
-    targets = smoothed_targets(labels, weights, F.shape[-1])
-    size = np.sqrt(np.einsum("tic,i->t", F**2, weights) / (weights.sum() * F.shape[-1]))
+    # classes first: sums over them are sums of whole arrays
+    F = np.ascontiguousarray(np.moveaxis(logits(values), -1, 0))
+    F -= F.mean(axis=0)
+    size = np.sqrt(np.einsum("cti,cti,i->t", F, F, weights) / (weights.sum() * len(F)))
     size[size == 0] = 1
-    F = F / size[:, None, None]
-    pull = np.einsum("tic,ic,i->t", F, targets, weights)
+    F /= size[:, None]
+    pull = np.einsum("cti,ic->t", F, weights[:, None] * targets)
+    top = F.max(axis=0)
+    below = F - top  # no exponential of it overflows
 
     # The loss is convex in β: Newton's steps, kept between a slope below and a slope above zero.
     # The least β is the noise of a correlation over n rows, so that probabilities never all tie.
-    low, high = np.full(len(F), weights.sum() ** -0.5), np.full(len(F), 1e3)
-    beta = np.maximum(np.ones(len(F)), low)
+    low, high = np.full(len(size), weights.sum() ** -0.5), np.full(len(size), 1e3)
+    beta = np.clip(np.full(len(size), start), low, high)
     for _ in range(60):
-        P = softmax(beta[:, None, None] * F, axis=-1)
-        mean = (P * F).sum(axis=-1)
+        E = np.exp(beta[:, None] * below)
+        total = E.sum(axis=0)
+        E *= F
+        mean = E.sum(axis=0) / total
+        E *= F
         slope = mean @ weights - pull
-        curvature = ((P * F**2).sum(axis=-1) - mean**2) @ weights
+        curvature = (E.sum(axis=0) / total - mean**2) @ weights
         low, high = np.where(slope < 0, beta, low), np.where(slope > 0, beta, high)
         step = beta - slope / np.maximum(curvature, np.finfo(np.float64).tiny)
         step = np.where((step > low) & (step < high), step, np.sqrt(low * high))
@@ -60,8 +69,9 @@ def inverse_temperature(values, labels, weights):
         beta = step
         if converged.all():
             break
-    loss = logsumexp(beta[:, None, None] * F, axis=-1) @ weights - beta * pull
-    return beta / size, loss
+    total = np.exp(beta[:, None] * below).sum(axis=0)
+    loss = (np.log(total) + beta[:, None] * top) @ weights - beta * pull
+    return beta / size, loss, size
 
 
 def log_probabilities(values, beta):

@@ -5,13 +5,19 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklearn_alpha.linear_model._base import AlphaTransfer, all_or_nothing
-from sklearn_alpha.linear_model._calibration import inverse_temperature, log_probabilities, logits
+from sklearn_alpha.linear_model._calibration import (
+    inverse_temperature,
+    log_probabilities,
+    logits,
+    smoothed_targets,
+)
 
 
 class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
@@ -196,7 +202,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
             # ±1, less their mean over the classes: what all rows share moves no prediction
             common = 2 / n_classes - 1 if n_classes > 2 else 0.0
             loo = self._fit(
-                X[seen],
+                X if seen.all() else X[seen],  # no copy without need
                 y[seen],
                 2 * member - 1 - common,
                 repeats,
@@ -206,10 +212,11 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
                 balance=np.where(member, 0.5 / shares, 0.5 / (1 - shares)),
             )
             self.intercept_ += common
-            beta, _ = inverse_temperature(loo[None], labels, repeats * class_weight)
+            weight = repeats * class_weight
+            targets = smoothed_targets(labels, weight, n_classes)
+            beta, *_ = inverse_temperature(loo[None], targets, weight)
             self.inverse_temperature_ = float(beta[0])
-            values = self._decisions_of(X)
-            values[seen] = loo + common
+            values = self._left_out(X, seen, loo + common)
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
         return self
 
@@ -287,6 +294,23 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
             return np.average(correct, weights=sample_weight[index])
 
         return score
+
+    def _score_path(self, f0, f1, alphas, y, sample_weight):
+        """Of two classes each row changes sides at one α: sorting these gives every score."""
+        if f0.shape[1] > 1 or alphas.ndim > 1:
+            return super()._score_path(f0, f1, alphas, y, sample_weight)
+        y = column_or_1d(y)
+        check_consistent_length(f0, y)
+        weight = _check_sample_weight(sample_weight, f0, dtype=np.float64)
+        f0, f1 = f0[:, 0], f1[:, 0, 0]
+        moves = f1 != 0
+        before = np.where(moves, f1 < 0, f0 > 0).astype(int)  # the class at α → −∞
+        right = self.classes_[before] == y
+        gain = weight * (self.classes_[1 - before] == y) - weight * right
+        crossing = -f0[moves] / f1[moves]
+        order = np.argsort(crossing)
+        gains = np.append(0.0, np.cumsum(gain[moves][order]))
+        return (weight @ right + gains[np.searchsorted(crossing[order], alphas)]) / weight.sum()
 
     def _score_decisions(self, values, y, sample_weight):
         predicted = self.classes_[np.argmax(logits(values), axis=1)]
@@ -443,9 +467,14 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
             )
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
-            loo = self._fit(X[seen], y[seen], Y[seen], weight[seen], folds=self._folds(X, y, seen))
-            values = self._decisions_of(X)
-            values[seen] = loo
+            loo = self._fit(
+                X if seen.all() else X[seen],  # no copy without need
+                y[seen],
+                Y[seen],
+                weight[seen],
+                folds=self._folds(X, y, seen),
+            )
+            values = self._left_out(X, seen, loo)
             if y.ndim == 1:
                 self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
                 values = values[:, 0]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import _data, _runner, amazon_embeddings, digits
+from benchmarks import _data, _runner, amazon_embeddings, digits, speed_linear
 from benchmarks.__main__ import available, main
 
 
@@ -99,6 +99,25 @@ def test_digits(tmp_path, monkeypatch, capsys):
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["command"].startswith("python -m benchmarks digits --n 10 --draws 2")
     assert meta["config"] == {"n": [10], "draws": 2}
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_speed_linear(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(speed_linear, "SIZES", [(30, 8), (2000, 400)])
+    monkeypatch.setattr(speed_linear, "SWEEPS", {"n": [30, 500], "gammas": [2]})
+    monkeypatch.setattr(speed_linear, "BASE", speed_linear.BASE | {"n": 40, "p": 6})
+    real = speed_linear.problem
+
+    def small(n, p, classes, sources):
+        return real(min(n, 40), min(p, 6), classes, sources)
+
+    monkeypatch.setattr(speed_linear, "problem", small)
+    main(["speed-linear", "--repeats", "1", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    for method in ("default (blend)", "published way", "GridSearchCV", "alpha_path"):
+        assert method in out
+    names = {path.name for path in (tmp_path / "speed-linear").iterdir()}
+    assert names == {"results.csv", "meta.json", "table.md", "figure.png"}
 
 
 @pytest.mark.usefixtures("no_amazon")
