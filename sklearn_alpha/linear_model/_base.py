@@ -82,13 +82,19 @@ class AlphaTransfer(BaseEstimator):
             fixed_gamma=self.gamma != "auto",
             **self._search(y, classes, sample_weight, folds),
         )
-        self.alpha_, self.gamma_ = solution.alpha, solution.gamma
-        self.source_coef_, self.source_intercept_ = W, source_intercept
-        self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
-        self.intercept_ = combine(source_intercept, solution.alpha) + solution.b
-        self.path_ = solution.path
-        self._w0, self._w1 = self._line(task, solution)
+        self._set(task, solution)
+        self.__dict__.pop("_sums", None)  # of an earlier stream
         return solution.loo
+
+    def _set(self, problem, solution):
+        """Set the fitted attributes."""
+        W, b = problem.W, problem.b
+        self.alpha_, self.gamma_ = solution.alpha, solution.gamma
+        self.source_coef_, self.source_intercept_ = W, b
+        self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
+        self.intercept_ = combine(b, solution.alpha) + solution.b
+        self.path_ = solution.path
+        self._w0, self._w1 = self._line(problem, solution)
 
     def _given_alpha(self, shape):
         """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""
@@ -152,12 +158,13 @@ class AlphaTransfer(BaseEstimator):
         """What "cv" scores a cell by: `score`, of decision values and the numbers of their rows."""
         return lambda values, index: self._score_decisions(values, y[index], sample_weight[index])
 
-    def _line(self, task, solution):
+    @staticmethod
+    def _line(problem, solution):
         """(w₀, w₁) with w(α) = w₀ + αw₁ at γ_, intercepts as a last feature."""
-        source = np.concatenate([task.W, self.source_intercept_[:, :, None]], axis=2)
+        source = np.concatenate([problem.W, problem.b[:, :, None]], axis=2)
         if np.isinf(solution.gamma):  # the adapter of the generative rule does not see α
             return np.column_stack([solution.a, solution.b]), source
-        (a0, b0), (a1, b1) = adapter_parts(task, solution.gamma)
+        (a0, b0), (a1, b1) = adapter_parts(problem, solution.gamma)
         return np.column_stack([a0, b0]), source - np.concatenate([a1, b1[:, :, None]], axis=2)
 
     def alpha_path(self, X, y, *, alphas=None, sample_weight=None):

@@ -74,6 +74,35 @@ def inverse_temperature(values, targets, weights, start=1.0):
     return beta / size, loss, size
 
 
+def temperature_of_moments(difference, within, size, n, n_outputs, leverage):
+    """β where the left-out values are gone and moments of the fitted ones are known.
+
+    Were the values of a class normal around its mean, with one variance for all, the log odds would
+    be linear in f, and with values f − hy left out of f at a leverage h that all rows share
+
+        β = c Δ'/V',      Δ' = (Δ − 2h)/(1 − h),     V' = V/(1 − h)²
+
+    c is 1 for one output, the log odds themselves, and 1 − 1/C for C of them, whose sum is zero.
+
+    Parameters
+    ----------
+    difference, within : float
+        Δ, the mean of a class less that of the others, and V, the variance within a class: of the
+        fitted values, averaged over the outputs.
+    size : float
+        Root mean square of the logits, which bounds β as in :func:`inverse_temperature`.
+    n, n_outputs : float, int
+    leverage : float
+        h.
+    """
+    kept = max(1 - leverage, np.finfo(np.float64).eps)
+    within = max(within / kept**2, np.finfo(np.float64).tiny)
+    share = 1 if n_outputs == 1 else 1 - 1 / n_outputs
+    beta = share * (difference - 2 * leverage) / kept / within
+    size = size or 1.0
+    return float(np.clip(beta, n**-0.5 / size, 1e3 / size))
+
+
 def log_probabilities(values, beta):
     """log softmax(βf), (n_rows, n_classes)."""
     return log_softmax(beta * logits(values), axis=-1)

@@ -92,7 +92,7 @@ def residual_form(forms, kappas):
     size = np.where(opposed, 1.0, size)
     mean = np.where(opposed, 0.0, g_left.sum(axis=1) / size)
     rGr = yGy - kappas * np.einsum("gi,gi->g", g, g_left) - mean**2 * size
-    # an exact fit leaves rounding, of either sign
-    rGr = np.maximum(rGr, np.finfo(np.float64).eps * yGy)
+    # an exact fit leaves rounding of either sign, which must not choose γ
+    rGr = np.maximum(rGr, 100 * np.finfo(np.float64).eps * yGy)
     log_det = -(np.linalg.slogdet(inside)[1] + np.log(size)) / 2
     return rGr, log_det, mean[:, None] + kappas[:, None] * (g_left - mean[:, None] * A1)

@@ -189,6 +189,13 @@ class PrimalResolvent:
         zeros = self.n - self.centred - len(self._basis.diagonal)
         return -zeros * np.log(gammas) - self._basis.log_det(gammas)
 
+    def __len__(self):
+        return len(self._basis.Q)
+
+    def trace(self, gamma):
+        """tr (MᵀM/n + γI)⁻¹."""
+        return self._basis.sqnorms(np.eye(len(self)), np.array([gamma])).sum()
+
     def adapter(self, coefficients, gammas, probabilities):
         """Σ_γ P(γ) A(γ)C(γ).
 

@@ -18,9 +18,10 @@ from sklearn_alpha.linear_model._calibration import (
     logits,
     smoothed_targets,
 )
+from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
-class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
+class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -71,7 +72,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     solver : {"auto", "primal", "dual"}, default="auto"
-        Decompose the matrix of features, of rows, or the smaller one.
+        Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
 
     Attributes
     ----------
@@ -87,9 +88,10 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
-        with weight 2, one repetition is left out).
+        with weight 2, one repetition is left out); `partial_fit` has none.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to `loo_decision_function_`.
+        β of P = softmax(βf), fitted to `loo_decision_function_`; after `partial_fit`, of
+        normal margins.
     path_ : Bunch
         How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
         `log_evidence` and `posterior`, or `loo_score`, `cv_score` or `predicted_score`; under
@@ -196,20 +198,17 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
                 )
             repeats = weight[seen]
             class_weight = self._class_weights(y[seen], labels, repeats)[labels]
-            member = np.eye(n_classes)[labels]
-            member = member[:, 1:] if n_classes == 2 else member
-            shares = (repeats * class_weight) @ member / (repeats @ class_weight)
-            # ±1, less their mean over the classes: what all rows share moves no prediction
-            common = 2 / n_classes - 1 if n_classes > 2 else 0.0
+            Y, common = codes(labels, n_classes)
+            shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
             loo = self._fit(
                 X if seen.all() else X[seen],  # no copy without need
                 y[seen],
-                2 * member - 1 - common,
+                Y,
                 repeats,
                 folds=self._folds(X, y, seen),
                 classes=self.classes_,
                 class_weight=class_weight,
-                balance=np.where(member, 0.5 / shares, 0.5 / (1 - shares)),
+                balance=np.where(Y > 0, 0.5 / shares, 0.5 / (1 - shares)),
             )
             self.intercept_ += common
             weight = repeats * class_weight
@@ -317,7 +316,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
 
-class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
+class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
@@ -361,7 +360,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         ``np.inf`` leaves b free, as in `Ridge`. A number k makes b one more weight under the
         penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
     solver : {"auto", "primal", "dual"}, default="auto"
-        Decompose the matrix of features, of rows, or the smaller one.
+        Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
 
     Attributes
     ----------
@@ -375,7 +374,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Prediction at each row with the adapter fitted without it (α and n·γ held; of a row with
-        weight 2, one repetition is left out).
+        weight 2, one repetition is left out); `partial_fit` has none.
     path_ : Bunch
         How the choice came about, as in :class:`AlphaTransferClassifier`.
     n_features_in_ : int

@@ -2,7 +2,7 @@
 
 T + γI = LDLᵀ with L bidiagonal, and its pivots D and multipliers cost O(N) for each γ: quadratic
 forms, solutions and the log determinant need no eigenvectors. A diagonal T, of eigenvalues, is one
-more way to have it: three times as dear to come by, and cheaper where very many forms follow.
+more way to have it: dearer to come by, and cheaper where very many forms follow.
 """
 
 import numpy as np

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from benchmarks import _data, _runner, amazon_embeddings, digits, speed_linear
@@ -118,6 +119,23 @@ def test_speed_linear(tmp_path, monkeypatch, capsys):
         assert method in out
     names = {path.name for path in (tmp_path / "speed-linear").iterdir()}
     assert names == {"results.csv", "meta.json", "table.md", "figure.png"}
+
+
+def test_stream(tmp_path, capsys):
+    sizes = ["--rows", "3000", "--features", "6", "--chunk", "700", "--folder", str(tmp_path)]
+    main(["stream", *sizes, "--out", str(tmp_path / "results")])
+    assert "partial_fit" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"results"}  # the rows are gone
+    config = json.loads((tmp_path / "results" / "stream" / "meta.json").read_text())["config"]
+    assert config == {"rows": 3000, "features": 6, "chunk": 700}
+    table = pd.read_csv(tmp_path / "results" / "stream" / "results.csv").set_index("what")
+    assert table.value["distance from fit"] < 1e-10
+
+
+def test_stream_without_space(tmp_path):
+    with pytest.raises(SystemExit, match=r"GB are needed and .* GB free; choose another --folder"):
+        main(["stream", "--rows", str(10**12), "--folder", str(tmp_path)])
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("no_amazon")
