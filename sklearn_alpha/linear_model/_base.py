@@ -13,7 +13,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
-from sklearn_alpha.linear_model._resolvent import Rows
+from sklearn_alpha.linear_model._rows import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
 from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
@@ -73,24 +73,27 @@ class AlphaTransfer(BaseEstimator):
             height=self.intercept_scaling if self.fit_intercept else 0.0,
             unit=np.minimum(sample_weight, 1) * class_weight,
         )
-        S = safe_sparse_dot(X, W.reshape(source_intercept.size, X.shape[1]).T, dense_output=True)
-        S = S.reshape(len(Y), *W.shape[:2]) + source_intercept
-        task = Task(rows, Y, S, W, balance, self.solver)
+        task = Task(rows, Y, W, source_intercept, balance, self.solver, self._given_gammas())
         solution = select(
             task,
             self.selection,
             alpha=self._given_alpha(W.shape[:2]),
-            gammas=self._given_gammas(),
             fixed_gamma=self.gamma != "auto",
             **self._search(y, classes, sample_weight, folds),
         )
-        self.alpha_, self.gamma_ = solution.alpha, solution.gamma
-        self.source_coef_, self.source_intercept_ = W, source_intercept
-        self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
-        self.intercept_ = combine(source_intercept, solution.alpha) + solution.b
-        self.path_ = solution.path
-        self._w0, self._w1 = self._line(task, solution)
+        self._set(task, solution)
+        self.__dict__.pop("_sums", None)  # of an earlier stream
         return solution.loo
+
+    def _set(self, problem, solution):
+        """Set the fitted attributes."""
+        W, b = problem.W, problem.b
+        self.alpha_, self.gamma_ = solution.alpha, solution.gamma
+        self.source_coef_, self.source_intercept_ = W, b
+        self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
+        self.intercept_ = combine(b, solution.alpha) + solution.b
+        self.path_ = solution.path
+        self._w0, self._w1 = self._line(problem, solution)
 
     def _given_alpha(self, shape):
         """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""
@@ -154,12 +157,13 @@ class AlphaTransfer(BaseEstimator):
         """What "cv" scores a cell by: `score`, of decision values and the numbers of their rows."""
         return lambda values, index: self._score_decisions(values, y[index], sample_weight[index])
 
-    def _line(self, task, solution):
+    @staticmethod
+    def _line(problem, solution):
         """(w₀, w₁) with w(α) = w₀ + αw₁ at γ_, intercepts as a last feature."""
-        source = np.concatenate([task.W, self.source_intercept_[:, :, None]], axis=2)
+        source = np.concatenate([problem.W, problem.b[:, :, None]], axis=2)
         if np.isinf(solution.gamma):  # the adapter of the generative rule does not see α
             return np.column_stack([solution.a, solution.b]), source
-        (a0, b0), (a1, b1) = adapter_parts(task, solution.gamma)
+        (a0, b0), (a1, b1) = adapter_parts(problem, solution.gamma)
         return np.column_stack([a0, b0]), source - np.concatenate([a1, b1[:, :, None]], axis=2)
 
     def alpha_path(self, X, y, *, alphas=None, sample_weight=None):
@@ -219,11 +223,17 @@ class AlphaTransfer(BaseEstimator):
         f1 = safe_sparse_dot(X, flat[:, :-1].T, dense_output=True) + flat[:, -1]
         f1 = f1.reshape(len(f0), *self.alpha_.shape)
         f1 = f1.sum(axis=2, keepdims=True) if alphas.ndim == 1 else f1
-        scores = [
-            self._score_decisions(f0 + f1 @ np.atleast_1d(alpha), y, sample_weight)
-            for alpha in alphas
-        ]
-        return Bunch(alphas=alphas, scores=np.array(scores), gamma=self.gamma_)
+        scores = self._score_path(f0, f1, alphas, y, sample_weight)
+        return Bunch(alphas=alphas, scores=scores, gamma=self.gamma_)
+
+    def _score_path(self, f0, f1, alphas, y, sample_weight):
+        """Score of the decision values f0 + f1 α for each α."""
+        return np.array(
+            [
+                self._score_decisions(f0 + f1 @ np.atleast_1d(alpha), y, sample_weight)
+                for alpha in alphas
+            ]
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -236,6 +246,14 @@ class AlphaTransfer(BaseEstimator):
         return self._decisions_of(
             validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
         )
+
+    def _left_out(self, X, seen, loo):
+        """Decision values: the left-out ones of rows that are seen, else those of the fit."""
+        if seen.all():
+            return loo
+        values = self._decisions_of(X)
+        values[seen] = loo
+        return values
 
     def _decisions_of(self, X):
         return safe_sparse_dot(X, np.atleast_2d(self.coef_).T, dense_output=True) + self.intercept_

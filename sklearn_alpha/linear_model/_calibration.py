@@ -6,7 +6,7 @@ others. A scale alone keeps the order of the classes, so `predict` and `predict_
 """
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import log_softmax
 
 
 def logits(values):
@@ -22,37 +22,46 @@ def smoothed_targets(labels, weights, n_classes):
     return (np.eye(n_classes)[labels] * counts + 1) / (counts + n_classes)
 
 
-def inverse_temperature(values, labels, weights):
+def inverse_temperature(values, targets, weights, start=1.0):
     """β and the negative log-likelihood there, for each of several sets of decision values.
 
     Parameters
     ----------
     values : ndarray of shape (n_sets, n_rows, n_outputs)
-    labels : ndarray of shape (n_rows,)
-        Class numbers.
+    targets : ndarray of shape (n_rows, n_classes)
+        As of `smoothed_targets`.
     weights : ndarray of shape (n_rows,)
+    start : float
+        A guess of β, in units of 1/(root mean square of the values).
 
     Returns
     -------
     beta, loss : ndarray of shape (n_sets,)
+    size : ndarray of shape (n_sets,)
+        The root mean square.
     """
-    F = logits(values)
-    F = F - F.mean(axis=-1, keepdims=True)
-    targets = smoothed_targets(labels, weights, F.shape[-1])
-    size = np.sqrt(np.einsum("tic,i->t", F**2, weights) / (weights.sum() * F.shape[-1]))
+    # classes first: sums over them are sums of whole arrays
+    F = np.ascontiguousarray(np.moveaxis(logits(values), -1, 0))
+    F -= F.mean(axis=0)
+    size = np.sqrt(np.einsum("cti,cti,i->t", F, F, weights) / (weights.sum() * len(F)))
     size[size == 0] = 1
-    F = F / size[:, None, None]
-    pull = np.einsum("tic,ic,i->t", F, targets, weights)
+    F /= size[:, None]
+    pull = np.einsum("cti,ic->t", F, weights[:, None] * targets)
+    top = F.max(axis=0)
+    below = F - top  # no exponential of it overflows
 
     # The loss is convex in β: Newton's steps, kept between a slope below and a slope above zero.
     # The least β is the noise of a correlation over n rows, so that probabilities never all tie.
-    low, high = np.full(len(F), weights.sum() ** -0.5), np.full(len(F), 1e3)
-    beta = np.maximum(np.ones(len(F)), low)
+    low, high = np.full(len(size), weights.sum() ** -0.5), np.full(len(size), 1e3)
+    beta = np.clip(np.full(len(size), start), low, high)
     for _ in range(60):
-        P = softmax(beta[:, None, None] * F, axis=-1)
-        mean = (P * F).sum(axis=-1)
+        E = np.exp(beta[:, None] * below)
+        total = E.sum(axis=0)
+        E *= F
+        mean = E.sum(axis=0) / total
+        E *= F
         slope = mean @ weights - pull
-        curvature = ((P * F**2).sum(axis=-1) - mean**2) @ weights
+        curvature = (E.sum(axis=0) / total - mean**2) @ weights
         low, high = np.where(slope < 0, beta, low), np.where(slope > 0, beta, high)
         step = beta - slope / np.maximum(curvature, np.finfo(np.float64).tiny)
         step = np.where((step > low) & (step < high), step, np.sqrt(low * high))
@@ -60,8 +69,38 @@ def inverse_temperature(values, labels, weights):
         beta = step
         if converged.all():
             break
-    loss = logsumexp(beta[:, None, None] * F, axis=-1) @ weights - beta * pull
-    return beta / size, loss
+    total = np.exp(beta[:, None] * below).sum(axis=0)
+    loss = (np.log(total) + beta[:, None] * top) @ weights - beta * pull
+    return beta / size, loss, size
+
+
+def temperature_of_moments(difference, within, size, n, n_outputs, leverage):
+    """β where the left-out values are gone and moments of the fitted ones are known.
+
+    Were the values of a class normal around its mean, with one variance for all, the log odds would
+    be linear in f, and with values f − hy left out of f at a leverage h that all rows share
+
+        β = c Δ'/V',      Δ' = (Δ − 2h)/(1 − h),     V' = V/(1 − h)²
+
+    c is 1 for one output, the log odds themselves, and 1 − 1/C for C of them, whose sum is zero.
+
+    Parameters
+    ----------
+    difference, within : float
+        Δ, the mean of a class less that of the others, and V, the variance within a class: of the
+        fitted values, averaged over the outputs.
+    size : float
+        Root mean square of the logits, which bounds β as in :func:`inverse_temperature`.
+    n, n_outputs : float, int
+    leverage : float
+        h.
+    """
+    kept = max(1 - leverage, np.finfo(np.float64).eps)
+    within = max(within / kept**2, np.finfo(np.float64).tiny)
+    share = 1 if n_outputs == 1 else 1 - 1 / n_outputs
+    beta = share * (difference - 2 * leverage) / kept / within
+    size = size or 1.0
+    return float(np.clip(beta, n**-0.5 / size, 1e3 / size))
 
 
 def log_probabilities(values, beta):

@@ -25,33 +25,36 @@ from sklearn_alpha.linear_model._task import TINY, family, posterior
 LAMBDAS = np.geomspace(1e-2, 1e3, 11)
 
 
-def evidence(task, *, alpha=None, gammas=None):
+def evidence(task, *, alpha=None):
     """γ averaged over its posterior, with α(γ) by generalised least squares or as given."""
-    gammas = task.gammas(gammas)
-    log_evidence, alphas = profile(task, gammas, alpha)
+    gammas = task.gammas
+    log_evidence, alphas = profile(task, alpha)
     P = posterior(log_evidence - np.log(gammas / task.gamma_centre) ** 2 / 2)
     solution = family(task, alphas, gammas, P)
     solution.path = Bunch(gammas=gammas, log_evidence=log_evidence, posterior=P, alphas=alphas)
     return solution
 
 
-def profile(task, gammas, alpha=None):
+def profile(task, alpha=None):
     """ℓ(γ) and α(γ) of shapes (n_gammas,) and (n_gammas, n_outputs, n_sources)."""
-    rows, resolvent, (Y, S) = task.rows, task.resolvent, task.rotated
+    resolvent, gammas = task.resolvent, task.gammas
+    n_outputs, n_sources = task.shape
+    whole = resolvent.quadratic(gammas)
     # (n_lambdas, n_gammas, ...): one λ for all outputs, as one γ
     n_lambdas = len(LAMBDAS) if alpha is None and task.several_sources else 1
     log_evidence = np.zeros((n_lambdas, len(gammas)))
-    alphas = np.zeros((n_lambdas, len(gammas), *task.S.shape[1:]))
-    for c, T in enumerate(task.units):
+    alphas = np.zeros((n_lambdas, len(gammas), n_outputs, n_sources))
+    for c, (start, T) in enumerate(zip(task.starts, task.units, strict=True)):
         if alpha is None:
-            columns = Y.map(lambda y, s, c=c, T=T: np.column_stack([y[:, c], s[:, c] @ T]), S)
+            columns = np.zeros((whole.shape[1], 1 + T.shape[1]))
+            columns[c, 0] = 1
+            columns[start : start + n_sources, 1:] = task.scale[c][:, None] * T
         else:
-            alphas[:, :, c] = alpha[c]
-            columns = Y.map(lambda y, s, c=c: (y[:, c] - s[:, c] @ alpha[c])[:, None], S)
-        forms = resolvent.quadratic(columns, gammas)
+            columns, alphas[:, :, c] = task.residual(alpha)[:, [c]], alpha[c]
+        forms = columns.T @ whole @ columns
         for at in range(n_lambdas):
             rGr, log_det, theta = residual_form(forms, LAMBDAS[at] * gammas)
-            freedom = max(rows.n - rows.centred - (theta.shape[1] > 0), 0.0)
+            freedom = max(resolvent.n - resolvent.centred - (theta.shape[1] > 0), 0.0)
             log_evidence[at] += log_det - freedom / 2 * np.log(np.maximum(rGr, TINY))
             if alpha is None:
                 alphas[at, :, c] = theta @ T.T
@@ -84,12 +87,12 @@ def residual_form(forms, kappas):
     A1 = (update @ A).sum(axis=2)
     g_left = np.einsum("gij,gj->gi", update, g)
     size = A1.sum(axis=1)
-    # sources that cancel each other have no mean to count
-    opposed = size <= 1e-12 * np.trace(A, axis1=1, axis2=2)
+    # sources that cancel each other, or are rounding, have no mean to count
+    opposed = size <= np.maximum(1e-12 * np.trace(A, axis1=1, axis2=2), 0)
     size = np.where(opposed, 1.0, size)
     mean = np.where(opposed, 0.0, g_left.sum(axis=1) / size)
     rGr = yGy - kappas * np.einsum("gi,gi->g", g, g_left) - mean**2 * size
-    # an exact fit leaves rounding, of either sign
-    rGr = np.maximum(rGr, np.finfo(np.float64).eps * yGy)
+    # an exact fit leaves rounding of either sign, which must not choose γ
+    rGr = np.maximum(rGr, 100 * np.finfo(np.float64).eps * yGy)
     log_det = -(np.linalg.slogdet(inside)[1] + np.log(size)) / 2
     return rGr, log_det, mean[:, None] + kappas[:, None] * (g_left - mean[:, None] * A1)

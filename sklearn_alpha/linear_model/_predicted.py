@@ -16,13 +16,13 @@ from sklearn_alpha.linear_model._task import TINY, family
 from sklearn_alpha.theory import isotropic_asymptotics, regression_asymptotics
 
 
-def predicted(task, *, alpha=None, gammas=None):
+def predicted(task, *, alpha=None):
     """The member of the family with the best predicted mean accuracy (or least risk)."""
-    gammas = task.gammas(gammas)
+    gammas = task.gammas
     centred = Centred(task)
     y, balance = shifted(task)
     law = _classification if task.is_classifier else _regression
-    scores, alphas = np.zeros(len(gammas)), np.zeros((len(gammas), *task.S.shape[1:]))
+    scores, alphas = np.zeros(len(gammas)), np.zeros((len(gammas), *task.shape))
     for j in range(y.shape[1]):
         shift = mean_shift(centred, y[:, j], balance[:, j], task.W[j])
         length = np.linalg.norm(shift.r)

@@ -1,246 +1,208 @@
 """The resolvent Q(γ) = (XᵀX/n + γI)⁻¹ and what follows from it at any γ.
 
-With weights s (n = Σ sᵢ) and the constant column k in place of X stands M = diag(√s) [X, k]. One
-eigendecomposition, of MMᵀ/n or of MᵀM/n, whichever is smaller, gives M/√n = U Λ^½ Vᵀ, and with it
+With weights s (n = Σ sᵢ) and the constant column k in place of X stands M = diag(√s) [X, k]. The
+rules read the data through one small protocol, about Z = [Y, S], the targets and the sources'
+outputs, under
 
-    G(γ) = (MMᵀ/n + γI)⁻¹ = U (Λ + γI)⁻¹ Uᵀ + (I − UUᵀ)/γ
+    G(γ) = (MMᵀ/n + γI)⁻¹,      M G(γ)-weighted:  A(γ) = MᵀG(γ)√sZ/n = (MᵀM/n + γI)⁻¹ Mᵀ√sZ/n
 
-for every γ: quadratic forms, log determinants, weights and leave-one-out residuals are sums over
-the eigenvalues. The estimators read the data through this object and through :class:`Rows` alone.
+    inner                  ZᵀSZ, centred where the rows are
+    quadratic(γ)           ZᵀG(γ)Z
+    log_det(γ)             log det G(γ)
+    adapter(C, γ, P)       Σ P(γ) A(γ) C(γ), the weights and the intercept that fit Z C(γ)
+    leave_one_out(C, γ)    residuals of Z C(γ) at the left-out rows
+
+There are two ways to it, a tridiagonal reduction (:class:`Tridiagonal`) of the smaller of
+
+    primal   MᵀM/n: only second moments enter. S = MW̃ + 1b̃, so that SᵀG√sZ = nW̃ᵀA + b̃1ᵀG√sZ is
+             exact where the rows determine everything, and YᵀGY = (YᵀSY − nYᵀMA)/γ
+    dual     MMᵀ/n
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import blas
 from scipy.sparse import issparse
-from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
-BLOCK = 4096  # rows of U at a time
+from sklearn_alpha.linear_model._tridiagonal import Tridiagonal
 
-
-class Rows:
-    """Weighted rows of a dense or sparse X, read only through products with thin matrices.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
-    weights : ndarray of shape (n_rows,)
-        sᵢ > 0; n = Σ sᵢ is the number of samples.
-    height : {"auto"} or float
-        Height k of the constant column: 0 for none, inf for an unpenalised intercept, "auto" for
-        the root mean square of X.
-    unit : ndarray of shape (n_rows,)
-        What "leave one out" takes from sᵢ: one repetition of the row.
-
-    Attributes
-    ----------
-    offset : ndarray of shape (n_features,)
-        What was subtracted from the rows; every other attribute speaks of the rows less that.
-    """
-
-    def __init__(self, X, weights, height, unit):
-        self.weights, self.unit = weights, unit
-        self.n = weights.sum()
-        self.n_features = X.shape[1]
-        self.centred = height == np.inf
-        # A dense X is centred at once, which rounds best; a sparse one in its Gram matrix.
-        self.offset = np.zeros(self.n_features)
-        if self.centred and not issparse(X):
-            self.offset = weights @ X / self.n
-            X = X - self.offset
-        self.X = X
-        self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
-
-    @cached_property
-    def repeats(self):
-        """How often each row counts as a row of its own: its weight in units of one repetition."""
-        return self.weights / self.unit
-
-    @cached_property
-    def sqnorms(self):
-        """‖xᵢ‖²."""
-        return row_norms(self.X, squared=True)
-
-    @cached_property
-    def mean(self):
-        """x̄ − offset."""
-        return self.rdot(self.weights) / self.n
-
-    @cached_property
-    def trace(self):
-        """tr(XᵀSX)/n, of the centred rows where they are centred."""
-        return self.average(self.sqnorms) - (self.mean @ self.mean if self.centred else 0.0)
-
-    def dot(self, columns):
-        """X @ columns, columns of shape (n_features, ...)."""
-        return safe_sparse_dot(self.X, columns, dense_output=True)
-
-    def rdot(self, columns):
-        """Xᵀ @ columns, columns of shape (n_rows, ...)."""
-        return safe_sparse_dot(self.X.T, columns, dense_output=True)
-
-    def average(self, columns):
-        """Weighted mean over the rows, columns of shape (n_rows, ...)."""
-        return np.tensordot(self.weights, columns, axes=1) / self.n
+EPS = np.finfo(np.float64).eps
+CACHE = 1 << 14  # numbers of all γ that a substitution works on at a time
 
 
 @dataclass
-class Rotated:
-    """Values v on the rows in the eigenbasis.
+class Moments:
+    """What the primal form needs of the rows, centred where they are.
 
-    `hat` = Uᵀ√s(v − mean), `rest` what U does not span of √s(v − mean), and `mean` (1, ...) the
-    weighted mean where the rows are centred, else 0.
+    Attributes
+    ----------
+    n : float
+    n_rows : int
+        How many rows will be left out, one at a time.
+    height : float
+        k.
+    gram : ndarray of shape (N, N)
+        MᵀM/n.
+    cross : ndarray of shape (N, n_outputs) or (N, n_outputs + 1)
+        Mᵀ√sE/n, of E = [Y, 1] where there is no constant column, else of Y.
+    square : ndarray of shape (n_outputs, n_outputs) or one more
+        EᵀSE/n.
+    mean, mean_Y : ndarray of shape (n_features,), (n_outputs,)
+        Of the rows and targets before any centring.
     """
 
-    hat: np.ndarray
-    rest: np.ndarray
+    n: float
+    n_rows: int
+    height: float
+    gram: np.ndarray
+    cross: np.ndarray
+    square: np.ndarray
     mean: np.ndarray
+    mean_Y: np.ndarray
 
-    def map(self, function, *others):
-        """`function`, linear and the same for every row, of v and of the others' v."""
-        return Rotated(
-            function(self.hat, *(o.hat for o in others)),
-            function(self.rest, *(o.rest for o in others)),
-            function(self.mean, *(o.mean for o in others)),
+    @property
+    def centred(self):
+        return self.height == np.inf
+
+    @property
+    def sqnorm(self):
+        """‖XᵀSX/n‖² (Frobenius), without the constant column."""
+        return sqnorm(self.gram[: len(self.mean), : len(self.mean)])
+
+    @classmethod
+    def of(cls, rows, Y):
+        """The moments of rows that are at hand."""
+        E, k = targets(Y, rows), rows.height
+        weighted = rows.weights[:, None] * E
+        cross = rows.rdot(weighted) / rows.n
+        if 0 < k < np.inf:
+            cross = np.vstack([cross, k * weighted.sum(axis=0) / rows.n])
+        return cls(
+            n=rows.n,
+            n_rows=rows.n_rows,
+            height=k,
+            gram=rows.gram(constant=0 < k < np.inf),
+            cross=cross,
+            square=weighted.T @ E / rows.n,
+            mean=rows.mean + rows.offset,
+            mean_Y=rows.average(Y),
         )
 
 
-class SpectralResolvent:
-    """The resolvent of dense moments, through one symmetric eigendecomposition.
+def sqnorm(matrix):
+    """‖A‖², of a part of a matrix too."""
+    return np.einsum("ij,ij->", matrix, matrix)
+
+
+def targets(Y, rows):
+    """E, (n_rows, n_outputs) or one more."""
+    if rows.centred:
+        return Y - rows.average(Y)
+    return Y if rows.height else np.column_stack([Y, np.ones(len(Y))])
+
+
+def left_out(residuals, free, rows, index):
+    """Residuals of rows at their left-out fit, from residuals γGv and free = γ diag G.
+
+    Ridge residuals are γGv, so (γGv)ᵢ/(γG)ᵢᵢ is row i's when it is left out with n·γ held. From a
+    row of weight sᵢ one repetition is taken: the denominator is 1 − hᵢ/sᵢ, not 1 − hᵢ = (γG)ᵢᵢ.
+    """
+    repeats = rows.repeats[index]
+    return residuals / np.maximum(1 - 1 / repeats + free / repeats, EPS)[:, :, None]
+
+
+class PrimalResolvent:
+    """From second moments: MᵀM/n of [X, k], and E = [Y, 1] against M and itself.
 
     Parameters
     ----------
-    rows : Rows
-    solver : {"auto", "primal", "dual"}
-        Decompose the matrix over features, over rows, or the smaller of the two.
+    moments : Moments
+    W : ndarray of shape (n_features, n_columns)
+    b : ndarray of shape (n_columns,)
+        S = XW + b.
+    least : float
+        The smallest γ to come.
     """
 
-    def __init__(self, rows, solver="auto"):
-        self.rows = rows
-        self._root = np.sqrt(rows.weights)
-        if solver == "auto":
-            solver = "dual" if rows.X.shape[0] <= rows.n_features else "primal"
-        self._is_dual = solver == "dual"
+    def __init__(self, moments, W, b, least):
+        self.moments, self.n, self.centred = moments, moments.n, moments.centred
+        k, n_outputs = moments.height, len(moments.mean_Y)
+        self.sqnorm = moments.sqnorm
+        self._least = least
+        # √sZ = MV + √sED, with b on the constant column where there is one
+        V = np.vstack([W, b / k]) if 0 < k < np.inf else W
+        V = np.hstack([np.zeros((len(V), n_outputs)), V])
+        self._D = np.eye(len(moments.square), V.shape[1])
+        self._D[n_outputs:, n_outputs:] = b
+        self._mean = np.append(moments.mean_Y, moments.mean @ W + b)
+        self._V, self._solved = V, {}
 
     @cached_property
-    def _weighted(self):
-        root, X = self._root[:, None], self.rows.X
-        return X.multiply(root).tocsr() if issparse(X) else X * root
+    def _basis(self):
+        gram, self.moments.gram = self.moments.gram, None  # it is overwritten
+        return Tridiagonal(gram, self._least, self.moments.n_rows, self.n)
 
     @cached_property
-    def _gram(self):
-        """MMᵀ/n or MᵀM/n of the features alone, without the constant column."""
-        rows, X = self.rows, self._weighted
-        gram = (
-            safe_sparse_dot(X, X.T, dense_output=True)
-            if self._is_dual
-            else safe_sparse_dot(X.T, X, dense_output=True)
-        )
-        gram /= rows.n
-        if rows.centred and self._is_dual:
-            # (X − x̄)(X − x̄)ᵀ without centring X: a sparse X stays sparse
-            column = gram @ self._root / rows.n
-            outer = np.outer(self._root, column - self._root * (self._root @ column) / (2 * rows.n))
-            gram -= outer + outer.T
-        elif rows.centred:
-            gram -= np.outer(rows.mean, rows.mean)
-        return gram
+    def _v(self):
+        return self._basis.Q.T @ self._V
 
     @cached_property
-    def sqnorm(self):
-        """‖XᵀSX/n‖² (Frobenius), of the centred rows where they are centred."""
-        return np.vdot(self._gram, self._gram)
+    def _v_T(self):
+        return self._basis.dot(self._v)
 
     @cached_property
-    def _decomposition(self):
-        rows, gram = self.rows, self._gram
-        k = rows.height
-        penalised = 0 < k < np.inf
-        if penalised and self._is_dual:
-            gram = gram + k**2 * np.outer(self._root, self._root) / rows.n
-        elif penalised:
-            cross = k * rows.mean[:, None]
-            gram = np.block([[gram, cross], [cross.T, k**2]])
-        eigenvalues, vectors = eigh(gram, check_finite=False)
-        size, top = max(rows.X.shape), eigenvalues[-1]
-        floor = max(size * np.finfo(np.float64).eps * top, np.finfo(np.float64).tiny)
-        nonzero = eigenvalues > floor
-        eigenvalues, vectors = eigenvalues[nonzero], vectors[:, nonzero]
-        if not self._is_dual:
-            vectors = vectors / np.sqrt(rows.n * eigenvalues)
-        return eigenvalues, vectors
+    def _e(self):
+        e = self._basis.Q.T @ self.moments.cross
+        e[self._basis.null] = 0.0  # in the null space rows have no part but rounding
+        return e
 
     @property
-    def eigenvalues(self):
-        """The non-zero eigenvalues Λ of MᵀM/n, (rank,)."""
-        return self._decomposition[0]
+    def inner(self):
+        v, e, D = self._v, self._e, self._D
+        mixed = v.T @ e @ D
+        return self.n * (v.T @ self._v_T + mixed + mixed.T + D.T @ self.moments.square @ D)
 
-    def expand(self, hat, rows=slice(None)):
-        """U @ hat, (n_rows, ...), or some of its rows; U itself is MV/√(nΛ) and never formed."""
-        vectors = self._decomposition[1]
-        if self._is_dual:
-            return np.tensordot(vectors[rows], hat, axes=1)
-        p, k = self.rows.n_features, self.rows.height
-        weights = np.tensordot(vectors, hat, axes=1)
-        flat = weights.reshape(len(weights), weights[0].size)
-        values = safe_sparse_dot(self._weighted[rows], flat[:p], dense_output=True)
-        if self.rows.centred:
-            values -= np.outer(self._root[rows], self.rows.mean @ flat)
-        elif k:
-            values += np.outer(self._root[rows], k * flat[p])
-        return values.reshape(len(values), *hat.shape[1:])
+    def _weights(self, gamma):
+        """A(γ) in the basis: its parts from E and from MV."""
+        if gamma not in self._solved:
+            both = self._basis.solve(np.hstack([self._e, self._v_T]), gamma)
+            self._solved[gamma] = np.split(both, [self._e.shape[1]], axis=1)
+        return self._solved[gamma]
 
-    def contract(self, values):
-        """Uᵀ @ values, (rank, ...)."""
-        vectors = self._decomposition[1]
-        if self._is_dual:
-            return np.tensordot(vectors.T, values, axes=1)
-        flat = values.reshape(len(values), values[0].size)
-        products = safe_sparse_dot(self._weighted.T, flat, dense_output=True)
-        total = self._root @ flat
-        if self.rows.centred:
-            products -= np.outer(self.rows.mean, total)
-        elif self.rows.height:
-            products = np.vstack([products, self.rows.height * total])
-        return (vectors.T @ products).reshape(vectors.shape[1], *values.shape[1:])
-
-    def leverages(self, gammas):
-        """Diagonal of U Λ(Λ + γI)⁻¹ Uᵀ for each γ: (n_gammas, n_rows)."""
-        kept = self.eigenvalues * self._inverse(gammas)
-        found = np.empty((len(gammas), len(self._root)))
-        for start in range(0, len(self._root), BLOCK):
-            rows = slice(start, start + BLOCK)
-            found[:, rows] = kept @ self.expand(np.eye(len(self.eigenvalues)), rows).T ** 2
-        return found
-
-    def rotate(self, values):
-        """Uᵀ√s v for values v of shape (n_rows, ...), and the part that U does not span."""
-        mean = self.rows.average(values)[None]
-        if not self.rows.centred:
-            mean = np.zeros_like(mean)
-        v = (values - mean) * self._root.reshape(-1, *[1] * (values.ndim - 1))
-        hat = self.contract(v)
-        return Rotated(hat, v - self.expand(hat), mean)
-
-    def quadratic(self, values, gammas):
-        """vᵀG(γ)v for values v of shape (n_rows, m) and each γ: (n_gammas, m, m)."""
-        inside = values.hat.T @ (self._inverse(gammas)[:, :, None] * values.hat)
-        return inside + (values.rest.T @ values.rest) / gammas[:, None, None]
+    def quadratic(self, gammas):
+        """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
+        found = np.empty((len(gammas), self._D.shape[1], self._D.shape[1]))
+        square, D = self.moments.square, self._D
+        for i, gamma in enumerate(gammas):
+            of_e, of_v = self._weights(gamma)
+            rest = square - self._e.T @ of_e
+            # what is left of an exact fit is rounding, of either sign
+            np.fill_diagonal(rest, np.maximum(rest.diagonal(), EPS * square.diagonal()))
+            mixed = self._v.T @ of_e @ D
+            found[i] = self._v.T @ of_v + mixed + mixed.T + D.T @ rest @ D / gamma
+        return self.n * found
 
     def log_det(self, gammas):
         """log det G(γ) for each γ, over the n repeated rows (less one when they are centred)."""
-        zeros = self.rows.n - self.rows.centred - len(self.eigenvalues)
-        return -zeros * np.log(gammas) - np.log(self.eigenvalues + gammas[:, None]).sum(axis=1)
+        zeros = self.n - self.centred - len(self._basis.diagonal)
+        return -zeros * np.log(gammas) - self._basis.log_det(gammas)
 
-    def adapter(self, residuals, gammas, probabilities):
-        """Σ_γ P(γ) a(γ) with (a, b/k) = [X, k]ᵀ√s G(γ)r(γ)/n.
+    def __len__(self):
+        return len(self._basis.Q)
+
+    def trace(self, gamma):
+        """tr (MᵀM/n + γI)⁻¹."""
+        return self._basis.sqnorms(np.eye(len(self)), np.array([gamma])).sum()
+
+    def adapter(self, coefficients, gammas, probabilities):
+        """Σ_γ P(γ) A(γ)C(γ).
 
         Parameters
         ----------
-        residuals : sequence of Rotated
-            r(γ) = y − Sα(γ), (n_rows, m), for each γ.
+        coefficients : ndarray of shape (n_gammas, n_columns, m)
+            C(γ).
         gammas, probabilities : ndarray of shape (n_gammas,)
 
         Returns
@@ -248,36 +210,117 @@ class SpectralResolvent:
         a : ndarray of shape (m, n_features)
         b : ndarray of shape (m,)
         """
-        inverses = probabilities[:, None] * self._inverse(gammas)
-        dual = sum(inverse[:, None] * r.hat for inverse, r in zip(inverses, residuals, strict=True))
-        values = self._root[:, None] * self.expand(dual) / self.rows.n
-        a, total = self.rows.rdot(values).T, values.sum(axis=0)
-        if not self.rows.centred:
-            return a, self.rows.height**2 * total
+        weights, moments = 0.0, self.moments
+        for C, gamma, P in zip(coefficients, gammas, probabilities, strict=True):
+            of_e, of_v = self._weights(gamma)
+            weights = weights + P * (of_e @ (self._D @ C) + of_v @ C)
+        a = (self._basis.Q @ weights).T
+        if moments.height == 0:
+            return a, np.zeros(len(a))
+        if not moments.centred:
+            return a[:, :-1], moments.height * a[:, -1]
+        mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
+        return a, mean - a @ moments.mean
+
+    def leave_one_out(self, coefficients, gammas, rows, Y):
+        """(slice, residuals of Z C(γ) (n_gammas, n_rows, m)) for some of the rows at a time."""
+        moments, Q = self.moments, self._basis.Q
+        k = moments.height
+        E, of_E, of_M = targets(Y, rows), self._D @ coefficients, []
+        for C, gamma in zip(coefficients, gammas, strict=True):
+            of_e, of_v = self._weights(gamma)
+            of_M.append((self._v - of_v) @ C - of_e @ (self._D @ C))
+        of_M = np.concatenate(of_M, axis=1)
+        for index, X in rows.blocks(CACHE // len(gammas) * len(Q)):
+            basis = Q[: rows.n_features]
+            columns = np.ascontiguousarray((X @ basis).T) if issparse(X) else basis.T @ X.T
+            if moments.centred:
+                columns -= (Q.T @ (rows.mean))[:, None]
+            elif k:
+                columns += k * Q[-1][:, None]
+            fitted = (columns.T @ of_M).reshape(columns.shape[1], len(gammas), -1).swapaxes(0, 1)
+            share = rows.weights[index] / rows.n
+            free = 1 - share * (self._basis.sqnorms(columns, gammas) + rows.centred)
+            yield index, left_out(E[index] @ of_E + fitted, free, rows, index)
+
+
+class DualResolvent:
+    """From the kernel MMᵀ/n of the rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    Z : ndarray of shape (n_rows, n_columns)
+    least : float
+        The smallest γ to come.
+    """
+
+    def __init__(self, rows, Z, least):
+        self.rows, self.n, self.centred = rows, rows.n, rows.centred
+        self._kernel, self._least = rows.kernel(), least
+        self.sqnorm = sqnorm(self._kernel)
+        self._mean = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
+        self._Z, self._solved = rows.root[:, None] * (Z - self._mean), {}
+
+    @cached_property
+    def _basis(self):
+        rows, kernel, self._kernel = self.rows, self._kernel, None  # it is overwritten
+        if 0 < rows.height < np.inf:
+            blas.dger(rows.height**2 / rows.n, rows.root, rows.root, a=kernel, overwrite_a=1)
+        return Tridiagonal(kernel, self._least, rows.n_rows, rows.n_features)
+
+    @cached_property
+    def _z(self):
+        return self._basis.Q.T @ self._Z
+
+    @property
+    def inner(self):
+        return self._z.T @ self._z
+
+    def _weights(self, gamma):
+        """GZ in the basis."""
+        if gamma not in self._solved:
+            self._solved[gamma] = self._basis.solve(self._z, gamma)
+        return self._solved[gamma]
+
+    def quadratic(self, gammas):
+        """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
+        return np.array([self._z.T @ self._weights(gamma) for gamma in gammas])
+
+    def log_det(self, gammas):
+        """log det G(γ) for each γ, over the n repeated rows (less one when they are centred)."""
+        zeros = self.n - self.centred - self.rows.n_rows
+        return -zeros * np.log(gammas) - self._basis.log_det(gammas)
+
+    def adapter(self, coefficients, gammas, probabilities):
+        """Σ_γ P(γ) A(γ)C(γ), as in :class:`PrimalResolvent`."""
+        rows = self.rows
+        dual = sum(
+            P * self._weights(gamma) @ C
+            for C, gamma, P in zip(coefficients, gammas, probabilities, strict=True)
+        )
+        dual[self._basis.null] = 0.0  # Mᵀ takes it to zero up to rounding, times 1/γ
+        values = rows.root[:, None] * (self._basis.Q @ dual) / rows.n
+        a, total = rows.rdot(values).T, values.sum(axis=0)
+        if not rows.centred:
+            return a, rows.height**2 * total
         # The total is zero up to rounding, which a sparse X's large means would magnify.
-        a -= np.outer(total, self.rows.mean)
-        mean = sum(p * r.mean[0] for p, r in zip(probabilities, residuals, strict=True))
-        return a, mean - a @ (self.rows.mean + self.rows.offset)
+        a -= np.outer(total, rows.mean)
+        mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
+        return a, mean - a @ (rows.mean + rows.offset)
 
-    def leave_one_out(self, values, gammas):
-        """Residuals of v at the left-out rows, (n_rows, ...), for one γ after the other.
-
-        Ridge residuals are γGv, so (γGv)ᵢ/(γG)ᵢᵢ is row i's when it is left out with n·γ held. From
-        a row of weight sᵢ one repetition is taken: the denominator is 1 − hᵢ/sᵢ, not 1 − hᵢ.
-
-        Parameters
-        ----------
-        values : sequence of Rotated
-            One for each γ.
-        gammas : ndarray of shape (n_gammas,)
-        """
-        for v, gamma, leverage in zip(values, gammas, self.leverages(gammas), strict=True):
-            shrink = gamma / (self.eigenvalues + gamma)
-            residual = self.expand(shrink[:, None] * v.hat) + v.rest
-            if self.rows.centred:
-                leverage = leverage + self.rows.weights / self.rows.n
-            kept = np.maximum(1 - leverage / self.rows.repeats, np.finfo(np.float64).eps)
-            yield residual / (self._root * kept)[:, None]
-
-    def _inverse(self, gammas):
-        return 1 / (self.eigenvalues + gammas[:, None])
+    def leave_one_out(self, coefficients, gammas, rows, Y):
+        """(slice, residuals of Z C(γ) (n_gammas, n_rows, m)) for some of the rows at a time."""
+        Q = self._basis.Q
+        dual = np.hstack(
+            [g * self._weights(g) @ C for C, g in zip(coefficients, gammas, strict=True)]
+        )
+        step = max(CACHE // len(gammas), 1)
+        for start in range(0, rows.n_rows, step):
+            index = slice(start, start + step)
+            residuals = (Q[index] @ dual / rows.root[index, None]).reshape(
+                -1, len(gammas), coefficients.shape[2]
+            )
+            free = gammas[:, None] * self._basis.sqnorms(Q[index].T, gammas)
+            free -= rows.centred * rows.weights[index] / rows.n
+            yield index, left_out(residuals.swapaxes(0, 1), free, rows, index)

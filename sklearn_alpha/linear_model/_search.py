@@ -8,46 +8,44 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_alpha.linear_model._evidence import profile
-from sklearn_alpha.linear_model._task import combine, decision_parts, family, flat
+from sklearn_alpha.linear_model._task import combine, decision_parts, family
 
 
-def left_out_alphas(task, gammas):
+def left_out_alphas(task):
     """For each γ: c and d of the leave-one-out predictions y − c + αd, and the best α.
 
     α = (DᵀD)⁻¹Dᵀc minimises the squared leave-one-out error. Yields (c, d, α).
     """
-    Y, S = task.rotated
-    n_outputs = task.Y.shape[1]
-    both = Y.map(lambda y, s: np.column_stack([y, flat(s)]), S)
-    weights = task.rows.weights
-    for residual in task.resolvent.leave_one_out([both] * len(gammas), gammas):
+    n_outputs, n_gammas, root = task.shape[0], len(task.gammas), task.rows.root
+    both = np.broadcast_to(task.identity, (n_gammas, *task.identity.shape))
+    for residual in task.left_out(both, task.gammas, np.eye(n_gammas)):
         c, d = residual[:, :n_outputs], residual[:, n_outputs:].reshape(task.S.shape)
-        alpha = np.zeros(task.S.shape[1:])
+        alpha = np.zeros(task.shape)
         for j, T in enumerate(task.units):
-            D = np.sqrt(weights)[:, None] * (d[:, j] @ T)
-            alpha[j] = T @ np.linalg.lstsq(D, np.sqrt(weights) * c[:, j], rcond=1e-8)[0]
+            D = root[:, None] * (d[:, j] @ T)
+            alpha[j] = T @ np.linalg.lstsq(D, root * c[:, j], rcond=1e-8)[0]
         yield c, d, alpha
 
 
-def leave_one_out(task, *, alpha=None, gammas=None, alphas=None, score=None):
+def leave_one_out(task, *, alpha=None, alphas=None, score=None):
     """The (α, γ) of the best leave-one-out score; α in closed form where no grid is given.
 
     `score(decision_values)` is called on (n_rows, n_outputs) arrays, more is better; None is minus
     the mean squared error.
     """
-    gammas = task.gammas(gammas)
+    gammas = task.gammas
     if score is None:
 
         def score(values):
             return -rows.average((task.Y - values) ** 2).mean()
 
     rows = task.rows
-    shape = task.S.shape[1:]
+    shape = task.shape
     candidates = [alpha] if alpha is not None else None
     if alpha is None and alphas is not None:
         candidates = [np.full(shape, value) for value in alphas]
     scores, chosen = [], []
-    for c, d, best in left_out_alphas(task, gammas):
+    for c, d, best in left_out_alphas(task):
         tried = [best] if candidates is None else candidates
         values = [score(task.Y - c + combine(d, at)) for at in tried]
         scores.append(values)
@@ -59,7 +57,7 @@ def leave_one_out(task, *, alpha=None, gammas=None, alphas=None, score=None):
 
 
 def cross_validation(
-    task, *, folds, score, alpha=None, gammas=None, alphas=None, multiples=(0, 0.25, 0.5, 1, 2, 4)
+    task, *, folds, score, alpha=None, alphas=None, multiples=(0, 0.25, 0.5, 1, 2, 4)
 ):
     """The (α, γ) of the best mean score over the folds.
 
@@ -73,16 +71,16 @@ def cross_validation(
     score : callable
         `score(decision_values, test)`, more is better.
     """
-    gammas = task.gammas(gammas)
+    gammas = task.gammas
 
     def candidates(part):
         """(n_gammas, n_candidates, n_outputs, n_sources)."""
         if alpha is not None:
             return np.broadcast_to(alpha, (len(gammas), 1, *alpha.shape))
         if alphas is not None:
-            grid = np.multiply.outer(alphas, np.ones(task.S.shape[1:]))
+            grid = np.multiply.outer(alphas, np.ones(task.shape))
             return np.broadcast_to(grid, (len(gammas), *grid.shape))
-        _, own = profile(part, gammas)
+        _, own = profile(part)
         return np.multiply.outer(np.asarray(multiples, dtype=float), own).swapaxes(0, 1)
 
     scores = []

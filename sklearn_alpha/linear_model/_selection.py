@@ -20,29 +20,27 @@ from sklearn_alpha.linear_model._search import cross_validation, leave_one_out
 SELECTIONS = ("blend", "evidence", "generative", "loo", "theory", "cv")
 
 
-def select(task, selection, *, alpha=None, gammas=None, fixed_gamma=False, **search):
+def select(task, selection, *, alpha=None, fixed_gamma=False, **search):
     """The solution of the named rule.
 
     Parameters
     ----------
     alpha : ndarray of shape (n_outputs, n_sources) or None
         None is chosen.
-    gammas : ndarray or None
-        Grid of γ; a single one is that γ. None is the rule's own grid.
     fixed_gamma : bool
-        The grid is a γ that was given.
+        The grid of the task is a γ that was given.
     search : dict
         `alphas`, `score` and `folds` of the scored rules.
     """
     if selection in ("blend", "generative"):
         if alpha is not None or fixed_gamma:
-            return evidence(task, alpha=alpha, gammas=gammas)
-        return blend(task, gammas) if selection == "blend" else generative(task)
+            return evidence(task, alpha=alpha)
+        return blend(task) if selection == "blend" else generative(task)
     if selection == "evidence":
-        return evidence(task, alpha=alpha, gammas=gammas)
+        return evidence(task, alpha=alpha)
     if selection == "theory":
-        return predicted(task, alpha=alpha, gammas=gammas)
+        return predicted(task, alpha=alpha)
     if selection == "loo":
         search.pop("folds")
-        return leave_one_out(task, alpha=alpha, gammas=gammas, **search)
-    return cross_validation(task, alpha=alpha, gammas=gammas, **search)
+        return leave_one_out(task, alpha=alpha, **search)
+    return cross_validation(task, alpha=alpha, **search)

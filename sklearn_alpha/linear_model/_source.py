@@ -77,7 +77,8 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
 
 def check_range(name, values, limit=1e30):
     """Refuse what would overflow, or vanish, in squares of squares."""
-    largest = np.abs(values.data if issparse(values) else values).max(initial=0)
+    values = values.data if issparse(values) else values
+    largest = max(values.max(initial=0), -values.min(initial=0))
     if largest and not 1 / limit <= largest <= limit:
         raise ValueError(
             f"the largest entry of {name} is {largest:.1e}, and powers of it leave the range of "

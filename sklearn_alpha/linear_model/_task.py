@@ -12,55 +12,43 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils.extmath import safe_sparse_dot
 
-from sklearn_alpha.linear_model._resolvent import Rows, SpectralResolvent
+from sklearn_alpha.linear_model._resolvent import DualResolvent, Moments, PrimalResolvent
+from sklearn_alpha.linear_model._rows import Rows
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
 TINY = np.finfo(np.float64).tiny
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is known before α and γ: rows, codes, and the source's weights and outputs.
+class Problem:
+    """What the evidence reads: a resolvent of Z, and the shape of the sources.
 
-    Parameters
-    ----------
-    rows : Rows
-    Y : ndarray of shape (n_rows, n_outputs)
-        Target values, or ±1 codes.
-    S : ndarray of shape (n_rows, n_outputs, n_sources)
-        The sources' outputs X w̃ + b̃.
-    W : ndarray of shape (n_outputs, n_sources, n_features)
-        The sources' coefficients w̃.
-    balance : ndarray of shape (n_rows, n_outputs) or None
-        Weights under which both codes of an output weigh the same; None in regression.
-    solver : {"auto", "primal", "dual"}
+    Z has n_outputs columns of Y, then those of S/scale for each output, source by source. A
+    subclass gives `W`, `b`, `grid`, `trace` (that of XᵀSX/n) and `resolvent`.
     """
 
-    rows: Rows
-    Y: np.ndarray
-    S: np.ndarray
-    W: np.ndarray
-    balance: np.ndarray | None
-    solver: str
-
     @property
-    def is_classifier(self):
-        return self.balance is not None
+    def shape(self):
+        """(n_outputs, n_sources)."""
+        return self.b.shape
 
     @cached_property
-    def resolvent(self):
-        return SpectralResolvent(self.rows, self.solver)
-
-    @cached_property
-    def rotated(self):
-        """(Y, S) in the resolvent's eigenbasis."""
-        return self.resolvent.rotate(self.Y), self.resolvent.rotate(self.S)
+    def scale(self):
+        """The size of each source (n_outputs, n_sources), of which no square may overflow."""
+        size = np.maximum(np.abs(self.W).max(axis=2, initial=0), np.abs(self.b))
+        return np.exp2(np.frexp(np.where(size > TINY, size, 1.0))[1])
 
     @cached_property
     def gamma_centre(self):
         """tr(XXᵀ)/n²: where a target-only ridge is usually best."""
-        return self.rows.trace / self.rows.n or 1.0
+        return self.trace / self.n or 1.0
+
+    @cached_property
+    def gammas(self):
+        """The grid: as given, or logarithmic around the centre."""
+        if self.grid is not None:
+            return np.asarray(self.grid, dtype=np.float64)
+        return self.gamma_centre * np.exp(np.linspace(-LOG_WIDTH, LOG_WIDTH, N_GAMMAS))
 
     @cached_property
     def units(self):
@@ -68,49 +56,165 @@ class Task:
 
         Sources that differ by a positive factor alone are one: none counts for repeating.
         """
-        S = self.rotated[1]
+        inner = self.resolvent.inner
+        S = [slice(start, start + self.shape[1]) for start in self.starts]
         return [
-            unit_columns(np.concatenate([S.hat[:, c], S.rest[:, c]]))
-            for c in range(self.Y.shape[1])
+            unit_combinations(inner[block, block]) / scale[:, None]
+            for block, scale in zip(S, self.scale, strict=True)
         ]
+
+    @property
+    def starts(self):
+        """The first column of each output's sources in Z."""
+        n_outputs, n_sources = self.shape
+        return [n_outputs + c * n_sources for c in range(n_outputs)]
+
+    @property
+    def identity(self):
+        """C with ZC = [Y, S]."""
+        return np.diag(np.append(np.ones(self.shape[0]), self.scale))
+
+    def residual(self, alphas):
+        """C with ZC = Y − Sα, (..., n_columns, n_outputs), for α's (..., n_outputs, n_sources)."""
+        n_outputs, n_sources = self.shape
+        C = np.zeros((*alphas.shape[:-2], n_outputs * (1 + n_sources), n_outputs))
+        C[..., :n_outputs, :] = np.eye(n_outputs)
+        for c, start in enumerate(self.starts):
+            C[..., start : start + n_sources, c] = -alphas[..., c, :] * self.scale[c]
+        return C
 
     @property
     def several_sources(self):
         return any(T.shape[1] > 1 for T in self.units)
 
+    def left_out(self, coefficients, gammas, probabilities):
+        """Σ P(γ) times the left-out residuals of Z C(γ); None where there are no rows.
+
+        Parameters
+        ----------
+        coefficients : ndarray of shape (n_gammas, n_columns, m)
+        gammas : ndarray of shape (n_gammas,)
+        probabilities : ndarray of shape (..., n_gammas)
+
+        Returns
+        -------
+        residuals : ndarray of shape (..., n_rows, m)
+        """
+
+
+@dataclass(frozen=True)
+class Task(Problem):
+    """What is known before α and γ: rows, codes, and the source's weights and outputs.
+
+    Parameters
+    ----------
+    rows : Rows
+    Y : ndarray of shape (n_rows, n_outputs)
+        Target values, or ±1 codes.
+    W : ndarray of shape (n_outputs, n_sources, n_features)
+        The sources' coefficients w̃.
+    b : ndarray of shape (n_outputs, n_sources)
+        The sources' intercepts b̃.
+    balance : ndarray of shape (n_rows, n_outputs) or None
+        Weights under which both codes of an output weigh the same; None in regression.
+    solver : {"auto", "primal", "dual"}
+    grid : ndarray or None
+        The γ's to choose from; None for a grid around the centre.
+    """
+
+    rows: Rows
+    Y: np.ndarray
+    W: np.ndarray
+    b: np.ndarray
+    balance: np.ndarray | None
+    solver: str
+    grid: np.ndarray | None
+
+    @property
+    def is_classifier(self):
+        return self.balance is not None
+
+    @property
+    def n(self):
+        return self.rows.n
+
+    @property
+    def trace(self):
+        return self.rows.trace
+
+    @cached_property
+    def S(self):
+        """The sources' outputs X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
+        return outputs(self.rows.X, self.W, self.b)
+
+    @cached_property
+    def resolvent(self):
+        rows, least, b = self.rows, self.gammas.min(), self.b / self.scale
+        is_dual = self.solver == "dual" or (
+            self.solver == "auto" and rows.n_rows <= rows.n_features
+        )
+        if is_dual:
+            return DualResolvent(rows, np.column_stack([self.Y, flat(self.S / self.scale)]), least)
+        W = (self.W / self.scale[:, :, None]).reshape(b.size, rows.n_features).T
+        return PrimalResolvent(Moments.of(rows, self.Y), W, b.ravel(), least)
+
+    def left_out(self, coefficients, gammas, probabilities):
+        found = np.empty((*probabilities.shape[:-1], self.rows.n_rows, coefficients.shape[2]))
+        parts = self.resolvent.leave_one_out(coefficients, gammas, self.rows, self.Y)
+        for index, residuals in parts:
+            found[..., index, :] = np.tensordot(probabilities, residuals, axes=1)
+        return found
+
     def subset(self, index):
         """The task on some of the rows."""
         rows = self.rows
-        part = Rows(rows.X[index], rows.weights[index], rows.height, rows.unit[index])
         return replace(
             self,
-            rows=part,
+            rows=Rows(rows.X[index], rows.weights[index], rows.height, rows.unit[index]),
             Y=self.Y[index],
-            S=self.S[index],
             balance=None if self.balance is None else self.balance[index],
+            grid=self.gammas,
         )
 
-    def gammas(self, gammas):
-        """The grid: as given, or logarithmic around the centre."""
-        if gammas is not None:
-            return np.asarray(gammas, dtype=np.float64)
-        return self.gamma_centre * np.exp(np.linspace(-LOG_WIDTH, LOG_WIDTH, N_GAMMAS))
+
+def outputs(X, W, b):
+    """X w̃ + b̃ for sources (n_outputs, n_sources, n_features): (n_rows, n_outputs, n_sources)."""
+    S = safe_sparse_dot(X, W.reshape(b.size, W.shape[2]).T, dense_output=True)
+    return S.reshape(X.shape[0], *b.shape) + b
+
+
+def unit_combinations(inner):
+    """T with TᵀAT of unit diagonal, of the inner products A of columns, as `unit_columns` of them.
+
+    Of two columns only their cosine is known, to rounding.
+    """
+    size = np.sqrt(np.maximum(inner.diagonal(), 0))
+    return group(size, lambda k, first: inner[k, first] >= (1 - 1e-12) * size[k] * size[first])
 
 
 def unit_columns(columns):
     """T with columns @ T of norm one: none for a zero column, one for those that are parallel."""
     size = np.linalg.norm(columns, axis=0)
+    return group(
+        size,
+        lambda k, first: (
+            np.linalg.norm(columns[:, k] / size[k] - columns[:, first] / size[first]) <= 1e-7
+        ),
+    )
+
+
+def group(size, parallel):
+    """T with one column for all that are parallel to the first of them."""
     groups = []
     for k in np.flatnonzero(size > TINY):
-        unit = columns[:, k] / size[k]
-        for group in groups:
-            if np.linalg.norm(unit - group[0]) <= 1e-7:
-                group[1].append(k)
+        for members in groups:
+            if parallel(k, members[0]):
+                members.append(k)
                 break
         else:
-            groups.append((unit, [k]))
+            groups.append([k])
     T = np.zeros((len(size), len(groups)))
-    for column, (_, members) in enumerate(groups):
+    for column, members in enumerate(groups):
         T[members, column] = 1 / (len(members) * size[members])
     return T
 
@@ -160,12 +264,10 @@ def family(task, alphas, gammas, probabilities=(1.0,)):
     alpha, gamma = np.tensordot(P, alphas, axes=1), float(P @ gammas)
     seen = P > 1e-14  # the rest of the grid does not show in the average
     alphas, gammas, P = alphas[seen], gammas[seen], P[seen] / P[seen].sum()
-    Y, S = task.rotated
-    residuals = [Y.map(lambda y, s, at=at: y - combine(s, at), S) for at in alphas]
-    a, b = task.resolvent.adapter(residuals, gammas, P)
-    left_out = task.resolvent.leave_one_out(residuals, gammas)
-    loo = task.Y - sum(p * residual for p, residual in zip(P, left_out, strict=True))
-    return Solution(alpha, gamma, a, b, loo)
+    C = task.residual(alphas)
+    a, b = task.resolvent.adapter(C, gammas, P)
+    residual = task.left_out(C, gammas, P)
+    return Solution(alpha, gamma, a, b, None if residual is None else task.Y - residual)
 
 
 def adapter_parts(task, gamma):
@@ -174,19 +276,16 @@ def adapter_parts(task, gamma):
     Shapes (n_outputs, n_features), (n_outputs,) and (n_outputs, n_sources, n_features), (n_outputs,
     n_sources).
     """
-    Y, S = task.rotated
-    both = Y.map(lambda y, s: np.column_stack([y, flat(s)]), S)
-    a, b = task.resolvent.adapter([both], np.array([gamma]), np.ones(1))
-    n, shape = task.Y.shape[1], task.S.shape[1:]
-    return (a[:n], b[:n]), (a[n:].reshape(*shape, a.shape[1]), b[n:].reshape(shape))
+    (n, n_sources), gammas = task.shape, np.array([gamma])
+    a, b = task.resolvent.adapter(task.identity[None], gammas, np.ones(1))
+    return (a[:n], b[:n]), (a[n:].reshape(n, n_sources, a.shape[1]), b[n:].reshape(task.shape))
 
 
 def decision_parts(task, gamma, X, S):
     """f₀ and f₁ of the decision values f₀ + αf₁ at one γ on other rows X with source outputs S."""
     (a0, b0), (a1, b1) = adapter_parts(task, gamma)
-    fitted = safe_sparse_dot(X, a1.reshape(b1.size, X.shape[1]).T, dense_output=True)
     f0 = safe_sparse_dot(X, a0.T, dense_output=True) + b0
-    return f0, S - fitted.reshape(S.shape) - b1
+    return f0, S - outputs(X, a1, b1)
 
 
 def posterior(log_weights):

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,10 +13,16 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
-from sklearn_alpha.linear_model._calibration import inverse_temperature, log_probabilities, logits
+from sklearn_alpha.linear_model._calibration import (
+    inverse_temperature,
+    log_probabilities,
+    logits,
+    smoothed_targets,
+)
+from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
-class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
+class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -66,7 +73,7 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     solver : {"auto", "primal", "dual"}, default="auto"
-        Decompose the matrix of features, of rows, or the smaller one.
+        Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
 
     Attributes
     ----------
@@ -82,9 +89,10 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
-        with weight 2, one repetition is left out).
+        with weight 2, one repetition is left out); `partial_fit` has none.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to `loo_decision_function_`.
+        β of P = softmax(βf), fitted to `loo_decision_function_`; after `partial_fit`, of
+        normal margins.
     path_ : Bunch
         How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
         `log_evidence` and `posterior`, or `loo_score`, `cv_score` or `predicted_score`; under
@@ -191,26 +199,24 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
                 )
             repeats = weight[seen]
             class_weight = self._class_weights(y[seen], labels, repeats)[labels]
-            member = np.eye(n_classes)[labels]
-            member = member[:, 1:] if n_classes == 2 else member
-            shares = (repeats * class_weight) @ member / (repeats @ class_weight)
-            # ±1, less their mean over the classes: what all rows share moves no prediction
-            common = 2 / n_classes - 1 if n_classes > 2 else 0.0
+            Y, common = codes(labels, n_classes)
+            shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
             loo = self._fit(
-                X[seen],
+                X if seen.all() else X[seen],  # no copy without need
                 y[seen],
-                2 * member - 1 - common,
+                Y,
                 repeats,
                 folds=self._folds(X, y, seen),
                 classes=self.classes_,
                 class_weight=class_weight,
-                balance=np.where(member, 0.5 / shares, 0.5 / (1 - shares)),
+                balance=np.where(Y > 0, 0.5 / shares, 0.5 / (1 - shares)),
             )
             self.intercept_ += common
-            beta, _ = inverse_temperature(loo[None], labels, repeats * class_weight)
+            weight = repeats * class_weight
+            targets = smoothed_targets(labels, weight, n_classes)
+            beta, *_ = inverse_temperature(loo[None], targets, weight)
             self.inverse_temperature_ = float(beta[0])
-            values = self._decisions_of(X)
-            values[seen] = loo + common
+            values = self._left_out(X, seen, loo + common)
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
         return self
 
@@ -289,12 +295,29 @@ class AlphaTransferClassifier(ClassifierMixin, AlphaTransfer):
 
         return score
 
+    def _score_path(self, f0, f1, alphas, y, sample_weight):
+        """Of two classes each row changes sides at one α: sorting these gives every score."""
+        if f0.shape[1] > 1 or alphas.ndim > 1:
+            return super()._score_path(f0, f1, alphas, y, sample_weight)
+        y = column_or_1d(y)
+        check_consistent_length(f0, y)
+        weight = _check_sample_weight(sample_weight, f0, dtype=np.float64)
+        f0, f1 = f0[:, 0], f1[:, 0, 0]
+        moves = f1 != 0
+        before = np.where(moves, f1 < 0, f0 > 0).astype(int)  # the class at α → −∞
+        right = self.classes_[before] == y
+        gain = weight * (self.classes_[1 - before] == y) - weight * right
+        crossing = -f0[moves] / f1[moves]
+        order = np.argsort(crossing)
+        gains = np.append(0.0, np.cumsum(gain[moves][order]))
+        return (weight @ right + gains[np.searchsorted(crossing[order], alphas)]) / weight.sum()
+
     def _score_decisions(self, values, y, sample_weight):
         predicted = self.classes_[np.argmax(logits(values), axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
 
-class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
+class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
@@ -338,7 +361,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         ``np.inf`` leaves b free, as in `Ridge`. A number k makes b one more weight under the
         penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
     solver : {"auto", "primal", "dual"}, default="auto"
-        Decompose the matrix of features, of rows, or the smaller one.
+        Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
 
     Attributes
     ----------
@@ -352,7 +375,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Prediction at each row with the adapter fitted without it (α and n·γ held; of a row with
-        weight 2, one repetition is left out).
+        weight 2, one repetition is left out); `partial_fit` has none.
     path_ : Bunch
         How the choice came about, as in :class:`AlphaTransferClassifier`.
     n_features_in_ : int
@@ -444,9 +467,14 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
             )
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
-            loo = self._fit(X[seen], y[seen], Y[seen], weight[seen], folds=self._folds(X, y, seen))
-            values = self._decisions_of(X)
-            values[seen] = loo
+            loo = self._fit(
+                X if seen.all() else X[seen],  # no copy without need
+                y[seen],
+                Y[seen],
+                weight[seen],
+                folds=self._folds(X, y, seen),
+            )
+            values = self._left_out(X, seen, loo)
             if y.ndim == 1:
                 self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
                 values = values[:, 0]

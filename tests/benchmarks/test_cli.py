@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
-from benchmarks import _data, _runner, amazon_embeddings, digits
+from benchmarks import _data, _runner, amazon_embeddings, digits, speed_linear
 from benchmarks.__main__ import available, main
 
 
@@ -99,6 +100,42 @@ def test_digits(tmp_path, monkeypatch, capsys):
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["command"].startswith("python -m benchmarks digits --n 10 --draws 2")
     assert meta["config"] == {"n": [10], "draws": 2}
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_speed_linear(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(speed_linear, "SIZES", [(30, 8), (2000, 400)])
+    monkeypatch.setattr(speed_linear, "SWEEPS", {"n": [30, 500], "gammas": [2]})
+    monkeypatch.setattr(speed_linear, "BASE", speed_linear.BASE | {"n": 40, "p": 6})
+    real = speed_linear.problem
+
+    def small(n, p, classes, sources):
+        return real(min(n, 40), min(p, 6), classes, sources)
+
+    monkeypatch.setattr(speed_linear, "problem", small)
+    main(["speed-linear", "--repeats", "1", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    for method in ("default (blend)", "published way", "GridSearchCV", "alpha_path"):
+        assert method in out
+    names = {path.name for path in (tmp_path / "speed-linear").iterdir()}
+    assert names == {"results.csv", "meta.json", "table.md", "figure.png"}
+
+
+def test_stream(tmp_path, capsys):
+    sizes = ["--rows", "3000", "--features", "6", "--chunk", "700", "--folder", str(tmp_path)]
+    main(["stream", *sizes, "--out", str(tmp_path / "results")])
+    assert "partial_fit" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"results"}  # the rows are gone
+    config = json.loads((tmp_path / "results" / "stream" / "meta.json").read_text())["config"]
+    assert config == {"rows": 3000, "features": 6, "chunk": 700}
+    table = pd.read_csv(tmp_path / "results" / "stream" / "results.csv").set_index("what")
+    assert table.value["distance from fit"] < 1e-10
+
+
+def test_stream_without_space(tmp_path):
+    with pytest.raises(SystemExit, match=r"GB are needed and .* GB free; choose another --folder"):
+        main(["stream", "--rows", str(10**12), "--folder", str(tmp_path)])
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("no_amazon")

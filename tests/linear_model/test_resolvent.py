@@ -1,6 +1,8 @@
 """The resolvent against dense linear algebra on explicit rows."""
 
 import tracemalloc
+from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ from scipy import sparse
 from scipy.linalg import inv
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model import _resolvent
-from sklearn_alpha.linear_model._resolvent import Rows, SpectralResolvent
+from sklearn_alpha.linear_model import _resolvent, _tridiagonal
+from sklearn_alpha.linear_model._resolvent import DualResolvent, Moments, PrimalResolvent
+from sklearn_alpha.linear_model._rows import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS
+from sklearn_alpha.linear_model._tridiagonal import Tridiagonal
 
 SHAPES = [(5, 9), (9, 5), (6, 6)]
 HEIGHTS = [0.0, 0.7, np.inf]
@@ -19,27 +23,32 @@ KINDS = ("binary", "classes", "target", "targets")
 GAMMAS = np.array([1e-2, 0.3, 20.0])
 
 cases = pytest.mark.parametrize(
-    ("shape", "height", "solver", "container"),
+    ("shape", "height", "solver", "basis", "container"),
     [
-        pytest.param(shape, height, solver, container, id=f"{shape}-k={height}-{solver}-{name}")
-        for shape in SHAPES
-        for height in HEIGHTS
-        for solver in ("primal", "dual")
+        pytest.param(*case, container, id=f"{shape}-k={height}-{solver}-{basis}-{name}")
+        for case in product(SHAPES, HEIGHTS, ("primal", "dual"), ("tridiagonal", "diagonal"))
+        for shape, height, solver, basis in [case]
         for name, container in (("dense", np.asarray), ("csr", sparse.csr_matrix))
     ],
 )
 
 
 @pytest.fixture
-def case(shape, height, solver, container):
-    """X, counts, three columns of values, and the resolvent of the weighted rows."""
+def case(shape, height, solver, basis, container, monkeypatch):
+    """X, counts, Z of one target and two sources, the rows, the target and their resolvent."""
+    monkeypatch.setattr(_tridiagonal, "MANY", 0.0 if basis == "diagonal" else np.inf)
     rng = np.random.default_rng(0)
     n, p = shape
     X = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.7) + 0.5 * (np.arange(p) < 2)
     counts = rng.integers(1, 4, size=n)
-    weights = counts.astype(float)
-    rows = Rows(container(X), weights, height, np.ones(n))
-    return X, counts, rng.normal(size=(n, 3)) + 1, SpectralResolvent(rows, solver)
+    rows = Rows(container(X), counts.astype(float), height, np.ones(n))
+    Y, W, b = rng.normal(size=(n, 1)) + 1, rng.normal(size=(p, 2)), rng.normal(size=2)
+    Z = np.hstack([Y, X @ W + b])
+    if solver == "dual":
+        resolvent = DualResolvent(rows, Z, GAMMAS.min())
+    else:
+        resolvent = PrimalResolvent(Moments.of(rows, Y), W, b, GAMMAS.min())
+    return SimpleNamespace(X=X, counts=counts, Z=Z, rows=rows, Y=Y, resolvent=resolvent)
 
 
 def repeated(values, counts, height):
@@ -49,98 +58,147 @@ def repeated(values, counts, height):
 
 @cases
 def test_quadratic_forms(case, height, oracle):
-    X, counts, values, resolvent = case
-    v = repeated(values, counts, height)
-    expected = [v.T @ inv(oracle.kernel(X, counts, height, gamma)) @ v for gamma in GAMMAS]
-    assert_allclose(resolvent.quadratic(resolvent.rotate(values), GAMMAS), expected, rtol=1e-9)
+    v = repeated(case.Z, case.counts, height)
+    kernels = [oracle.kernel(case.X, case.counts, height, gamma) for gamma in GAMMAS]
+    expected = [v.T @ inv(kernel) @ v for kernel in kernels]
+    assert_allclose(case.resolvent.quadratic(GAMMAS), expected, rtol=1e-9)
+    assert_allclose(case.resolvent.inner, v.T @ v, rtol=1e-9)
 
 
 @cases
 def test_log_det_is_over_the_repeated_rows(case, height, oracle):
-    X, counts, _, resolvent = case
     expected = []
     for gamma in GAMMAS:
-        log_det = -np.linalg.slogdet(oracle.kernel(X, counts, height, gamma))[1]
+        log_det = -np.linalg.slogdet(oracle.kernel(case.X, case.counts, height, gamma))[1]
         # centring leaves the constant direction out, where G is 1/γ
         expected.append(log_det + np.isinf(height) * np.log(gamma))
-    assert_allclose(resolvent.log_det(GAMMAS), expected, rtol=1e-10)
+    assert_allclose(case.resolvent.log_det(GAMMAS), expected, rtol=1e-10)
+
+
+@pytest.fixture
+def coefficients():
+    """C(γ): two combinations of the three columns for each γ."""
+    return np.random.default_rng(1).normal(size=(len(GAMMAS), 3, 2))
 
 
 @cases
-def test_adapter_is_the_average_of_ridge_fits(case, height, oracle):
-    X, counts, values, resolvent = case
-    P = np.array([0.2, 0.5, 0.3])
-    fits = [oracle.ridge(X, values, counts, counts.sum() * gamma, height) for gamma in GAMMAS]
-    a, b = resolvent.adapter([resolvent.rotate(values)] * 3, GAMMAS, P)
+def test_adapter_is_the_average_of_ridge_fits(case, coefficients, height, oracle):
+    P, n = np.array([0.2, 0.5, 0.3]), case.counts.sum()
+    fits = [
+        oracle.ridge(case.X, case.Z @ C, case.counts, n * gamma, height)
+        for C, gamma in zip(coefficients, GAMMAS, strict=True)
+    ]
+    a, b = case.resolvent.adapter(coefficients, GAMMAS, P)
     assert_allclose(a, sum(q * fit[0] for q, fit in zip(P, fits, strict=True)), atol=1e-10)
     assert_allclose(b, sum(q * fit[1] for q, fit in zip(P, fits, strict=True)), atol=1e-10)
 
 
+@pytest.mark.parametrize("block", [1, 1 << 14])
 @cases
-def test_leave_one_out_takes_one_repetition(case, height, oracle):
-    X, counts, values, resolvent = case
-    residuals = resolvent.leave_one_out([resolvent.rotate(values)] * 3, GAMMAS)
-    for residual, gamma in zip(residuals, GAMMAS, strict=True):
-        expected = values - oracle.left_out(X, values, counts, counts.sum() * gamma, height)
+def test_leave_one_out_takes_one_repetition(case, coefficients, height, block, oracle, monkeypatch):
+    monkeypatch.setattr(_resolvent, "CACHE", block)
+    residuals = np.full((len(GAMMAS), len(case.X), 2), np.nan)
+    parts = case.resolvent.leave_one_out(coefficients, GAMMAS, case.rows, case.Y)
+    for index, part in parts:
+        residuals[:, index] = part
+    for residual, C, gamma in zip(residuals, coefficients, GAMMAS, strict=True):
+        values, n_gamma = case.Z @ C, case.counts.sum() * gamma
+        expected = values - oracle.left_out(case.X, values, case.counts, n_gamma, height)
         assert_allclose(residual, expected, atol=1e-9)
 
 
 @cases
 def test_moments_of_the_rows(case, height):
-    X, counts, _, resolvent = case
-    gram = repeated(X, counts, height).T @ repeated(X, counts, height) / counts.sum()
-    assert_allclose(resolvent.rows.trace, np.trace(gram))
-    assert_allclose(resolvent.sqnorm, np.sum(gram**2))
-    assert_allclose(resolvent.rows.mean + resolvent.rows.offset, counts @ X / counts.sum())
+    gram = repeated(case.X, case.counts, height).T @ repeated(case.X, case.counts, height)
+    gram = gram / case.counts.sum()
+    mean = case.counts @ case.X / case.counts.sum()
+    assert_allclose(case.rows.trace, np.trace(gram))
+    assert_allclose(case.resolvent.sqnorm, np.sum(gram**2))
+    assert_allclose(case.rows.mean + case.rows.offset, mean)
 
 
-@cases
-def test_eigenvectors_are_orthonormal_and_diagonalise(case, height, oracle):
-    X, counts, _, resolvent = case
-    U, rows = resolvent.expand(np.eye(len(resolvent.eigenvalues))), resolvent.rows
-    assert_allclose(U.T @ U, np.eye(U.shape[1]), atol=1e-12)
-    assert_allclose(resolvent.contract(U), np.eye(U.shape[1]), atol=1e-12)
-    spread = np.repeat(U / np.sqrt(rows.weights)[:, None], counts, axis=0)
-    M = oracle.explicit(X, counts, height)
-    assert_allclose(M @ M.T / rows.n @ spread, spread * resolvent.eigenvalues, atol=1e-12)
+@pytest.mark.parametrize("N", [1, 2, 3, 30])
+@pytest.mark.parametrize("rank", [1, 3, 30])
+@pytest.mark.parametrize("least", [1e-2, 1e-14])
+@pytest.mark.parametrize("n_columns", [0, 10**6])
+def test_tridiagonal_form(N, rank, least, n_columns):
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(N, min(rank, N)))
+    A = half @ half.T
+    form, gammas = (
+        Tridiagonal(A.copy(order="F"), least, n_columns, N),
+        np.array([max(least, 1e-2), 3.0]),
+    )
+    T = form.dot(np.eye(N))
+    assert_allclose(form.Q.T @ form.Q, np.eye(N), atol=1e-13)
+    assert_allclose(form.Q @ T @ form.Q.T, A, atol=1e-12)
+    assert not np.triu(T, 2).any()
+    assert not np.tril(T, -2).any()
+    if least < 1e-9:
+        # rounding is told from the null space
+        assert np.count_nonzero(form.diagonal) == min(rank, N)
+    columns = rng.normal(size=(N, 4))
+    for gamma, sqnorms in zip(gammas, form.sqnorms(columns, gammas), strict=True):
+        inverse = inv(T + gamma * np.eye(N))
+        assert_allclose(form.solve(columns, gamma), inverse @ columns, rtol=1e-9, atol=1e-12)
+        assert_allclose(sqnorms, np.sum(columns * (inverse @ columns), axis=0), rtol=1e-9)
+    log_dets = [np.linalg.slogdet(A + gamma * np.eye(N))[1] for gamma in gammas]
+    assert_allclose(form.log_det(gammas), log_dets, rtol=1e-9)
+
+
+@pytest.mark.parametrize("height", HEIGHTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_at_a_tiny_gamma_the_adapter_interpolates(shape, height):
+    """γ → 0 is the least-norm solution, by either way, however small γ is beside rounding."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=shape) + 1, rng.normal(size=shape[0])
+    X[:, -1] = X[:, 0]
+    options = {"intercept_scaling": height} if height else {"fit_intercept": False}
+    M = np.column_stack([X, np.full(len(X), height)]) if height == 0.7 else X
+    if np.isinf(height):
+        M, y = X - X.mean(axis=0), y - y.mean()
+    expected = np.linalg.lstsq(M, y, rcond=1e-10)[0][: shape[1]]
+    for solver in ("primal", "dual"):
+        model = AlphaTransferRegressor(gamma=1e-20, solver=solver, **options).fit(X, y)
+        assert_allclose(model.coef_, expected, atol=1e-9)
 
 
 @pytest.fixture
-def eigh_shapes(monkeypatch):
-    """Shapes of the matrices that are decomposed."""
+def reduced(monkeypatch):
+    """Shapes of the matrices that are reduced."""
     shapes = []
-    original = _resolvent.eigh
 
-    def counted(matrix, **options):
-        shapes.append(matrix.shape)
-        return original(matrix, **options)
+    class Counted(Tridiagonal):
+        def __init__(self, A, *options):
+            shapes.append(A.shape)
+            super().__init__(A, *options)
 
-    monkeypatch.setattr(_resolvent, "eigh", counted)
+    monkeypatch.setattr(_resolvent, "Tridiagonal", Counted)
     return shapes
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("selection", [name for name in SELECTIONS if name != "cv"])
-def test_one_decomposition_serves_a_fit(kind, selection, problem, eigh_shapes):
+def test_one_decomposition_serves_a_fit(kind, selection, problem, reduced):
     task = problem(kind, n_sources=2)
     task.Estimator(task.source, selection=selection).fit(task.X, task.y)
-    assert len(eigh_shapes) == (selection != "generative")  # which needs none
+    assert len(reduced) == (selection != "generative")  # which needs none
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_cross_validation_decomposes_once_a_fold_and_once_for_the_fit(kind, problem, eigh_shapes):
+def test_cross_validation_decomposes_once_a_fold_and_once_for_the_fit(kind, problem, reduced):
     task = problem(kind, n_sources=2)
     task.Estimator(task.source, selection="cv", cv=2).fit(task.X, task.y)
-    assert len(eigh_shapes) == 3
+    assert len(reduced) == 3
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["binary", "target"])
-def test_the_smaller_matrix_is_decomposed(kind, shape, problem, eigh_shapes):
+def test_the_smaller_matrix_is_decomposed(kind, shape, problem, reduced):
     task = problem(kind, *shape)
     task.Estimator(task.source).fit(task.X, task.y)
     constant = kind == "binary" and shape[1] < shape[0]  # its column is one more feature
-    assert eigh_shapes == [(min(shape) + constant,) * 2]
+    assert reduced == [(min(shape) + constant,) * 2]
 
 
 def peak_memory(function):
@@ -159,6 +217,18 @@ def test_no_matrix_of_the_larger_dimension(shape, kind, selection, problem):
     task = problem(kind, *shape)
     model = task.Estimator(task.source, selection=selection, cv=2)
     assert peak_memory(lambda: model.fit(task.X, task.y)) < 2000**2 * 8
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("height", HEIGHTS)
+@pytest.mark.parametrize("shape", [(3000, 300), (300, 3000), (1000, 1000), (30000, 30)])
+def test_a_dense_fit_holds_little_beside_X(shape, height, weighted, problem):
+    task = problem("binary", *shape)
+    options = {"intercept_scaling": height} if height else {"fit_intercept": False}
+    model = task.Estimator(task.source, **options)
+    weights = task.counts if weighted else None
+    held = peak_memory(lambda: model.fit(task.X, task.y, sample_weight=weights))
+    assert held < 1.5 * task.X.nbytes  # 2.5 with X itself
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)

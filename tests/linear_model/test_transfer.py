@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -492,6 +493,23 @@ def test_alpha_path_is_refits_at_the_fitted_gamma(kind, selection, n_sources, pr
     for alpha, score in zip(alphas, path.scores, strict=True):
         held = clone(model).set_params(alpha=alpha, gamma=model.gamma_).fit(task.X, task.y)
         assert_allclose(score, held.score(new.X, new.y, sample_weight=new.counts), rtol=1e-9)
+
+
+def test_alpha_path_of_two_classes_is_accuracy_for_accuracy(problem):
+    """Where rows do not move, labels were never seen, and weights vary."""
+    task = problem("binary", n=30)
+    model = task.Estimator((task.W[0, 0], 0.0), fit_intercept=False).fit(task.X, task.y)
+    X, y = np.vstack([task.X, np.zeros((2, 7))]), np.r_[task.y, 0, 1]
+    y[3] = 5
+    weights, alphas = np.r_[task.counts, 2.0, 0.0], np.linspace(-3, 3, 101)
+    f0, f1 = (np.column_stack([X, np.ones(32)]) @ w.T for w in (model._w0[0], model._w1[0, 0]))
+    assert (f1[-2:] == 0).all()
+    expected = [
+        accuracy_score(y, model.classes_[(f0 + alpha * f1 > 0).astype(int)], sample_weight=weights)
+        for alpha in alphas
+    ]
+    path = model.alpha_path(X, y, alphas=alphas, sample_weight=weights)
+    assert_allclose(path.scores, expected, rtol=1e-12)
 
 
 def test_alpha_path_over_vectors(problem):

@@ -1,0 +1,151 @@
+"""Weighted rows of X, and the only products of them that a fit needs."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import blas
+from scipy.sparse import issparse
+from sklearn.utils.extmath import row_norms, safe_sparse_dot
+
+BLOCK = 1 << 15, 1 << 21  # least and most entries of X that are worked on at a time
+
+
+class Rows:
+    """Weighted rows of a dense or sparse X, read only through products, and never copied.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    weights : ndarray of shape (n_rows,)
+        sᵢ > 0; n = Σ sᵢ is the number of samples.
+    height : {"auto"} or float
+        Height k of the constant column: 0 for none, inf for an unpenalised intercept, "auto" for
+        the root mean square of X.
+    unit : ndarray of shape (n_rows,)
+        What "leave one out" takes from sᵢ: one repetition of the row.
+
+    Attributes
+    ----------
+    offset : ndarray of shape (n_features,)
+        What is subtracted from the rows; every other attribute speaks of the rows less that.
+    """
+
+    def __init__(self, X, weights, height, unit):
+        self.X, self.weights, self.unit = X, weights, unit
+        self.n = weights.sum()
+        self.n_rows, self.n_features = X.shape
+        self.centred = height == np.inf
+        # A dense X is centred as it is read, which rounds best; a sparse one in its Gram matrix.
+        self._shifted = self.centred and not issparse(X)
+        self.offset = weights @ X / self.n if self._shifted else np.zeros(self.n_features)
+        self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
+
+    @cached_property
+    def repeats(self):
+        """How often each row counts as a row of its own: its weight in units of one repetition."""
+        return self.weights / self.unit
+
+    @cached_property
+    def root(self):
+        """√s."""
+        return np.sqrt(self.weights)
+
+    @cached_property
+    def sqnorms(self):
+        """‖xᵢ‖²."""
+        if not self._shifted:
+            return row_norms(self.X, squared=True)
+        return np.concatenate([row_norms(X, squared=True) for _, X in self.blocks()])
+
+    @cached_property
+    def mean(self):
+        """x̄ − offset."""
+        return self.rdot(self.weights) / self.n
+
+    @cached_property
+    def trace(self):
+        """tr(XᵀSX)/n, of the centred rows where they are centred."""
+        if not self.centred:
+            return self.average(self.sqnorms)
+        return max(self.average(self.sqnorms) - self.mean @ self.mean, 0.0)
+
+    def dot(self, columns):
+        """X @ columns, columns of shape (n_features, ...)."""
+        product = safe_sparse_dot(self.X, columns, dense_output=True)
+        return product - self.offset @ columns if self._shifted else product
+
+    def rdot(self, columns):
+        """Xᵀ @ columns, columns of shape (n_rows, ...)."""
+        product = safe_sparse_dot(self.X.T, columns, dense_output=True)
+        if not self._shifted:
+            return product
+        return product - np.multiply.outer(self.offset, columns.sum(axis=0))
+
+    def average(self, columns):
+        """Weighted mean over the rows, columns of shape (n_rows, ...)."""
+        return np.tensordot(self.weights, columns, axes=1) / self.n
+
+    def blocks(self, most=BLOCK[1]):
+        """(slice, rows) one after the other: about an eighth of X, and so many entries at most."""
+        n, p = self.X.shape
+        step = max(min(max(n * p // 8, BLOCK[0]), most) // p, 1)
+        for start in range(0, n, step):
+            index = slice(start, start + step)
+            X = self.X[index]
+            yield index, X - self.offset if self._shifted else X
+
+    def gram(self, constant=False):
+        """XᵀSX/n of the centred rows where they are centred, or [X, k]ᵀS[X, k]/n."""
+        p = self.n_features
+        gram = np.zeros((p + constant, p + constant), order="F")
+        if issparse(self.X):
+            X = self.X.multiply(self.root[:, None]).tocsr()
+            gram[:p, :p] = safe_sparse_dot(X.T, X, dense_output=True)
+            if self.centred:
+                gram[:p, :p] -= self.n * np.outer(self.mean, self.mean)
+            if constant:
+                gram[p, :p] = gram[:p, p] = self.n * self.height * self.mean
+                gram[p, p] = self.n * self.height**2
+        else:
+            for index, X in self.blocks():
+                M = np.empty((len(X), p + constant))
+                np.multiply(X, self.root[index, None], out=M[:, :p])
+                M[:, p:] = self.height * self.root[index, None] if constant else 0
+                add_square(gram, M)
+            mirror(gram)
+        gram /= self.n
+        return gram
+
+    def kernel(self):
+        """√S XXᵀ√S/n of the centred rows where they are centred, without a constant column."""
+        n, root = self.n, self.root
+        if issparse(self.X):
+            kernel = np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))
+        else:
+            kernel = np.zeros((self.n_rows, self.n_rows), order="F")
+            step = max(self.n_features // 8, 1) if self._shifted else self.n_features
+            for start in range(0, self.n_features, step):
+                columns = slice(start, start + step)
+                X = self.X[:, columns]
+                add_square(kernel, (X - self.offset[columns] if self._shifted else X).T)
+            mirror(kernel)
+        kernel *= root[:, None] / n
+        kernel *= root
+        if self.centred and not self._shifted:
+            # (X − x̄)(X − x̄)ᵀ without centring X: a sparse X stays sparse
+            column = kernel @ root / n
+            outer = np.outer(root, column - root * (root @ column) / (2 * n))
+            kernel -= outer + outer.T
+        return kernel
+
+
+def add_square(total, A):
+    """Add AᵀA to the lower triangle of `total` (Fortran-ordered), without a matrix in between."""
+    a, trans = (A.T, 0) if A.flags.c_contiguous else (A, 1)
+    blas.dsyrk(1.0, a, beta=1.0, c=total, trans=trans, lower=1, overwrite_c=1)
+
+
+def mirror(total):
+    """Copy the lower triangle to the upper one."""
+    for i in range(len(total) - 1):
+        total[i, i + 1 :] = total[i + 1 :, i]

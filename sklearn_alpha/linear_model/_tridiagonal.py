@@ -1,0 +1,107 @@
+"""A symmetric matrix as a tridiagonal one, A = QTQᵀ, and (A + γI)⁻¹ for as many γ as wanted.
+
+T + γI = LDLᵀ with L bidiagonal, and its pivots D and multipliers cost O(N) for each γ: quadratic
+forms, solutions and the log determinant need no eigenvectors. A diagonal T, of eigenvalues, is one
+more way to have it: dearer to come by, and cheaper where very many forms follow.
+"""
+
+import numpy as np
+from scipy.linalg import eigh, lapack
+
+# Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
+SAFE = 1e-9
+# Of the columns that `sqnorms` will see, over N²: above it eigenvectors are paid back.
+MANY = 8e-3
+
+
+class Tridiagonal:
+    """A = QTQᵀ of a symmetric positive semi-definite A (N, N), which is overwritten.
+
+    Parameters
+    ----------
+    A : ndarray of shape (N, N)
+        Fortran-contiguous.
+    least : float
+        The smallest γ to come. Where it is so small that the null space of A must be told from
+        rounding, T is diagonal and holds the eigenvalues, with those that are rounding at zero.
+    n_columns : int
+        How many columns `sqnorms` will see.
+    n_rows : int
+        Of the matrix whose products A holds: rounding grows with it.
+
+    Attributes
+    ----------
+    Q : ndarray of shape (N, N)
+    diagonal, side : ndarray of shape (N,), (N − 1,)
+        Of T.
+    """
+
+    def __init__(self, A, least, n_columns, n_rows):
+        N = len(A)
+        if N == 1:
+            # LAPACK's wrappers want a number for the side that is not there
+            self.Q, self.diagonal, self.side = np.ones((1, 1)), A[0].copy(), np.zeros(1)
+        elif least < SAFE * np.trace(A) or n_columns > MANY * N**2:
+            eigenvalues, self.Q = eigh(A, overwrite_a=True, check_finite=False, driver="evd")
+            floor = max(
+                max(n_rows, N) * np.finfo(np.float64).eps * eigenvalues[-1],
+                np.finfo(np.float64).tiny,
+            )
+            self.diagonal = np.where(eigenvalues > floor, eigenvalues, 0.0)
+            self.side = np.zeros(N - 1)
+        else:
+            reduced, self.diagonal, self.side, tau, _ = lapack.dsytrd(
+                A, lower=1, lwork=int(lapack.dsytrd_lwork(N, lower=1)[0]), overwrite_a=1
+            )
+            # the reflectors lie where those of a Hessenberg reduction do
+            self.Q, _ = lapack.dorghr(
+                reduced, tau, lwork=int(lapack.dorghr_lwork(N)[0]), overwrite_a=1
+            )
+        self._factors = {}
+
+    @property
+    def null(self):
+        """Which columns of Q span the null space of A, where T is diagonal; else none."""
+        return (self.diagonal == 0) & (not self.side.any())
+
+    def _factor(self, gamma):
+        """Pivots (N,) and multipliers (N − 1,) of T + γI."""
+        if gamma not in self._factors:
+            pivots, lower, _ = lapack.dpttrf(self.diagonal + gamma, self.side)
+            self._factors[gamma] = pivots, lower
+        return self._factors[gamma]
+
+    def solve(self, columns, gamma):
+        """(T + γI)⁻¹ @ columns, (N, m)."""
+        return lapack.dpttrs(*self._factor(gamma), columns)[0]
+
+    def dot(self, columns):
+        """T @ columns, (N, m)."""
+        product = self.diagonal[:, None] * columns
+        product[1:] += self.side[:, None] * columns[:-1]
+        product[:-1] += self.side[:, None] * columns[1:]
+        return product
+
+    def log_det(self, gammas):
+        """log det(A + γI) for each γ."""
+        return np.array([np.log(self._factor(gamma)[0]).sum() for gamma in gammas])
+
+    def sqnorms(self, columns, gammas):
+        """zᵀ(T + γI)⁻¹z of each column z (N, m), for each γ: (n_gammas, m).
+
+        It is ‖D^−½L⁻¹z‖²: one forward substitution, for all columns and γ side by side.
+        """
+        pivots, lower = (np.array(part) for part in zip(*map(self._factor, gammas), strict=True))
+        if not self.side.any():
+            return (1 / pivots) @ columns**2
+        lower, scale = lower[:, :, None], 1 / pivots[:, :, None]
+        solved = np.tile(columns[0], (len(gammas), 1))
+        step = np.empty_like(solved)
+        found = solved**2 * scale[:, 0]
+        for i in range(1, len(columns)):
+            solved *= lower[:, i - 1]
+            np.subtract(columns[i], solved, out=solved)
+            np.multiply(solved, solved, out=step)
+            step *= scale[:, i]
+            found += step
+        return found
