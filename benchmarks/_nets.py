@@ -6,7 +6,6 @@ its own by the log loss on a part of its own training rows.
 """
 
 import contextlib
-import warnings
 from importlib import metadata
 
 import numpy as np
@@ -18,13 +17,14 @@ from benchmarks._stats import paired_bootstrap
 
 try:
     import torch
-    from peft import IA3Config, LoraConfig, get_peft_model
+    from peft import IA3Config, LoraConfig
     from skorch.callbacks import Callback
     from skorch.dataset import ValidSplit
 
     from benchmarks._riding import RidingNetClassifier
     from sklearn_alpha.neural_network import AlphaLoRANetClassifier
-    from sklearn_alpha.neural_network._model import Adapted
+    from sklearn_alpha.neural_network._model import adapt
+    from sklearn_alpha.neural_network._processes import reproducible
 except ImportError as error:
     raise MissingData(
         f"The benchmarks of networks need {error.name}: pip install 'sklearn-alpha[bench]'."
@@ -41,12 +41,8 @@ class OtherAdapter(AlphaLoRANetClassifier):
         """The network with the adapter that `adapter` makes."""
         super().initialize_module()
         lora = self.module_.network.peft_config["default"]
-        base = self.module_.network.unload()
-        with warnings.catch_warnings():
-            # PEFT asks transformers in a way that transformers is about to drop.
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-            network = get_peft_model(base, self.adapter(lora))
-        self.module_ = Adapted(network, self.module_.reads_text)
+        with reproducible(self.seed_, self.processes_):  # A as LoRA draws it
+            self.module_ = adapt(self._load_base(), self.adapter(lora))
         return self
 
 
@@ -56,12 +52,10 @@ class DoRANetClassifier(OtherAdapter):
     def adapter(self, lora):
         """LoRA's own configuration, but for the norms."""
         return LoraConfig(
-            task_type=lora.task_type,
             r=lora.r,
             lora_alpha=lora.lora_alpha,
             lora_dropout=lora.lora_dropout,
             target_modules=lora.target_modules,
-            modules_to_save=lora.modules_to_save,
             use_dora=True,
         )
 
@@ -73,10 +67,8 @@ class IA3NetClassifier(OtherAdapter):
         """The layers that PEFT knows for an architecture; of other networks LoRA's, by output."""
         known = self.module_.reads_text
         return IA3Config(
-            task_type=lora.task_type,
             target_modules=None if known else lora.target_modules,
             feedforward_modules=None if known else [],
-            modules_to_save=lora.modules_to_save,
         )
 
 

@@ -103,10 +103,10 @@ class RidingNetClassifier(AlphaLoRANetClassifier):
         held = self.alpha_rows_
         self.riders_ = min(self.alpha_batch_size or max(1, self.batch_size // 4), len(held))
         batches = RidingBatches(
-            self._batches(dataset, self.batch_size, self.seed_),
+            self._batches(dataset, self.batch_size, self._seed_now),
             held,
             self.riders_,
-            torch.Generator().manual_seed(self.seed_ + 1),
+            torch.Generator().manual_seed(self._seed_now + 1),
         )
         both = ConcatDataset([dataset, held])
         return self.iterator_train(both, batch_sampler=batches, collate_fn=Collate(self.tokenizer_))
@@ -137,7 +137,7 @@ class RidingNetClassifier(AlphaLoRANetClassifier):
         # The head has no constants to hand out: the graph from the loss to it is short, so its
         # gradient is taken beforehand, from the adapter's rows alone.
         named = self.module_.named_parameters()
-        head = [p for name, p in named if p.requires_grad and ".modules_to_save." in name]
+        head = [p for name, p in named if p.requires_grad and "lora_" not in name]
         kept = torch.autograd.grad(own, head, retain_graph=True)
         (own + held).backward()
         for p, gradient in zip(head, kept):

@@ -21,11 +21,11 @@ class RuleNet(AlphaLoRANetClassifier):
     def _learns_here(self):
         return super()._learns_here() and self.allowed()
 
-    def _step(self):
+    def _step(self, batch):
         alphas = self._alphas()
         before = [alpha.detach().clone() for alpha in alphas]
         moves = self._learns_here()
-        super()._step()
+        super()._step(batch)
         if moves:
             with torch.no_grad():
                 self.moved(alphas, before)

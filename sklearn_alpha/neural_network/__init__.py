@@ -4,7 +4,7 @@ try:
     from sklearn_alpha.neural_network._alpha import add_alpha, get_alpha, load_alpha
     from sklearn_alpha.neural_network._dora import export_dora
     from sklearn_alpha.neural_network._net import AlphaLoRANetClassifier
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise ImportError(
         f"sklearn_alpha.neural_network needs {error.name}: pip install 'sklearn-alpha[net]'."
     ) from error

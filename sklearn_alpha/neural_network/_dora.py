@@ -1,12 +1,12 @@
 """α-LoRA written as DoRA, which any PEFT loads: the same weights in other coordinates."""
 
 import copy
-from pathlib import Path
 
 from peft import get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from sklearn_alpha.neural_network._alpha import ROWS, ROWS_AND_BIAS, alpha_layers
+from sklearn_alpha.neural_network._folders import whole_folder
 
 
 def export_dora(peft_model, folder, *, adapter_name="default"):
@@ -24,7 +24,8 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
     peft_model : PeftModel
         After `add_alpha`; it is not changed.
     folder : path-like
-        Where `adapter_config.json` and `adapter_model.safetensors` are written.
+        A new folder, or one with an adapter, which is then replaced. The adapters, and what else
+        is trained of the model, are in it.
     adapter_name : str, default="default"
 
     Raises
@@ -82,8 +83,10 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
             if config.bias == "none":
                 config.bias = "lora_only"
             state[f"{prefix}base_layer.bias"] = alpha * base.bias.detach()
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    for name, p in peft_model.named_parameters():
+        if p.requires_grad and not any(part in name for part in ("lora_", "modules_to_save")):
+            state.setdefault(name, p.detach())  # a head that is trained as it is
     state = {name: value.contiguous().cpu() for name, value in state.items()}
-    save_file(state, folder / "adapter_model.safetensors")
-    config.save_pretrained(folder)
+    with whole_folder(folder, "adapter_config.json") as draft:
+        save_file(state, draft / "adapter_model.safetensors")
+        config.save_pretrained(draft)

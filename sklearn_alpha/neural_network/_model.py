@@ -11,15 +11,14 @@ from typing import Any
 
 import torch
 import transformers
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from sklearn_alpha.neural_network._alpha import add_alpha
-
-HEADS = ("classifier", "score")  # what PEFT trains as the head of a sequence classifier
 
 
 @dataclass
@@ -28,11 +27,20 @@ class Base:
 
     network: nn.Module
     tokenizer: Any = None  # None where X holds numbers
-    new: tuple = ()  # names of modules that were drawn at random, head included
+    new: tuple = ()  # names of modules that were drawn at random
+    name: str | None = None  # where it can be loaded from
 
     @property
     def reads_text(self):
         return isinstance(self.network, PreTrainedModel)
+
+    @property
+    def head(self):
+        """Names of the modules that follow what was pretrained."""
+        if not self.reads_text:
+            return (list(linear_layers(self.network))[-1],)
+        body = self.network.base_model_prefix
+        return tuple(name for name, _ in self.network.named_children() if name != body)
 
     @property
     def longest(self):
@@ -53,24 +61,33 @@ class Adapted(nn.Module):
     Parameters
     ----------
     network : peft.PeftModel
-    reads_text : bool
-    keep : iterable of str
-        Parameters that belong to the state although they do not train.
+    base : Base
+        What it was made of; modules that are new belong to the state, trained or not.
     """
 
-    def __init__(self, network, reads_text, keep=()):
+    def __init__(self, network, base):
         super().__init__()
         self.network = network
-        self.reads_text = reads_text
+        self.reads_text = base.reads_text
         trained = {name for name, p in network.named_parameters() if p.requires_grad}
         self.n_trained = sum(network.get_parameter(name).numel() for name in trained)
+        new = [f"base_model.model.{name}" for name in base.new]
+        kept = {name for name, _ in network.named_parameters() if _within(name, new)}
         buffers = {name for name, _ in network.named_buffers()}
-        self._state = {f"network.{name}" for name in {*trained, *keep, *buffers}}
+        self._state = {f"network.{name}" for name in trained | kept | buffers}
 
     def forward(self, inputs):
         """Logits (rows, classes) in float32."""
         output = self.network(**inputs).logits if self.reads_text else self.network(inputs[""])
         return output.float()
+
+    def train(self, mode=True):
+        """As usual, but that frozen batch norms keep their statistics, as their weights are."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
 
     def state_dict(self, *args, **options):
         """Adapters, α, head and buffers."""
@@ -105,7 +122,12 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
     base : Base
     """
     if isinstance(model, nn.Module):
-        network = copy.deepcopy(model)
+        network = copy.deepcopy(model).float()
+        if row_shape is not None and isinstance(network, PreTrainedModel):
+            raise ValueError(
+                "X holds numbers but model reads text; text needs a transformers model, numbers "
+                "any other torch module."
+            )
         if not isinstance(network, PreTrainedModel):
             return Base(network) if row_shape is None else fit_head(network, row_shape, n_classes)
         name, new = network.config.name_or_path, ()
@@ -125,19 +147,22 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
                 num_labels=n_classes,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
+                dtype=torch.float32,
             )
         drawn = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
         new = _modules_of(drawn)
     if tokenizer is None and not name:
         raise ValueError("model knows no tokenizer; pass tokenizer=, a folder or hub id.")
-    if tokenizer is None or isinstance(tokenizer, str):
+    if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
         with _quiet():
-            tokenizer = _from_pretrained(AutoTokenizer, tokenizer or name)
+            tokenizer = _from_pretrained(AutoTokenizer, str(tokenizer or name))
+    else:
+        tokenizer = copy.deepcopy(tokenizer)
     if tokenizer.pad_token_id is None:  # decoders often have none; any token will do, it is masked
         tokenizer.pad_token = tokenizer.eos_token
     if network.config.pad_token_id is None:
         network.config.pad_token_id = tokenizer.pad_token_id
-    return Base(network, tokenizer, new)
+    return Base(network, tokenizer, new, None if isinstance(model, nn.Module) else name)
 
 
 def _with_new_head(network, n_classes):
@@ -229,18 +254,7 @@ def linear_layers(network):
     return {name: m for name, m in network.named_modules() if isinstance(m, nn.Linear)}
 
 
-def _body(network):
-    """Linear layers of a transformer that PEFT does not take for its head."""
-    names = linear_layers(network)
-    return [name for name in names if not any(part.endswith(HEADS) for part in name.split("."))]
-
-
-def _exactly(names):
-    """These layers in PEFT's terms; of a list it would take all that end alike."""
-    return "|".join(map(re.escape, names))
-
-
-def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale_bias=False):
+def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
     """Freeze the network and put LoRA adapters and α on its linear layers.
 
     Returns
@@ -248,58 +262,63 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha, scale
     network : Adapted
         Trainable are the adapters, α and the head.
     """
-    options = {
-        "r": rank,
-        "lora_alpha": rank if lora_alpha is None else lora_alpha,
-        "lora_dropout": lora_dropout,
-    }
     network = base.network
-    if base.reads_text:
-        if target_modules == "auto":
-            known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
-            unknown = network.config.model_type not in known
-            target_modules = _exactly(_body(network)) if unknown else None
-        options["task_type"] = TaskType.SEQ_CLS  # PEFT then trains the head, all of it
-        # A pooler that the checkpoint lacks is as new as the head.
-        options["modules_to_save"] = [
-            name for name in base.new if not name.split(".")[0].endswith(HEADS)
-        ] or None
-    else:
-        *body, head = linear_layers(network)
-        if target_modules in ("auto", "all-linear"):
-            # PEFT finds the head by the end of its name.
-            body = [name for name in body if not name.endswith(head)]
-            target_modules = _exactly(body or [head])
-            options["modules_to_save"] = [head] if body else None
-        elif head not in target_modules:
-            options["modules_to_save"] = [head]
+    body = [name for name in linear_layers(network) if not _within(name, base.head)]
+    if target_modules == "auto":
+        known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+        peft_knows = base.reads_text and network.config.model_type in known
+        target_modules = None if peft_knows else "all-linear"
+    if target_modules == "all-linear":
+        # By their whole names: of a list PEFT would take all that end alike.
+        target_modules = "|".join(map(re.escape, body or base.head))
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=rank if lora_alpha is None else lora_alpha,
+        lora_dropout=lora_dropout,
+        target_modules=target_modules,
+    )
     try:
-        with warnings.catch_warnings():
-            # PEFT asks transformers in a way that transformers is about to drop.
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-            # It finds out by itself which layers store the transpose, and says so.
-            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-            network = get_peft_model(network, LoraConfig(target_modules=target_modules, **options))
+        adapted = adapt(base, config)
     except ValueError as error:
         if "arget modules" not in str(error):
             raise
-        names = list(linear_layers(base.network))
         raise ValueError(
             f"target_modules={target_modules!r} names no layer of the model; its linear layers "
-            f"are {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}."
+            f"are {', '.join(body[:8])}{', ...' if len(body) > 8 else ''}."
         ) from error
-    add_alpha(network, alpha, scale_bias=scale_bias)
-    prefixes = tuple(f"base_model.model.{name}." for name in base.new)
-    new = [name for name, _ in network.named_parameters() if name.startswith(prefixes)]
-    return Adapted(network, base.reads_text, keep=new)
+    add_alpha(adapted.network, alpha)
+    return Adapted(adapted.network, base)
+
+
+def adapt(base, config):
+    """The network with an adapter of PEFT's; trainable are the adapter and the head.
+
+    The head is set free as it is, not wrapped: PEFT would find it by the end of its name.
+    """
+    with warnings.catch_warnings():
+        # PEFT asks transformers in a way that transformers is about to drop.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+        # It finds out by itself which layers store the transpose, and says so.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+        network = get_peft_model(base.network, config)
+    config.base_model_name_or_path = base.name
+    adapted = {name for name, m in base.network.named_modules() if isinstance(m, BaseTunerLayer)}
+    for name, p in base.network.named_parameters():
+        if _within(name, (*base.head, *base.new)) and not _within(name, adapted):
+            p.requires_grad_(True)
+    return Adapted(network, base)
+
+
+def _within(name, modules):
+    """Whether a parameter or module is one of these modules or lies in one."""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def fingerprint(base):
     """Short hash of a base network that another checkpoint, or another shape, does not share."""
-    new = tuple(f"{name}." for name in base.new)
     digest = hashlib.sha256()
     for name, p in base.network.named_parameters():
-        if not name.startswith(new):
+        if not _within(name, (*base.head, *base.new)):
             some = p.detach().flatten()[:: max(1, p.numel() // 64)].float().cpu()
             digest.update(f"{name}{tuple(p.shape)}".encode() + some.numpy().tobytes())
     return digest.hexdigest()[:16]

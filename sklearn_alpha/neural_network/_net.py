@@ -309,9 +309,20 @@ class AlphaLoRANetClassifier(Storage, Training):
             validate_parameter_constraints(
                 self._parameter_constraints, self.get_params(deep=False), type(self).__name__
             )
+            if goes_on:
+                check_is_fitted(self)  # builds the network of a pickled net
             kind, columns = read_inputs(self, X, reset=not goes_on)
             classes = self.classes if classes is None else classes
-            known = self.classes_ if goes_on else None if classes is None else np.unique(classes)
+            known = None if classes is None else np.unique(classes)
+            if goes_on:
+                if kind != self.kind_:
+                    raise ValueError(f"X holds {kind} but the net was fitted on {self.kind_}.")
+                if known is not None and not np.array_equal(known, self.classes_):
+                    raise ValueError(
+                        f"classes are {known.tolist()} but were {self.classes_.tolist()} in the "
+                        "first fit; fit a new net for others."
+                    )
+                known = self.classes_
             n_rows = len(columns[0]) if kind == TEXT else len(columns)
             known, seen, codes, weights = read_targets(
                 y, sample_weight, n_rows, classes=known, class_weight=self.class_weight
@@ -325,9 +336,13 @@ class AlphaLoRANetClassifier(Storage, Training):
                 self.row_shape_ = None if kind == TEXT else columns.shape[1:]
             with reproducible(self.seed_, self.processes_):
                 if not goes_on:
+                    self.history_ = None  # the old one stays as it is
                     self.initialize()
-                elif "optimizer_" not in self.__dict__:  # pickles leave the optimizers out
-                    self._initialize_criterion()
+                self.module_.to(self.processes_.device)
+                self.criterion_.to(self.processes_.device)
+                # pickles leave the optimizers out, and α may have become free
+                learns = self.alpha == "learn"
+                if "optimizer_" not in vars(self) or learns != ("alpha_optimizer_" in vars(self)):
                     self._initialize_optimizer()
                 rows = Rows(self._inputs_of(kind, columns), codes, weights)
                 self.notify("on_train_begin", X=rows, y=codes)
@@ -338,18 +353,23 @@ class AlphaLoRANetClassifier(Storage, Training):
 
     def initialize_module(self):
         """The network that `model` says, frozen, with adapters and α."""
+        self.attached_ = {
+            "rank": self.rank,
+            "lora_alpha": self.lora_alpha,
+            "lora_dropout": self.lora_dropout,
+            "target_modules": self.target_modules,
+        }
         base = self._load_base()
-        self.tokenizer_, self.longest_ = base.tokenizer, base.longest
+        self.new_modules_ = base.new
         self.fingerprint_ = fingerprint(base)
-        self.module_ = attach(
-            base,
-            rank=self.rank,
-            lora_alpha=self.lora_alpha,
-            lora_dropout=self.lora_dropout,
-            target_modules=self.target_modules,
-            alpha=self.alpha_init if self.alpha == "learn" else self.alpha,
-        )
+        start = self.alpha_init if self.alpha == "learn" else self.alpha
+        self.module_ = self._attach(base, alpha=start)
         return self
+
+    def _attach(self, base, alpha):
+        """Adapters as they were asked for when the net was fitted."""
+        self.tokenizer_, self.longest_ = base.tokenizer, base.longest
+        return attach(base, **self.attached_, alpha=alpha)
 
     def _load_base(self):
         """The network that `model` says and its tokenizer."""
@@ -382,13 +402,14 @@ class AlphaLoRANetClassifier(Storage, Training):
         return tokenize(self.tokenizer_, columns, self.max_length, self.longest_)
 
     def get_dataset(self, X, y=None):
-        """Rows of this package, made of texts or numbers where X is none yet."""
+        """Rows of this package, made of texts or numbers where X is none yet; y are labels."""
         if is_dataset(X):
             return X
+        codes = None if y is None else np.searchsorted(self.classes_inferred_, y)
         kind, columns = read_inputs(self, X, reset=False)
         if kind != self.kind_:
             raise ValueError(f"X holds {kind} but the net was fitted on {self.kind_}.")
-        return Rows(self._inputs_of(kind, columns))
+        return Rows(self._inputs_of(kind, columns), codes)
 
     def _logits(self, X):
         """Logits (n_samples, n_classes)."""

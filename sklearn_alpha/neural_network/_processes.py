@@ -30,6 +30,9 @@ class OneProcess:
         """Whether the batches of a step are all there."""
         return True
 
+    def gather(self, *optimizers):
+        """Make the gradients of what the optimizers hold those of the mean over all rows."""
+
     def step(self, *optimizers):
         """Move what the optimizers hold."""
         for optimizer in optimizers:
@@ -49,17 +52,20 @@ class Accelerated(OneProcess):
     with all these rows, whatever their division. Only trained parameters travel.
     """
 
-    def __init__(self, options):
+    def __init__(self, precision, options):
         from accelerate import Accelerator
 
         self.accelerator = Accelerator(**options)
-        self.device = self.accelerator.device
+        super().__init__(self.accelerator.device, precision)
         self.process = self.accelerator.process_index
         self.n_processes = self.accelerator.num_processes
         self.n_rows, self.n_batches = 0, 0
 
     def autocast(self):
-        return self.accelerator.autocast()
+        # Its own precision is one for the whole program; that of a net is the net's.
+        if self.precision == "float32":
+            return self.accelerator.autocast()
+        return super().autocast()
 
     def backward(self, losses):
         accelerator = self.accelerator
@@ -71,7 +77,10 @@ class Accelerated(OneProcess):
     def ready(self):
         return self.n_batches >= self.accelerator.gradient_accumulation_steps
 
-    def step(self, *optimizers):
+    def gather(self, *optimizers):
+        if self.accelerator.scaler is not None:
+            for optimizer in optimizers:
+                self.accelerator.scaler.unscale_(optimizer)
         parameters = [
             p
             for optimizer in optimizers
@@ -86,15 +95,16 @@ class Accelerated(OneProcess):
         for p, gradient in zip(parameters, mean):
             p.grad = gradient.view_as(p)
         self.n_rows, self.n_batches = 0, 0
+
+    def step(self, *optimizers):
         scaler = self.accelerator.scaler
+        if scaler is None:
+            super().step(*optimizers)
+            return
         for optimizer in optimizers:
-            if scaler is None:
-                optimizer.step()
-            else:
-                scaler.step(optimizer)
+            scaler.step(optimizer)
             optimizer.zero_grad()
-        if scaler is not None:
-            scaler.update()
+        scaler.update()
 
     def agree(self, value):
         from accelerate.utils import broadcast_object_list
@@ -115,10 +125,7 @@ def processes(device, precision, accelerator):
     """
     if accelerator is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return OneProcess(device, precision)
-    options = dict(accelerator or {})
-    if precision == "bfloat16":
-        options.setdefault("mixed_precision", "bf16")
-    return Accelerated(options)
+    return Accelerated(precision, dict(accelerator or {}))
 
 
 @contextmanager

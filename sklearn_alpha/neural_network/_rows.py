@@ -52,6 +52,13 @@ def lengths_of(dataset):
     return dataset.lengths
 
 
+def codes_of(dataset):
+    """Class numbers of the rows of a `Rows` or of a subset of one, of a subset."""
+    if isinstance(dataset, Subset):
+        return codes_of(dataset.dataset)[np.asarray(dataset.indices)]
+    return dataset.codes
+
+
 def by_length(dataset):
     """The same rows from short to long, and where each of them was."""
     order = np.argsort(lengths_of(dataset), kind="stable")

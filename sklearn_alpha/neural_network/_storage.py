@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import warnings
-from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -14,17 +12,20 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from sklearn.utils.validation import check_is_fitted
+from skorch.utils import get_map_location
 
 from sklearn_alpha.neural_network._dora import export_dora
-from sklearn_alpha.neural_network._model import Adapted
+from sklearn_alpha.neural_network._folders import whole_folder
+from sklearn_alpha.neural_network._model import Adapted, Base, fingerprint
 from sklearn_alpha.neural_network._processes import OneProcess, reproducible
 
 FORMAT = 1
-RECORD, STATE, BASE = "alpha_lora.json", "state.safetensors", "base"
+RECORD, STATE, BASE, TOKENIZER = "alpha_lora.json", "state.safetensors", "base", "tokenizer"
 # Made anew from the model, the parameters and the state; pickles leave it out.
 BUILT = ("module_", "criterion_", "optimizer_", "alpha_optimizer_", "processes_")
 # Fitted attributes that a folder keeps beside the state.
-KEPT = ("kind_", "seed_", "row_shape_", "fingerprint_", "n_features_in_")
+KEPT = ("kind_", "seed_", "row_shape_", "fingerprint_", "n_features_in_", "attached_")
+KEPT += ("new_modules_", "feature_names_in_")
 
 
 class Storage:
@@ -34,12 +35,18 @@ class Storage:
 
     def __getstate__(self):
         state = {name: value for name, value in self.__dict__.items() if name not in BUILT}
+        state["virtual_params_"] = {}  # of optimizers
         if "module_" in self.__dict__:
             state["state_"] = self._state()
         return state
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self._find_device()
+
+    def _find_device(self):
+        """The CPU, with a warning, where the net's device is not at hand."""
+        self.device = self._check_device(self.device, get_map_location(self.device))
 
     def __getattr__(self, name):
         # An unpickled net builds its network when it is first asked for.
@@ -57,22 +64,20 @@ class Storage:
 
     def _restore(self, state):
         """Build the network from the base model, and check that it is the one trained on."""
-        fingerprint = self.fingerprint_
         self.processes_ = OneProcess(self.device, self.precision)
         with reproducible(self.seed_, self.processes_):
-            with self._current_init_context("module"):
-                self.initialize_module()
-            with self._current_init_context("criterion"):
-                self.initialize_criterion()
-        if self.fingerprint_ != fingerprint:
-            self.fingerprint_ = fingerprint
-            del self.module_
-            raise ValueError(
-                f"{self.model!r} is no longer the model that this net was trained on; give the "
-                "net that model, or train it anew."
-            )
-        self.module_.load_state_dict(state)
-        self.module_.to(self.processes_.device)
+            base = replace(self._load_base(), new=tuple(self.new_modules_))
+            if fingerprint(base) != self.fingerprint_:
+                raise ValueError(
+                    f"{self.model!r} is no longer the model that this net was trained on; give "
+                    "the net that model, or train it anew."
+                )
+            module = self._attach(base, alpha=1.0)
+        module.load_state_dict(state)
+        with self._current_init_context("module"):
+            self.module_ = module.to(self.processes_.device)
+        with self._current_init_context("criterion"):
+            self.initialize_criterion()
 
     # ------------------------------------------------------------ folders
 
@@ -95,16 +100,21 @@ class Storage:
             If the folder holds something else.
         """
         check_is_fitted(self)
-        with _whole_folder(folder) as draft:
+        with whole_folder(folder, RECORD) as draft:
             save_file(self._state(), draft / STATE)
-            model = self._saved_model(draft)
+            model, tokenizer = self._saved_model(draft), self.tokenizer
+            if tokenizer is not None and not isinstance(tokenizer, str | os.PathLike):
+                tokenizer.save_pretrained(draft / TOKENIZER)
+                tokenizer = {"folder": TOKENIZER}
             labels = self.classes_inferred_
             record = {
                 "format": FORMAT,
-                "parameters": {"model": model, **self._plain_parameters()},
+                "model": model,
+                "tokenizer": tokenizer if isinstance(tokenizer, dict | None) else str(tokenizer),
+                "parameters": self._plain_parameters(),
                 "classes": labels.tolist(),
                 "dtype": labels.dtype.str,
-                "fitted": {name: getattr(self, name) for name in KEPT if hasattr(self, name)},
+                "fitted": {name: _plain(vars(self)[name]) for name in KEPT if name in vars(self)},
                 "sha256": _digest(draft / STATE),
             }
             (draft / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
@@ -124,7 +134,7 @@ class Storage:
     def _plain_parameters(self):
         plain = {}
         for name, value in self.get_params(deep=False).items():
-            value = value.item() if isinstance(value, np.generic) else value
+            value = _plain(value)
             if name not in ("model", "tokenizer") and _is_plain(value):
                 plain[name] = value
         return plain
@@ -162,16 +172,18 @@ class Storage:
             )
         if _digest(folder / STATE) != record["sha256"]:
             raise ValueError(f"{folder / STATE} is damaged; copy the folder again.")
-        saved = record["parameters"].pop("model")
+        saved, tokenizer = record["model"], record["tokenizer"]
         if model is None and saved is None:
             raise ValueError(
                 f"{folder} does not hold the torch module that the net was trained on; pass it as "
                 "model=."
             )
-        if model is None:
-            model = str(folder / BASE) if isinstance(saved, dict) else saved
-        net = cls(model, **record["parameters"])
-        net.__dict__.update(record["fitted"])
+        model = _place(saved, folder) if model is None else model
+        net = cls(model, tokenizer=_place(tokenizer, folder), **record["parameters"])
+        net._find_device()
+        vars(net).update(record["fitted"])
+        if "feature_names_in_" in vars(net):
+            net.feature_names_in_ = np.array(net.feature_names_in_, dtype=object)
         if net.row_shape_ is not None:
             net.row_shape_ = tuple(net.row_shape_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
@@ -189,7 +201,8 @@ class Storage:
         Parameters
         ----------
         folder : path-like
-            A new folder, or one with an earlier adapter.
+            A new folder, or one with an earlier adapter. Where `model` is a fitted net, the
+            adapter belongs on that net's merged model: keep ``model.merged_model()`` beside it.
 
         Raises
         ------
@@ -217,6 +230,18 @@ class Storage:
         _export_onnx(self, Path(file))
 
 
+def _place(saved, folder):
+    """What a record says of a model or tokenizer: an id, a path, or a folder beside it."""
+    return str(Path(folder) / saved["folder"]) if isinstance(saved, dict) else saved
+
+
+def _plain(value):
+    """Arrays as lists, in dictionaries too."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
 def _is_plain(value):
     if isinstance(value, list):
         return all(map(_is_plain, value))
@@ -227,29 +252,6 @@ def _is_plain(value):
 
 def _digest(file):
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-
-
-@contextmanager
-def _whole_folder(folder):
-    """A draft beside `folder` that takes its place at the end, or vanishes."""
-    folder = Path(folder)
-    if folder.exists() and not (folder / RECORD).exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds something else; pass a new folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield draft
-        draft.chmod(0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.rename(old / "net")
-            draft.rename(folder)
-            shutil.rmtree(old)
-        else:
-            draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def _export_onnx(net, file):
@@ -263,7 +265,8 @@ def _export_onnx(net, file):
         shapes = {"inputs": {name: {0: rows, 1: tokens} for name in inputs}}
     else:
         inputs, shapes = {"": torch.zeros(2, *net.row_shape_)}, {"inputs": {"": {0: rows}}}
-    model = Adapted(net.merged_model(), net.module_.reads_text).eval()
+    merged = net.merged_model()
+    model = Adapted(merged, Base(merged, net.tokenizer_)).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter speaks of its own insides
         torch.onnx.export(

@@ -13,7 +13,7 @@ from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
 from sklearn_alpha.neural_network._processes import OneProcess
-from sklearn_alpha.neural_network._rows import Batches, Collate, by_length
+from sklearn_alpha.neural_network._rows import Batches, Collate, by_length, codes_of
 
 VALIDATION_SHARE = 0.1  # of early stopping
 
@@ -22,6 +22,7 @@ class LinearDecay(Callback):
     """Step sizes from their start to zero, linearly over the steps of the fit."""
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self._reset()  # what a fit that failed has left
         self.start_ = [(group, group["lr"]) for group in _groups(net)]
         self.step_, self.n_steps_ = 0, None
 
@@ -38,7 +39,10 @@ class LinearDecay(Callback):
             self.step_ += 1
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        for group, start in self.start_:  # where a later `partial_fit` starts again
+        self._reset()  # a later `partial_fit` starts there again
+
+    def _reset(self):
+        for group, start in getattr(self, "start_", []):
             group["lr"] = start
         self.start_ = []
 
@@ -61,7 +65,7 @@ class Training(NeuralNetClassifier):
         callbacks = [*super()._default_callbacks, ("lr_decay", LinearDecay())]
         if getattr(self, "processes_", OneProcess).process:  # one process speaks for all
             callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
-        if self.early_stopping:
+        if self.early_stopping and self.max_epochs:
             patience = 3 if self.early_stopping is True else self.early_stopping
             sink = print if self.verbose else noop
             stop = EarlyStopping(patience=patience, load_best=True, sink=sink)
@@ -88,10 +92,12 @@ class Training(NeuralNetClassifier):
         args, options = self.get_params_for_optimizer("optimizer", trained)
         self.optimizer_ = self.optimizer(*args, **{"lr": self.lr, **options})
         if self.alpha == "learn":
-            self.alpha_optimizer_ = torch.optim.Adam(
-                alphas.values(), lr=self.alpha_lr, betas=(0.9, 0.99)
-            )
+            options = self.get_params_for("alpha_optimizer")
+            options = {"lr": self.alpha_lr, "betas": (0.9, 0.99), **options}
+            self.alpha_optimizer_ = torch.optim.Adam(alphas.values(), **options)
         else:
+            if "alpha_optimizer_" in vars(self):  # of an earlier fit
+                del self.alpha_optimizer_
             for p in alphas.values():
                 p.requires_grad_(False)
         return self
@@ -109,7 +115,7 @@ class Training(NeuralNetClassifier):
             split = ValidSplit(VALIDATION_SHARE, stratified=True, random_state=self.seed_)
         train, valid = (X, None) if split is None else split(X, y)
         if self._holds_out:
-            codes = y if valid is None else y[train.indices]
+            codes = codes_of(train)
             own, held = train_test_split(
                 np.arange(len(train)),
                 test_size=self.alpha_split,
@@ -154,7 +160,7 @@ class Training(NeuralNetClassifier):
         options.setdefault("collate_fn", Collate(self.tokenizer_))
         if not training:
             return self.iterator_valid(dataset, batch_size=batch_size, **options)
-        batches = self._batches(dataset, batch_size, self.seed_)
+        batches = self._batches(dataset, batch_size, self._seed_now)
         return self.iterator_train(dataset, batch_sampler=batches, **options)
 
     def _batches(self, dataset, batch_size, seed):
@@ -173,7 +179,7 @@ class Training(NeuralNetClassifier):
         rows = self.alpha_rows_
         size = min(self.alpha_batch_size or self.batch_size, len(rows))
         collate = Collate(self.tokenizer_)
-        batches = self._batches(rows, size, self.seed_ + 1)
+        batches = self._batches(rows, size, self._seed_now + 1)
         while True:
             for batch in batches:
                 yield collate([rows[i] for i in batch])
@@ -183,18 +189,24 @@ class Training(NeuralNetClassifier):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """skorch's loop, between a start and an end of ours."""
         self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
-        torch.manual_seed(self.seed_ + self.processes_.process)  # of dropout, each its own
+        self.module_.zero_grad()  # of a fit that was interrupted
+        torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
         try:
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
             # Generators do not pickle, and the rows are the user's.
             self.fitting_, self.alpha_iterator_, self.alpha_rows_ = False, None, None
 
+    @property
+    def _seed_now(self):
+        """Another one whenever training goes on; two for each epoch."""
+        return self.seed_ + 2 * len(self.history)
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """skorch's, and the step of gradients that were still being accumulated."""
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training and self.processes_.n_batches:
-            self._step()
+            self._step(batch=None)
 
     def train_step(self, batch, **fit_params):
         """Gradients of a batch, and a step where they are all there.
@@ -204,21 +216,21 @@ class Training(NeuralNetClassifier):
         """
         _require(self._alphas(), self._learns_here() and not self._holds_out)
         step = self.train_step_single(batch, **fit_params)
-        trained = [(name, p) for name, p in self.get_all_learnable_params() if p.requires_grad]
-        self.notify("on_grad_computed", named_parameters=trained, batch=batch, training=True)
         if self.processes_.ready():
-            self._step()
+            self._step(batch)
         return step
 
-    def _step(self):
+    def _step(self, batch):
         """A step of the adapter and, every `alpha_every` steps, one of α."""
         learns = self._learns_here()
-        if not learns:
-            self.processes_.step(self.optimizer_)
-        elif not self._holds_out:
-            self.processes_.step(self.optimizer_, self.alpha_optimizer_)
-        else:
-            self.processes_.step(self.optimizer_)
+        moving = [self.optimizer_]
+        if learns and not self._holds_out:
+            moving.append(self.alpha_optimizer_)
+        self.processes_.gather(*moving)
+        trained = [(name, p) for name, p in self.get_all_learnable_params() if p.requires_grad]
+        self.notify("on_grad_computed", named_parameters=trained, batch=batch, training=True)
+        self.processes_.step(*moving)
+        if learns and self._holds_out:
             self._alpha_step()
         self.n_steps_ += 1
 
@@ -232,6 +244,7 @@ class Training(NeuralNetClassifier):
         _require(alphas, True)
         try:
             self.train_step_single(next(self.alpha_iterator_))
+            self.processes_.gather(self.alpha_optimizer_)
             self.processes_.step(self.alpha_optimizer_)
         finally:
             _require(rest, True)
@@ -249,7 +262,7 @@ class Training(NeuralNetClassifier):
         logits = self.infer(inputs)
         losses = self._losses(logits, codes, inputs)
         self.processes_.backward(losses)
-        return {"loss": losses.detach().mean(), "y_pred": logits}
+        return {"loss": losses.detach().mean(), "y_pred": logits.detach()}
 
     def infer(self, x, **fit_params):
         """Logits of a batch."""

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -179,4 +178,3 @@ def test_torch_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ImportError, match=r"needs peft: pip install 'sklearn-alpha\[net\]'"):
         import sklearn_alpha.neural_network  # noqa: F401
-    assert torch.is_tensor(torch.zeros(1))

@@ -14,11 +14,17 @@ from sklearn_alpha import AlphaLoRANetClassifier
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_numbers(44)
-OPTIONS = {"max_epochs": 3, "rank": 2, "batch_size": 8, "lr": 0.02, "alpha_lr": 0.05}
+WEIGHT = np.random.default_rng(0).uniform(0.2, 3, size=44)
+# 9 rows are shared as 5 and 4, and the last 8 of a pass as 4 and 4
+OPTIONS = {"max_epochs": 3, "rank": 2, "batch_size": 9, "lr": 0.02, "alpha_lr": 0.05}
 
 
 def fit(**options):
-    return AlphaLoRANetClassifier(make_module(), random_state=0, **{**OPTIONS, **options}).fit(X, Y)
+    net = AlphaLoRANetClassifier(make_module(), random_state=0, **{**OPTIONS, **options})
+    return net.fit(X, Y, sample_weight=WEIGHT)
+
+
+ACCUMULATE = {"gradient_accumulation_steps": 2}
 
 
 def launch(program, *arguments):
@@ -41,7 +47,12 @@ def launch(program, *arguments):
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-CASES = {"numbers": {}, "held out": {"alpha_split": 0.5, "alpha_every": 2}, "text": {}}
+CASES = {
+    "numbers": {},
+    "held out": {"alpha_split": 0.5, "alpha_every": 2, "batch_size": 5},
+    "early stopping": {"early_stopping": 2, "max_epochs": 6, "batch_size": 7},
+    "text": {},
+}
 PROGRAM = """
 import sys, torch
 from tests.neural_network.test_processes import CASES, fit_case
@@ -99,6 +110,15 @@ def test_batches_left_over_at_the_end_of_an_epoch_make_a_step():
     net = fit(**options, accelerator={"cpu": True, "gradient_accumulation_steps": 3})
     assert net.processes_.n_batches == 0
     assert net.n_steps_ == 6
+
+
+def test_unequal_batches_weigh_by_their_rows():
+    # 30 and 14 rows make one step, which is that of all 44
+    options = {"callbacks__lr_decay": None, "accelerator": {"cpu": True}}
+    parts = fit(batch_size=30, **options | {"accelerator": {"cpu": True, **ACCUMULATE}})
+    assert parts.n_steps_ == 3
+    whole = fit(batch_size=44, **options)
+    assert_allclose(parts.decision_function(X), whole.decision_function(X), atol=1e-4)
 
 
 def test_an_accelerator_of_one_process_changes_nothing():

@@ -8,10 +8,13 @@ import sys
 import joblib
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
+from skorch.exceptions import DeviceWarning
+from transformers import BertForSequenceClassification, BertTokenizerFast
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _storage
@@ -76,8 +79,6 @@ def test_a_new_process_reads_a_pickle(net, tmp_path):
 def test_another_base_under_the_same_name_is_noticed(tmp_path, tiny_bert):
     import shutil
 
-    from transformers import BertForSequenceClassification
-
     folder = tmp_path / "bert"
     shutil.copytree(tiny_bert, folder)
     kept = pickle.dumps(AlphaLoRANetClassifier(str(folder), random_state=0, **QUICK).fit(X, Y))
@@ -86,6 +87,39 @@ def test_another_base_under_the_same_name_is_noticed(tmp_path, tiny_bert):
     other.save_pretrained(folder)
     with pytest.raises(ValueError, match="is no longer the model that this net was trained on"):
         pickle.loads(kept).predict(X)
+
+
+def test_a_net_is_rebuilt_as_it_was_fitted_whatever_its_parameters_say_now(net, tmp_path):
+    changed = pickle.loads(pickle.dumps(net)).set_params(lora_alpha=64, rank=7, target_modules="x")
+    again = pickle.loads(pickle.dumps(changed))
+    assert_array_equal(again.decision_function(X), net.decision_function(X))
+    changed.save(tmp_path / "net")
+    loaded = AlphaLoRANetClassifier.load(tmp_path / "net")
+    assert_array_equal(loaded.decision_function(X), net.decision_function(X))
+    assert again.set_params(lr=0.5).lr == 0.5
+
+
+def test_a_damaged_state_never_answers(net):
+    broken = pickle.loads(pickle.dumps(net))
+    broken.state_ = {name: value for name, value in broken.state_.items() if "lora_A" not in name}
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="state is that of another model"):
+            broken.predict(X)
+
+
+def test_a_pickled_net_goes_on_with_its_accelerator(net):
+    again = pickle.loads(pickle.dumps(net))
+    again.set_params(accelerator={"cpu": True}, batch_size=6).partial_fit(X, Y)
+    assert type(again.processes_).__name__ == "Accelerated"
+
+
+def test_a_net_of_a_gpu_is_read_on_the_cpu(net):
+    state = net.__getstate__() | {"device": "cuda"}
+    again = AlphaLoRANetClassifier.__new__(AlphaLoRANetClassifier)
+    if not torch.cuda.is_available():
+        with pytest.warns(DeviceWarning):
+            again.__setstate__(state)
+        assert_array_equal(again.decision_function(X), net.decision_function(X))
 
 
 # ---------------------------------------------------------------- folders
@@ -118,6 +152,38 @@ def test_a_net_on_a_net_is_kept_with_its_source(net, tmp_path):
     second.save(tmp_path / "net")
     again = AlphaLoRANetClassifier.load(tmp_path / "net")
     assert_allclose(again.decision_function(X), second.decision_function(X), atol=1e-6)
+
+
+def test_a_tokenizer_of_ones_own_is_kept(tiny_bert, tmp_path):
+    tokenizer = BertTokenizerFast.from_pretrained(tiny_bert, do_lower_case=False)
+    tokenizer.add_tokens(["filmplot"])
+    model = BertForSequenceClassification.from_pretrained(tiny_bert)
+    model.resize_token_embeddings(len(tokenizer))
+    texts = ["filmplot good", *X[1:]]
+    net = AlphaLoRANetClassifier(model, tokenizer=tokenizer, random_state=0, **QUICK).fit(texts, Y)
+    net.save(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net")
+    assert_array_equal(again.decision_function(texts), net.decision_function(texts))
+
+
+def test_a_model_whose_head_was_replaced_is_kept(tiny_bert, tmp_path):
+    y = np.arange(30) % 3
+    model = BertForSequenceClassification.from_pretrained(tiny_bert)
+    net = AlphaLoRANetClassifier(model, tokenizer=tiny_bert, random_state=0, **QUICK).fit(X, y)
+    net.save(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net")
+    assert_array_equal(again.decision_function(X), net.decision_function(X))
+
+
+def test_alpha_by_layer_and_column_names_are_kept(tmp_path):
+    frame = pd.DataFrame(NUMBERS, columns=list("abcd"))
+    alpha = {"0": np.linspace(0, 1, 8), "2": np.ones(8)}
+    options = {**QUICK, "alpha": alpha, "random_state": 0}
+    net = AlphaLoRANetClassifier(make_module(), **options).fit(frame, CODES)
+    net.save(tmp_path / "net")
+    again = AlphaLoRANetClassifier.load(tmp_path / "net", model=make_module())
+    assert_array_equal(again.predict(frame), net.predict(frame))
+    assert_allclose(again.partial_fit(frame, CODES).alpha_["0"], alpha["0"], rtol=1e-6)
 
 
 def test_a_module_of_ones_own_is_asked_for(number_net, tmp_path):
