@@ -1,4 +1,4 @@
-"""What α costs beside plain LoRA, and what batches of alike lengths save: time and memory.
+"""What α costs beside plain LoRA, and what batches of alike lengths save: time.
 
 Steps: a transformer of MiniLM's width with 4, 6 and 12 layers on batches of equal length, as a
 plain PyTorch loop over PEFT's LoRA and through the estimator with α held at 1, learned on the same
@@ -6,11 +6,9 @@ batch, and learned on held-out batches every tenth step (batches of equal size, 
 large). Rows: milliseconds for a training row and for a predicted row of SST-2 and of whole reviews,
 padded to max_length, by transformers' Trainer with length grouping, and by the estimator. All in
 one process, one thread, interleaved; what is reported are medians of ratios to the same round's
-reference. Memory: the peak of a fresh process for each.
+reference. Memory is measured by `memory`.
 """
 
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,7 +33,6 @@ WAYS = {
         "alpha_batch_size": 4,
     },
 }
-MEMORY = REFERENCE, "α on the same batch"
 BATCH_SIZE = 16
 
 
@@ -45,7 +42,6 @@ def add_arguments(parser):
     parser.add_argument("--tokens", type=int, default=32, help="tokens of each row in the steps")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds")
     parser.add_argument("--rows", type=int, default=256, help="training rows of SST-2 and reviews")
-    parser.add_argument("--memory", choices=MEMORY, help="(what a fresh process is started for)")
 
 
 def main(args):
@@ -54,12 +50,8 @@ def main(args):
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    if args.memory:
-        print(peak_memory(args.memory, args.layers[0], args.tokens))
-        return
     frames = [steps(layers, args) for layers in args.layers]
     frames += [rows(task, *read(task, args.rows), args) for task in ("SST-2", "reviews")]
-    frames.append(memory(args))
     frame = pd.concat(frames, ignore_index=True)
     table = markdown(frame)
     print(table)
@@ -299,33 +291,6 @@ class Estimator:
         return len(self.X)
 
 
-# ---------------------------------------------------------------- memory
-
-
-def peak_memory(way, layers, tokens):
-    """MiB of this process after a few steps."""
-    folder = random_transformer(layers)
-    X, y = equal_rows(4 * BATCH_SIZE, tokens)
-    step = plain_step(folder)[0] if way == REFERENCE else ready_step(folder, X, y, **WAYS[way])
-    batches = equal_batches(folder, X, y)
-    for _ in range(3):
-        step(next(batches))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def memory(args):
-    """MiB at the peak of a fresh process, by way."""
-    found = []
-    for turn in range(2):
-        for way in MEMORY:
-            command = [sys.executable, "-m", "benchmarks", "overhead", "--memory", way]
-            command += ["--layers", "6", "--tokens", "128"]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found.append((turn, way, float(done.stdout.split()[-1])))
-    frame = pd.DataFrame(found, columns=["round", "way", "value"])
-    return frame.assign(what="peak memory", case="6 layers, 128 tokens")
-
-
 # ---------------------------------------------------------------- tables
 
 
@@ -334,7 +299,7 @@ def ratios(frame):
     key = ["what", "case", "round"]
     parts = []
     for what, group in frame.groupby("what", sort=False):
-        against = REFERENCE if what in ("step", "peak memory") else "α on the same batch"
+        against = REFERENCE if what == "step" else "α on the same batch"
         base = group[group.way == against].set_index(key).value
         ratio = group.value / group[key].join(base, on=key, rsuffix="_of").value
         part = group.assign(ratio=ratio).groupby(["what", "case", "way"], sort=False)
@@ -349,7 +314,6 @@ def markdown(frame):
         "step": f"Time of a training step, as a ratio to {REFERENCE}",
         "training row": "Milliseconds for a training row (ratio to α on the same batch)",
         "predicted row": "Milliseconds for a predicted row (ratio to α on the same batch)",
-        "peak memory": "Peak memory of a process, MiB (ratio to plain LoRA)",
     }
     for what, group in ratios(frame).groupby("what", sort=False):
         cell = group.ratio.map("{:.3f}".format)
