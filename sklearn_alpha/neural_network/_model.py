@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, TaskType, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
@@ -302,6 +302,7 @@ def adapt(base, config):
         warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
         network = get_peft_model(base.network, config)
     config.base_model_name_or_path = base.name
+    config.task_type = TaskType.SEQ_CLS if base.reads_text else None  # for those who load it
     adapted = {name for name, m in base.network.named_modules() if isinstance(m, BaseTunerLayer)}
     for name, p in base.network.named_parameters():
         if _within(name, (*base.head, *base.new)) and not _within(name, adapted):

@@ -270,13 +270,16 @@ def test_dora_export_of_a_net_gives_its_logits_with_peft_alone(net, tiny_bert, t
     torch.save((net.tokenizer_(X, padding=True, return_tensors="pt").data,), tmp_path / "in.pt")
     program = """
 import sys, torch
-from peft import PeftModel
+from peft import AutoPeftModelForSequenceClassification, PeftModel
 from transformers import AutoModelForSequenceClassification
 base, adapter, tokens, out = sys.argv[1:]
 model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2)
 model = PeftModel.from_pretrained(model, adapter).eval()
+auto = AutoPeftModelForSequenceClassification.from_pretrained(adapter).eval()
 with torch.no_grad():
-    torch.save(model(**torch.load(tokens)[0]).logits, out)
+    logits = model(**torch.load(tokens)[0]).logits
+    assert torch.equal(auto(**torch.load(tokens)[0]).logits, logits)
+    torch.save(logits, out)
 assert not any(name.startswith("sklearn") for name in sys.modules if "alpha" in name)
 """
     paths = [tiny_bert, tmp_path / "dora", tmp_path / "in.pt", tmp_path / "out.pt"]
