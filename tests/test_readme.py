@@ -41,7 +41,7 @@ def test_network_example(monkeypatch, amazon_text_home, tmp_path):
     monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(amazon_text_home))
     monkeypatch.chdir(tmp_path)
     # the hub's model, from a package that brings it along
-    block = BLOCKS[2].replace("sentence-transformers/all-MiniLM-L6-v2", get_model_path())
+    block = BLOCKS[2].replace("sentence-transformers/all-MiniLM-L6-v2", str(get_model_path()))
     assert block != BLOCKS[2]
     result = run(block)
     target, kitchen = result["target"], result["kitchen"]

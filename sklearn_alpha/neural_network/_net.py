@@ -142,6 +142,7 @@ class AlphaLoRANetClassifier(Storage, Training):
     --------
     >>> import numpy as np, torch
     >>> from sklearn_alpha import AlphaLoRANetClassifier
+    >>> _ = torch.manual_seed(0)
     >>> source = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     >>> rng = np.random.default_rng(0)
     >>> y = np.array(["left", "right"])[np.arange(60) % 2]
