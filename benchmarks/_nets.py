@@ -23,7 +23,7 @@ try:
 
     from benchmarks._riding import RidingNetClassifier
     from sklearn_alpha.neural_network import AlphaLoRANetClassifier
-    from sklearn_alpha.neural_network._model import adapt
+    from sklearn_alpha.neural_network._model import Adapted, adapt
     from sklearn_alpha.neural_network._processes import reproducible
 except ImportError as error:
     raise MissingData(
@@ -42,7 +42,8 @@ class OtherAdapter(AlphaLoRANetClassifier):
         super().initialize_module()
         lora = self.module_.network.peft_config["default"]
         with reproducible(self.seed_, self.processes_):  # A as LoRA draws it
-            self.module_ = adapt(self._load_base(), self.adapter(lora))
+            base = self._load_base()
+            self.module_ = Adapted(adapt(base, self.adapter(lora)), base)
         return self
 
 

@@ -278,7 +278,7 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
         target_modules=target_modules,
     )
     try:
-        adapted = adapt(base, config)
+        network = adapt(base, config)
     except ValueError as error:
         if "arget modules" not in str(error):
             raise
@@ -286,8 +286,7 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
             f"target_modules={target_modules!r} names no layer of the model; its linear layers "
             f"are {', '.join(body[:8])}{', ...' if len(body) > 8 else ''}."
         ) from error
-    add_alpha(adapted.network, alpha)
-    return Adapted(adapted.network, base)
+    return Adapted(add_alpha(network, alpha), base)
 
 
 def adapt(base, config):
@@ -307,7 +306,7 @@ def adapt(base, config):
     for name, p in base.network.named_parameters():
         if _within(name, (*base.head, *base.new)) and not _within(name, adapted):
             p.requires_grad_(True)
-    return Adapted(network, base)
+    return network
 
 
 def _within(name, modules):

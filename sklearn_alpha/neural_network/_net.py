@@ -316,8 +316,7 @@ class AlphaLoRANetClassifier(Storage, Training):
             classes = self.classes if classes is None else classes
             known = None if classes is None else np.unique(classes)
             if goes_on:
-                if kind != self.kind_:
-                    raise ValueError(f"X holds {kind} but the net was fitted on {self.kind_}.")
+                self._check_kind(kind)
                 if known is not None and not np.array_equal(known, self.classes_):
                     raise ValueError(
                         f"classes are {known.tolist()} but were {self.classes_.tolist()} in the "
@@ -396,6 +395,10 @@ class AlphaLoRANetClassifier(Storage, Training):
 
     # ------------------------------------------------------------ predict
 
+    def _check_kind(self, kind):
+        if kind != self.kind_:
+            raise ValueError(f"X holds {kind} but the net was fitted on {self.kind_}.")
+
     def _inputs_of(self, kind, columns):
         """Arguments of the network for each row."""
         if kind == NUMBERS:
@@ -408,8 +411,7 @@ class AlphaLoRANetClassifier(Storage, Training):
             return X
         codes = None if y is None else np.searchsorted(self.classes_inferred_, y)
         kind, columns = read_inputs(self, X, reset=False)
-        if kind != self.kind_:
-            raise ValueError(f"X holds {kind} but the net was fitted on {self.kind_}.")
+        self._check_kind(kind)
         return Rows(self._inputs_of(kind, columns), codes)
 
     def _logits(self, X):

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from skorch.dataset import ValidSplit
 from torch import nn
 from transformers import (
     AutoModelForSequenceClassification,
@@ -408,12 +409,18 @@ def test_callbacks_score_decoded_labels_and_validation_rows_are_held_out(tiny_be
     X, y = make_texts(40)
     net = fit_texts(tiny_bert, X, y, early_stopping=2, max_epochs=3)
     last = net.history_[-1]
-    _, valid = net.get_split_datasets(net.get_dataset(X, y), (y == "good").astype(int))
-    correct = [net.predict([X[i]])[0] == y[i] for i in np.asarray(valid.dataset.indices)]
-    if len(net.history_) == 3 and last["valid_loss_best"]:  # nothing was taken back
-        assert last["valid_acc"] == np.mean(correct)
     for rows, n in (("train", 36), ("valid", 4)):
         assert sum(batch.get(f"{rows}_batch_size", 0) for batch in last["batches"]) == n
+
+
+def test_validation_accuracy_is_that_of_decoded_labels(tiny_bert):
+    X, y = make_texts(40)
+    net = fit_texts(tiny_bert, X, y, train_split=ValidSplit(4, stratified=True))
+    _, valid = net.get_split_datasets(net.get_dataset(X, y), (y == "good").astype(int))
+    rows = np.asarray(valid.dataset.indices)[np.asarray(valid.indices)]
+    correct = net.predict([X[i] for i in rows]) == y[rows]
+    assert len(rows) == 10
+    assert net.history_[-1, "valid_acc"] == np.mean(correct)
 
 
 def test_early_stopping_returns_to_the_best_epoch():
