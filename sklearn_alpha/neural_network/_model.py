@@ -20,6 +20,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from sklearn_alpha.neural_network._alpha import add_alpha
 
+# Their positions are counted from the number of their padding token on.
+COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
+
 
 @dataclass
 class Base:
@@ -49,8 +52,8 @@ class Base:
             return None
         config = self.network.config
         positions = getattr(config, "max_position_embeddings", None)
-        if positions is not None and config.model_type in ("roberta", "xlm-roberta", "camembert"):
-            positions -= config.pad_token_id + 1  # its positions are counted from there on
+        if positions is not None and config.model_type in COUNT_FROM_PAD:
+            positions -= config.pad_token_id + 1
         known = [n for n in (positions, self.tokenizer.model_max_length) if n and n < 10**9]
         return min(known, default=None)
 
@@ -63,6 +66,13 @@ class Adapted(nn.Module):
     network : peft.PeftModel
     base : Base
         What it was made of; modules that are new belong to the state, trained or not.
+
+    Attributes
+    ----------
+    head : str or None
+        Name of the last linear layer, whose outputs are the logits; None where it is adapted.
+    head_is_new : bool
+        Whether it was drawn at random.
     """
 
     def __init__(self, network, base):
@@ -75,6 +85,11 @@ class Adapted(nn.Module):
         kept = {name for name, _ in network.named_parameters() if _within(name, new)}
         buffers = {name for name, _ in network.named_buffers()}
         self._state = {f"network.{name}" for name in trained | kept | buffers}
+        tuned = [name for name, m in network.named_modules() if isinstance(m, BaseTunerLayer)]
+        heads = [f"base_model.model.{name}" for name in base.head]
+        last = [n for n in linear_layers(network) if _within(n, heads) and not _within(n, tuned)]
+        self.head = f"network.{last[-1]}" if last else None
+        self.head_is_new = bool(last) and _within(last[-1], new)
 
     def forward(self, inputs):
         """Logits (rows, classes) in float32."""
@@ -160,7 +175,8 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
         tokenizer = copy.deepcopy(tokenizer)
     if tokenizer.pad_token_id is None:  # decoders often have none; any token will do, it is masked
         tokenizer.pad_token = tokenizer.eos_token
-    if network.config.pad_token_id is None:
+    if network.config.model_type not in COUNT_FROM_PAD:
+        # Decoders look for the last token that is none of these, and the tokenizer pads.
         network.config.pad_token_id = tokenizer.pad_token_id
     return Base(network, tokenizer, new, None if isinstance(model, nn.Module) else name)
 

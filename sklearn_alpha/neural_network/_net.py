@@ -29,6 +29,8 @@ from sklearn_alpha.neural_network._rows import Rows, by_length, tokenize
 from sklearn_alpha.neural_network._storage import Storage
 from sklearn_alpha.neural_network._training import Training
 
+OWN_ORDER = ("shuffle", "sampler", "batch_sampler", "drop_last")  # of a DataLoader
+
 
 class AlphaLoRANetClassifier(Storage, Training):
     r"""Fine-tuning of a transformer, or any network, with α-LoRA.
@@ -39,7 +41,10 @@ class AlphaLoRANetClassifier(Storage, Training):
 
     W and b are the frozen source, one α for each row of W rescales it, and A (rank × d_in),
     B (d_out × rank) are the trained adapter; s is `lora_alpha` / `rank`. α = 1 is LoRA [1]_. The
-    head is trained as a whole. Adapters are PEFT's, training is skorch's: `lr`, `callbacks`,
+    head is trained as a whole, from a start in closed form: the linear probe β(α v + a) of the
+    frozen network [2]_, where v is the head that the source brings along, if any, and α, β and a
+    are those of `AlphaTransferClassifier` (``callbacks__linear_probe=None`` starts from v, or from
+    random numbers). Adapters are PEFT's, training is skorch's: `lr`, `callbacks`,
     `optimizer__weight_decay`, `iterator_train__num_workers` and all of skorch's other parameters
     work as they do there.
 
@@ -137,6 +142,8 @@ class AlphaLoRANetClassifier(Storage, Training):
     ----------
     .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
        Rescaling", arXiv 2510.21345.
+    .. [2] Kumar, Raghunathan, Jones, Ma, Liang, "Fine-Tuning can Distort Pretrained Features and
+       Underperform Out-of-Distribution", arXiv 2202.10054.
 
     Examples
     --------
@@ -310,6 +317,7 @@ class AlphaLoRANetClassifier(Storage, Training):
             validate_parameter_constraints(
                 self._parameter_constraints, self.get_params(deep=False), type(self).__name__
             )
+            self._check_of_skorch()
             if goes_on:
                 check_is_fitted(self)  # builds the network of a pickled net
             kind, columns = read_inputs(self, X, reset=not goes_on)
@@ -350,6 +358,26 @@ class AlphaLoRANetClassifier(Storage, Training):
                     self.fit_loop(rows, codes)
                 self.notify("on_train_end", X=rows, y=codes)
         return self
+
+    def _check_of_skorch(self):
+        """Refuse parameters of skorch's that would do something else here, or nothing."""
+        for name in self._params_to_validate:
+            if name.startswith(("module__", "model__")):
+                raise ValueError(
+                    f"{name} is not possible: model is adapted as it comes; build the network with "
+                    "the arguments that you want, and pass it as model."
+                )
+            iterator, _, option = name.partition("__")
+            if iterator in ("iterator_train", "iterator_valid") and option in OWN_ORDER:
+                raise ValueError(
+                    f"{name} is not possible: rows are batched by length, shuffled in training and "
+                    "in their order otherwise; leave it out."
+                )
+        if inspect.isclass(self.optimizer) and issubclass(self.optimizer, torch.optim.LBFGS):
+            raise ValueError(
+                "optimizer=LBFGS evaluates the loss several times a step, which adapters and α in "
+                "turn do not allow; pass AdamW, SGD or another optimizer of one gradient a step."
+            )
 
     def initialize_module(self):
         """The network that `model` says, frozen, with adapters and α."""

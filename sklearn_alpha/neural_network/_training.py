@@ -12,6 +12,7 @@ from skorch.utils import noop
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
+from sklearn_alpha.neural_network._probe import LinearProbe
 from sklearn_alpha.neural_network._processes import OneProcess
 from sklearn_alpha.neural_network._rows import Batches, Collate, by_length, codes_of
 
@@ -62,7 +63,11 @@ class Training(NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
-        callbacks = [*super()._default_callbacks, ("lr_decay", LinearDecay())]
+        callbacks = [
+            *super()._default_callbacks,
+            ("linear_probe", LinearProbe()),
+            ("lr_decay", LinearDecay()),
+        ]
         if getattr(self, "processes_", OneProcess).process:  # one process speaks for all
             callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
         if self.early_stopping and self.max_epochs:

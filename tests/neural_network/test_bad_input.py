@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -168,6 +169,22 @@ def test_an_unknown_parameter():
     net = AlphaLoRANetClassifier(make_module(), max_epochs=1, no_such=1)
     with pytest.raises(ValueError, match=r"unexpected argument.* no_such"):
         net.fit(NUMBERS, CODES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"module__width": 3}, r"module__width is not possible: .* pass it as model\."),
+        ({"model__width": 3}, r"model__width is not possible: .* pass it as model\."),
+        ({"iterator_train__shuffle": True}, r"iterator_train__shuffle is not .*; leave it out\."),
+        ({"iterator_train__drop_last": True}, r"iterator_train__drop_last .*; leave it out\."),
+        ({"iterator_valid__shuffle": True}, r"iterator_valid__shuffle is not .*; leave it out\."),
+        ({"optimizer": torch.optim.LBFGS}, r"optimizer=LBFGS .* pass AdamW"),
+    ],
+)
+def test_what_skorch_takes_and_this_net_does_not(options, message):
+    with pytest.raises(ValueError, match=message):
+        AlphaLoRANetClassifier(make_module(), max_epochs=1, **options).fit(NUMBERS, CODES)
 
 
 def test_torch_is_asked_for_by_its_extra(monkeypatch):

@@ -1,0 +1,191 @@
+"""The head starts at the linear probe: closed form on its inputs, the training rows' alone."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.frozen import FrozenEstimator
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertTokenizerFast,
+    GPT2Config,
+    RobertaConfig,
+)
+
+from sklearn_alpha import AlphaLoRANetClassifier, AlphaTransferClassifier
+from sklearn_alpha.neural_network import _probe
+
+from .conftest import make_module, make_numbers, make_texts
+
+# One epoch that moves nothing but the head's start.
+STILL = {"max_epochs": 1, "lr": 0.0, "alpha_lr": 0.0, "rank": 2, "random_state": 0}
+# With a step of zero Adam still divides, so weight decay is off as well.
+STILL |= {"optimizer__weight_decay": 0.0}
+RULE = {"selection": "generative", "intercept_scaling": np.inf}
+
+
+def hidden(net, X):
+    """Inputs of the head, of the last token where there is one for each."""
+    head, found = net.module_.get_submodule(net.module_.head), []
+    hook = head.register_forward_hook(lambda module, args, output: found.append(args[0].detach()))
+    texts = isinstance(X[0], str)
+    for row in X if texts else [X]:  # one by one, so that no token is padding
+        net.decision_function([row] if texts else row)
+    hook.remove()
+    found = [z if z.ndim == 2 else z[:, -1] for z in found]
+    return torch.cat(found).double().numpy()
+
+
+def source_of(head):
+    """What the linear half takes a head for."""
+    v, b = head.weight.detach().double().numpy(), head.bias.detach().double().numpy()
+    return (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
+
+
+def oracle(Z, y, source=None, weights=None, **options):
+    """P(class) of the linear half."""
+    model = AlphaTransferClassifier(source, **RULE, **options).fit(Z, y, sample_weight=weights)
+    return model.predict_proba(Z)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_numbers_start_at_the_probe(n_classes):
+    X, y = make_numbers(60, n_classes=n_classes)
+    fresh = make_module(n_out=5)  # of another width: replaced by a new head
+    net = AlphaLoRANetClassifier(fresh, **STILL).fit(X, y)
+    assert_allclose(net.predict_proba(X), oracle(hidden(net, X), y), atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_head_that_comes_along_is_the_source(n_classes):
+    X, y = make_numbers(60, n_classes=n_classes)
+    module = make_module(n_out=n_classes)
+    net = AlphaLoRANetClassifier(module, **STILL).fit(X, y)
+    expected = oracle(hidden(net, X), y, source_of(module[-1]))
+    assert_allclose(net.predict_proba(X), expected, atol=1e-5)
+
+
+def test_a_head_without_bias():
+    X, y = make_numbers(60)
+    module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3, bias=False))
+    net = AlphaLoRANetClassifier(module, **STILL).fit(X, y)
+    expected = oracle(hidden(net, X), y, fit_intercept=False)
+    assert_allclose(net.predict_proba(X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
+def test_texts_start_at_the_probe(tiny_bert, kind):
+    """Also where the head is deep inside, or speaks for every token and the last one counts."""
+    small = {"vocab_size": 30, "pad_token_id": 1}
+    configs = {
+        "roberta": RobertaConfig(
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=40,
+            **small,
+        ),
+        "gpt2": GPT2Config(n_embd=16, n_layer=1, n_head=2, n_positions=40, **small),
+    }
+    X, y = make_texts(40)
+    tokenizer, model = None, tiny_bert
+    if kind != "bert":
+        torch.manual_seed(0)
+        config = configs[kind]
+        config.num_labels = 7  # of another width: replaced by a new head
+        model = AutoModelForSequenceClassification.from_config(config)
+        tokenizer = BertTokenizerFast.from_pretrained(tiny_bert, model_max_length=32)
+        tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    net = AlphaLoRANetClassifier(model, tokenizer=tokenizer, **STILL).fit(X, y)
+    known = {}
+    if kind == "bert":  # its folder has a head of two outputs
+        head = AutoModelForSequenceClassification.from_pretrained(tiny_bert).classifier
+        known["source"] = source_of(head)
+    if kind == "gpt2":  # its head has no bias
+        known["fit_intercept"] = False
+    # the weights of a random network's probe magnify rounding a thousandfold
+    assert_allclose(net.predict_proba(X), oracle(hidden(net, X), y, **known), atol=1e-3)
+
+
+def test_held_out_rows_are_not_seen(monkeypatch):
+    X, y = make_numbers(100)
+    seen, probe = [], _probe.probe
+    monkeypatch.setattr(
+        _probe, "probe", lambda Z, *args, **known: seen.append(len(Z)) or probe(Z, *args, **known)
+    )
+    AlphaLoRANetClassifier(make_module(), alpha_split=0.2, early_stopping=True, **STILL).fit(X, y)
+    assert seen == [72]  # of 100, ten validate, and a fifth of the rest is α's
+
+
+def test_at_most_so_many_rows(monkeypatch):
+    monkeypatch.setattr(_probe, "MOST_ROWS", 30)
+    X, y = make_numbers(100)
+    lengths = []
+    inputs_of = _probe.inputs_of
+    monkeypatch.setattr(
+        _probe, "inputs_of", lambda *args: lengths.append(len(args[2])) or inputs_of(*args)
+    )
+    AlphaLoRANetClassifier(make_module(), **STILL).fit(X, y)
+    assert lengths == [30]
+
+
+def test_weights_count(monkeypatch):
+    X, y = make_numbers(60)
+    weights = np.random.default_rng(0).uniform(0.5, 2, size=60)
+    net = AlphaLoRANetClassifier(make_module(n_out=5), **STILL).fit(X, y, sample_weight=weights)
+    expected = oracle(hidden(net, X), y, weights=weights / weights.mean())
+    assert_allclose(net.predict_proba(X), expected, atol=1e-5)
+
+
+def test_training_goes_on_from_what_was_trained():
+    X, y = make_numbers(60)
+    net = AlphaLoRANetClassifier(make_module(), **{**STILL, "lr": 0.01}).fit(X, y)
+    before = net.decision_function(X)
+    net.set_params(lr=0.0, optimizer__lr=0.0).partial_fit(X, y)
+    assert_allclose(net.decision_function(X), before, rtol=1e-6)
+
+
+class Halved(nn.Module):
+    """Logits that are not what the last linear layer gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = make_module()
+
+    def forward(self, X):
+        return self.layers(X) / 2
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (Halved(), {}),
+        (nn.Sequential(nn.Linear(4, 2)), {}),  # the head is what is adapted
+        (make_module(), {"callbacks__linear_probe": None}),
+    ],
+)
+def test_a_head_that_stays(module, options):
+    X, y = make_numbers(60)
+    net = AlphaLoRANetClassifier(module, **STILL, **options).fit(X, y)
+    X = torch.as_tensor(X, dtype=torch.float32)
+    logits = module(X).detach().numpy()
+    assert_allclose(net.decision_function(X.numpy()), logits[:, 1] - logits[:, 0], atol=1e-5)
+
+
+def test_a_class_without_rows_leaves_the_head():
+    X, y = make_numbers(60)
+    module = make_module(n_out=3)
+    net = AlphaLoRANetClassifier(module, **STILL).partial_fit(X, y, classes=[0, 1, 2])
+    logits = module(torch.as_tensor(X, dtype=torch.float32)).detach().numpy()
+    assert_allclose(net.decision_function(X), logits, atol=1e-5)
+
+
+def test_a_source_net_keeps_what_it_knows():
+    """Few rows of the same task: the source's head, rescaled, not a new one."""
+    X, y = make_numbers(400)
+    source = AlphaLoRANetClassifier(make_module(), max_epochs=20, lr=0.02, random_state=0).fit(X, y)
+    few, labels = make_numbers(6, seed=1)
+    net = AlphaLoRANetClassifier(FrozenEstimator(source), **STILL).fit(few, labels)
+    assert net.score(*make_numbers(400, seed=2)) > 0.95 * source.score(*make_numbers(400, seed=2))
