@@ -16,7 +16,7 @@ from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityReg
 from sklearn_alpha.linear_model._rows import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
 from sklearn_alpha.linear_model._source import align_sources, check_range
-from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
+from sklearn_alpha.linear_model._task import SAMPLE, Task, adapter_parts, combine
 
 
 class AlphaTransfer(BaseEstimator):
@@ -40,6 +40,7 @@ class AlphaTransfer(BaseEstimator):
         "fit_intercept": ["boolean"],
         "intercept_scaling": [StrOptions({"auto"}), Interval(Real, 0, None, closed="right")],
         "solver": [StrOptions({"auto", "primal", "dual"})],
+        "store_loo": ["boolean"],
     }
 
     def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
@@ -57,6 +58,10 @@ class AlphaTransfer(BaseEstimator):
         folds : list of (train, test) or None
         class_weight : ndarray of shape (n_samples,) or 1.0
         balance : ndarray of shape (n_samples, n_outputs) or None
+
+        Returns
+        -------
+        solution : Solution
         """
         check_range("X", X)
         check_range("y", Y)
@@ -73,7 +78,17 @@ class AlphaTransfer(BaseEstimator):
             height=self.intercept_scaling if self.fit_intercept else 0.0,
             unit=np.minimum(sample_weight, 1) * class_weight,
         )
-        task = Task(rows, Y, W, source_intercept, balance, self.solver, self._given_gammas())
+        every = self.store_loo or self.selection == "loo"
+        task = Task(
+            rows,
+            Y,
+            W,
+            source_intercept,
+            balance,
+            self.solver,
+            self._given_gammas(),
+            n_left_out=len(Y) if every else min(len(Y), SAMPLE),
+        )
         solution = select(
             task,
             self.selection,
@@ -82,8 +97,9 @@ class AlphaTransfer(BaseEstimator):
             **self._search(y, classes, sample_weight, folds),
         )
         self._set(task, solution)
-        self.__dict__.pop("_sums", None)  # of an earlier stream
-        return solution.loo
+        for name in ("_sums", "loo_decision_function_"):  # of an earlier stream or fit
+            self.__dict__.pop(name, None)
+        return solution
 
     def _set(self, problem, solution):
         """Set the fitted attributes."""
@@ -247,8 +263,11 @@ class AlphaTransfer(BaseEstimator):
             validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
         )
 
-    def _left_out(self, X, seen, loo):
+    def _left_out(self, X, seen, solution, common=0.0):
         """Decision values: the left-out ones of rows that are seen, else those of the fit."""
+        every, sample = np.arange(seen.sum()), solution.problem.sample
+        loo = solution.sampled if len(sample) == len(every) else solution.left_out(every)
+        loo = loo + common
         if seen.all():
             return loo
         values = self._decisions_of(X)

@@ -272,7 +272,8 @@ def generative(task):
         rho=rho,
         mean_shrinkage=centred.tau.rho,
     )
-    return Solution(alpha, np.inf, a, b, loo + shift, Bunch(generative=path))
+    loo = loo + shift
+    return Solution(task, alpha, np.inf, a, b, loo.__getitem__, Bunch(generative=path))
 
 
 def slope(task, values):

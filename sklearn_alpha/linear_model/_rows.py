@@ -85,14 +85,20 @@ class Rows:
         """Weighted mean over the rows, columns of shape (n_rows, ...)."""
         return np.tensordot(self.weights, columns, axes=1) / self.n
 
-    def blocks(self, most=BLOCK[1]):
-        """(slice, rows) one after the other: about an eighth of X, and so many entries at most."""
+    def take(self, index):
+        """Rows by slice or number, dense."""
+        X = self.X[index]
+        if issparse(X):
+            return X.toarray()
+        return X - self.offset if self._shifted else X
+
+    def blocks(self):
+        """(slice, rows) of a dense X one after the other: about an eighth of X at a time."""
         n, p = self.X.shape
-        step = max(min(max(n * p // 8, BLOCK[0]), most) // p, 1)
+        step = max(min(max(n * p // 8, BLOCK[0]), BLOCK[1]) // p, 1)
         for start in range(0, n, step):
             index = slice(start, start + step)
-            X = self.X[index]
-            yield index, X - self.offset if self._shifted else X
+            yield index, self.take(index)
 
     def gram(self, constant=False):
         """XᵀSX/n of the centred rows where they are centred, or [X, k]ᵀS[X, k]/n."""

@@ -52,10 +52,10 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
         How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
         averages over γ; "generative" shrinks the mean shift between the classes by empirical Bayes;
-        "blend" averages the two, weighed by their leave-one-out predictions; "loo" takes the best
-        leave-one-out score; "theory" the best accuracy that random matrix theory predicts; "cv"
-        the best cross-validation score. Where alpha or gamma is given, "blend" and "generative"
-        choose the other by "evidence".
+        "blend" averages the two, weighed by leave-one-out predictions (of at most 500 random rows);
+        "loo" takes the best leave-one-out score, of all rows; "theory" the best accuracy that
+        random matrix theory predicts; "cv" the best cross-validation score. Where alpha or gamma is
+        given, "blend" and "generative" choose the other by "evidence".
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -74,6 +74,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         Weights of the classes, multiplied into `sample_weight`.
     solver : {"auto", "primal", "dual"}, default="auto"
         Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
+    store_loo : bool, default=False
+        Whether `fit` leaves `loo_decision_function_`, which costs up to twice the rest.
 
     Attributes
     ----------
@@ -89,10 +91,10 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
-        with weight 2, one repetition is left out); `partial_fit` has none.
+        with weight 2, one repetition is left out); where `store_loo` asked for it.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to `loo_decision_function_`; after `partial_fit`, of
-        normal margins.
+        β of P = softmax(βf), fitted to the leave-one-out decision values of all rows, or of 500
+        random ones where there are more; after `partial_fit`, of normal margins.
     path_ : Bunch
         How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
         `log_evidence` and `posterior`, or `loo_score`, `cv_score` or `predicted_score`; under
@@ -146,6 +148,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         intercept_scaling="auto",
         class_weight=None,
         solver="auto",
+        store_loo=False,
     ):
         self.source = source
         self.alpha = alpha
@@ -159,6 +162,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         self.intercept_scaling = intercept_scaling
         self.class_weight = class_weight
         self.solver = solver
+        self.store_loo = store_loo
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -201,7 +205,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             class_weight = self._class_weights(y[seen], labels, repeats)[labels]
             Y, common = codes(labels, n_classes)
             shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
-            loo = self._fit(
+            solution = self._fit(
                 X if seen.all() else X[seen],  # no copy without need
                 y[seen],
                 Y,
@@ -212,12 +216,14 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
                 balance=np.where(Y > 0, 0.5 / shares, 0.5 / (1 - shares)),
             )
             self.intercept_ += common
-            weight = repeats * class_weight
-            targets = smoothed_targets(labels, weight, n_classes)
-            beta, *_ = inverse_temperature(loo[None], targets, weight)
+            sample = solution.problem.sample
+            weight = (repeats * class_weight)[sample]
+            targets = smoothed_targets(labels[sample], weight, n_classes)
+            beta, *_ = inverse_temperature(solution.sampled[None], targets, weight)
             self.inverse_temperature_ = float(beta[0])
-            values = self._left_out(X, seen, loo + common)
-            self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
+            if self.store_loo:
+                values = self._left_out(X, seen, solution, common)
+                self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
         return self
 
     def _class_weights(self, y, labels, repeats):
@@ -342,10 +348,10 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
         How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
         averages over γ; "generative" shrinks the covariance of y and x by empirical Bayes; "blend"
-        averages the two, weighed by their leave-one-out predictions; "loo" takes the best
-        leave-one-out score; "theory" the least risk that random matrix theory predicts; "cv" the
-        best cross-validation score. Where alpha or gamma is given, "blend" and "generative" choose
-        the other by "evidence".
+        averages the two, weighed by leave-one-out predictions (of at most 500 random rows); "loo"
+        takes the best leave-one-out score, of all rows; "theory" the least risk that random matrix
+        theory predicts; "cv" the best cross-validation score. Where alpha or gamma is given,
+        "blend" and "generative" choose the other by "evidence".
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -362,6 +368,8 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
     solver : {"auto", "primal", "dual"}, default="auto"
         Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
+    store_loo : bool, default=False
+        Whether `fit` leaves `loo_decision_function_`, which costs up to twice the rest.
 
     Attributes
     ----------
@@ -375,7 +383,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Prediction at each row with the adapter fitted without it (α and n·γ held; of a row with
-        weight 2, one repetition is left out); `partial_fit` has none.
+        weight 2, one repetition is left out); where `store_loo` asked for it.
     path_ : Bunch
         How the choice came about, as in :class:`AlphaTransferClassifier`.
     n_features_in_ : int
@@ -416,6 +424,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         fit_intercept=True,
         intercept_scaling=np.inf,
         solver="auto",
+        store_loo=False,
     ):
         self.source = source
         self.alpha = alpha
@@ -428,6 +437,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.solver = solver
+        self.store_loo = store_loo
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -467,18 +477,18 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             )
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
-            loo = self._fit(
+            solution = self._fit(
                 X if seen.all() else X[seen],  # no copy without need
                 y[seen],
                 Y[seen],
                 weight[seen],
                 folds=self._folds(X, y, seen),
             )
-            values = self._left_out(X, seen, loo)
             if y.ndim == 1:
                 self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
-                values = values[:, 0]
-            self.loo_decision_function_ = values
+            if self.store_loo:
+                values = self._left_out(X, seen, solution)
+                self.loo_decision_function_ = values[:, 0] if y.ndim == 1 else values
         return self
 
     def predict(self, X):
