@@ -18,7 +18,7 @@ from sklearn_alpha.linear_model._rows import Rows
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
-SAMPLE = 500  # rows, at most, whose left-out values stand for those of all
+SAMPLE = 1000  # rows, at most, whose left-out values stand for those of all
 TINY = np.finfo(np.float64).tiny
 
 

@@ -52,7 +52,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
         How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
         averages over γ; "generative" shrinks the mean shift between the classes by empirical Bayes;
-        "blend" averages the two, weighed by leave-one-out predictions (of at most 500 random rows);
+        "blend" averages the two, weighed by leave-one-out predictions of at most 1000 random rows;
         "loo" takes the best leave-one-out score, of all rows; "theory" the best accuracy that
         random matrix theory predicts; "cv" the best cross-validation score. Where alpha or gamma is
         given, "blend" and "generative" choose the other by "evidence".
@@ -93,7 +93,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
         with weight 2, one repetition is left out); where `store_loo` asked for it.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to the leave-one-out decision values of all rows, or of 500
+        β of P = softmax(βf), fitted to the leave-one-out decision values of all rows, or of 1000
         random ones where there are more; after `partial_fit`, of normal margins.
     path_ : Bunch
         How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
@@ -348,7 +348,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
         How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
         averages over γ; "generative" shrinks the covariance of y and x by empirical Bayes; "blend"
-        averages the two, weighed by leave-one-out predictions (of at most 500 random rows); "loo"
+        averages the two, weighed by leave-one-out predictions of at most 1000 random rows; "loo"
         takes the best leave-one-out score, of all rows; "theory" the least risk that random matrix
         theory predicts; "cv" the best cross-validation score. Where alpha or gamma is given,
         "blend" and "generative" choose the other by "evidence".
