@@ -228,6 +228,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
 
     def _class_weights(self, y, labels, repeats):
         """Weight of each class; "balanced" counts repetitions, not rows."""
+        if self.class_weight is None:
+            return np.ones(len(self.classes_))
         if self.class_weight == "balanced":
             counts = np.bincount(labels, weights=repeats)
             return counts.sum() / (len(counts) * counts)
