@@ -6,14 +6,15 @@ others. A scale alone keeps the order of the classes, so `predict` and `predict_
 """
 
 import numpy as np
-from scipy.special import log_softmax
+from sklearn.utils._array_api import get_namespace
 
 
 def logits(values):
     """Decision values (..., n_outputs) with one column for each class: one output becomes two."""
     if values.shape[-1] > 1:
         return values
-    return np.concatenate([np.zeros_like(values), values], axis=-1)
+    xp, _ = get_namespace(values)
+    return xp.concat([xp.zeros_like(values), values], axis=-1)
 
 
 def smoothed_targets(labels, weights, n_classes):
@@ -105,4 +106,7 @@ def temperature_of_moments(difference, within, size, n, n_outputs, leverage):
 
 def log_probabilities(values, beta):
     """log softmax(βf), (n_rows, n_classes)."""
-    return log_softmax(beta * logits(values), axis=-1)
+    xp, _ = get_namespace(values)
+    F = beta * logits(values)
+    F = F - xp.max(F, axis=1, keepdims=True)
+    return F - xp.log(xp.sum(xp.exp(F), axis=1, keepdims=True))

@@ -30,7 +30,7 @@ def shrinkage(sqnorm, noise, dimension, centre):
     -------
     Bunch with `T` (grid), `posterior`, `rho` = E[T/(T+v)] and `mean` = E[T].
     """
-    centre = max(centre, TINY)
+    centre = max(centre, 1e-99 * sqnorm, TINY)  # no ratio overflows
     T = centre * np.exp(np.linspace(-6, 6, 61))
     total = T + noise
     log_likelihood = -dimension / 2 * (np.log(total) + sqnorm / total)

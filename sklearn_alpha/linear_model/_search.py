@@ -86,10 +86,10 @@ def cross_validation(
 
     scores = []
     for train, test in folds:
-        part, X = task.subset(train), task.rows.X[test]
+        part, rows = task.subset(train), task.rows.part(test)
         cells = []
         for gamma, tried in zip(gammas, candidates(part), strict=True):
-            y, s = decision_parts(part, gamma, X, task.S[test])
+            y, s = decision_parts(part, gamma, rows, task.S[test])
             cells.append([score(y + combine(s, at), test) for at in tried])
         scores.append(cells)
     mean = np.mean(scores, axis=0)

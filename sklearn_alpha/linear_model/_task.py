@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils.extmath import safe_sparse_dot
 
 from sklearn_alpha.linear_model._resolvent import DualResolvent, Moments, PrimalResolvent
 from sklearn_alpha.linear_model._rows import Rows
@@ -136,7 +135,7 @@ class Task(Problem):
     @cached_property
     def S(self):
         """The sources' outputs X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
-        return outputs(self.rows.X, self.W, self.b)
+        return self.rows.outputs(self.W, self.b)
 
     @cached_property
     def resolvent(self):
@@ -185,21 +184,14 @@ class Task(Problem):
 
     def subset(self, index):
         """The task on some of the rows."""
-        rows = self.rows
         return replace(
             self,
-            rows=Rows(rows.X[index], rows.weights[index], rows.height, rows.unit[index]),
+            rows=self.rows.part(index),
             Y=self.Y[index],
             balance=None if self.balance is None else self.balance[index],
             grid=self.gammas,
             n_left_out=0,
         )
-
-
-def outputs(X, W, b):
-    """X w̃ + b̃ for sources (n_outputs, n_sources, n_features): (n_rows, n_outputs, n_sources)."""
-    S = safe_sparse_dot(X, W.reshape(b.size, W.shape[2]).T, dense_output=True)
-    return S.reshape(X.shape[0], *b.shape) + b
 
 
 def unit_combinations(inner):
@@ -310,11 +302,11 @@ def adapter_parts(task, gamma):
     return (a[:n], b[:n]), (a[n:].reshape(n, n_sources, a.shape[1]), b[n:].reshape(task.shape))
 
 
-def decision_parts(task, gamma, X, S):
-    """f₀ and f₁ of the decision values f₀ + αf₁ at one γ on other rows X with source outputs S."""
+def decision_parts(task, gamma, rows, S):
+    """f₀ and f₁ of the decision values f₀ + αf₁ at one γ on other rows with source outputs S."""
     (a0, b0), (a1, b1) = adapter_parts(task, gamma)
-    f0 = safe_sparse_dot(X, a0.T, dense_output=True) + b0
-    return f0, S - outputs(X, a1, b1)
+    f0 = rows.outputs(a0[:, None], b0[:, None])[:, :, 0]
+    return f0, S - rows.outputs(a1, b1)
 
 
 def posterior(log_weights):

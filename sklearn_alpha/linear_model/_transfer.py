@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._array_api import get_namespace
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
@@ -19,6 +20,7 @@ from sklearn_alpha.linear_model._calibration import (
     logits,
     smoothed_targets,
 )
+from sklearn_alpha.linear_model._device import is_foreign, moved, to_host
 from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
@@ -188,11 +190,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+            X, y, weight = self._checked(X, y, sample_weight)
             check_classification_targets(y)
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
             seen = weight > 0
             self.classes_, labels = np.unique(y[seen], return_inverse=True)
             n_classes = len(self.classes_)
@@ -206,7 +205,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             Y, common = codes(labels, n_classes)
             shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
             solution = self._fit(
-                X if seen.all() else X[seen],  # no copy without need
+                self._seen(X, seen),
                 y[seen],
                 Y,
                 repeats,
@@ -224,6 +223,9 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             if self.store_loo:
                 values = self._left_out(X, seen, solution, common)
                 self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
+            self._give(X)
+            if self.classes_.dtype.kind in "biuf":  # labels that are not numbers stay NumPy's
+                self.classes_ = moved(X, self.classes_)
         return self
 
     def _class_weights(self, y, labels, repeats):
@@ -247,7 +249,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
             In units of the codes ±1; positive for `classes_[1]` where there are two classes.
         """
-        values = self._decisions(X)
+        values = self._decisions(X, "decision_function")
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict(self, X):
@@ -261,8 +263,12 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         -------
         y : ndarray of shape (n_samples,)
         """
-        values = self._decisions(X)
-        return self.classes_[np.argmax(logits(values), axis=1)]
+        F = logits(self._decisions(X, "predict"))
+        xp, _ = get_namespace(F)
+        best = xp.argmax(F, axis=1)
+        if is_foreign(self.classes_):
+            return xp.take(self.classes_, best, axis=0)
+        return self.classes_[to_host(best)]
 
     def predict_proba(self, X):
         """P(class | x) = softmax(βf(x)), with β fitted to the leave-one-out decision values.
@@ -276,8 +282,9 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        values = self._decisions(X)
-        return np.exp(log_probabilities(values, self.inverse_temperature_))
+        values = self._decisions(X, "predict_proba")
+        xp, _ = get_namespace(values)
+        return xp.exp(log_probabilities(values, self.inverse_temperature_))
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`.
@@ -290,7 +297,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         -------
         log_P : ndarray of shape (n_samples, n_classes)
         """
-        values = self._decisions(X)
+        values = self._decisions(X, "predict_log_proba")
         return log_probabilities(values, self.inverse_temperature_)
 
     def _default_score(self, y, sample_weight):
@@ -307,21 +314,21 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         """Of two classes each row changes sides at one α: sorting these gives every score."""
         if f0.shape[1] > 1 or alphas.ndim > 1:
             return super()._score_path(f0, f1, alphas, y, sample_weight)
-        y = column_or_1d(y)
+        y, classes = column_or_1d(y), to_host(self.classes_)
         check_consistent_length(f0, y)
         weight = _check_sample_weight(sample_weight, f0, dtype=np.float64)
         f0, f1 = f0[:, 0], f1[:, 0, 0]
         moves = f1 != 0
         before = np.where(moves, f1 < 0, f0 > 0).astype(int)  # the class at α → −∞
-        right = self.classes_[before] == y
-        gain = weight * (self.classes_[1 - before] == y) - weight * right
+        right = classes[before] == y
+        gain = weight * (classes[1 - before] == y) - weight * right
         crossing = -f0[moves] / f1[moves]
         order = np.argsort(crossing)
         gains = np.append(0.0, np.cumsum(gain[moves][order]))
         return (weight @ right + gains[np.searchsorted(crossing[order], alphas)]) / weight.sum()
 
     def _score_decisions(self, values, y, sample_weight):
-        predicted = self.classes_[np.argmax(logits(values), axis=1)]
+        predicted = to_host(self.classes_)[np.argmax(logits(values), axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
 
@@ -465,22 +472,11 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=np.float64,
-                multi_output=True,
-                y_numeric=True,
-            )
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            X, y, weight = self._checked(X, y, sample_weight, multi_output=True, y_numeric=True)
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
             solution = self._fit(
-                X if seen.all() else X[seen],  # no copy without need
+                self._seen(X, seen),
                 y[seen],
                 Y[seen],
                 weight[seen],
@@ -491,6 +487,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             if self.store_loo:
                 values = self._left_out(X, seen, solution)
                 self.loo_decision_function_ = values[:, 0] if y.ndim == 1 else values
+            self._give(X)
         return self
 
     def predict(self, X):
@@ -504,7 +501,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        values = self._decisions(X)
+        values = self._decisions(X, "predict")
         return values[:, 0] if self.coef_.ndim == 1 else values
 
     def _score_decisions(self, values, y, sample_weight):

@@ -157,7 +157,7 @@ def test_loo_grid_equals_one_fit_for_each_cell(kind, scoring, weighted, problem)
     class LeftOut(task.Estimator):
         """Whose decision values at the training rows are the left-out ones."""
 
-        def _decisions(self, X):
+        def _decisions(self, X, method):
             return columns(self.loo_decision_function_)
 
     expected = np.empty((3, 3))
