@@ -142,6 +142,20 @@ def test_cost_model_finds_the_coefficients_of_costs_that_follow_it():
     assert text.endswith("Median relative error 0%.")
 
 
+def test_array_api(tmp_path, capsys, monkeypatch):
+    torch = pytest.importorskip("torch")
+    for name in ("cuda", "xpu"):
+        monkeypatch.setattr(getattr(torch, name), "is_available", lambda: False)
+    main(["array-api", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("Nothing is run: no GPU is here; --cpu runs ")
+    assert not any(tmp_path.iterdir())
+    options = ["--cpu", "--rows", "60", "--features", "5", "--repeats", "1"]
+    main(["array-api", *options, "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "array-api" / "results.csv").set_index("what")
+    assert list(table["× double"] > 0) == [True] * 4
+    assert "60 × 5, cpu" in capsys.readouterr().out
+
+
 def test_stream(tmp_path, capsys):
     sizes = ["--rows", "3000", "--features", "6", "--chunk", "700", "--folder", str(tmp_path)]
     main(["stream", *sizes, "--out", str(tmp_path / "results")])
