@@ -11,7 +11,7 @@ from scipy.linalg import eigh, lapack
 # Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
 SAFE = 1e-9
 # Of the columns that `sqnorms` will see, over N²: above it eigenvectors are paid back.
-MANY = 5e-3
+MANY = 1.5e-3
 LAPACK_BLOCK = 64  # columns that LAPACK works on at a time, at most
 
 
