@@ -77,7 +77,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     solver : {"auto", "primal", "dual"}, default="auto"
         Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
     store_loo : bool, default=False
-        Whether `fit` leaves `loo_decision_function_`, which costs up to twice the rest.
+        Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
 
     Attributes
     ----------
@@ -109,6 +109,16 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     --------
     AlphaTransferRegressor : The same for numbers.
     sklearn.linear_model.RidgeClassifier : What α = 0 and ``intercept_scaling=np.inf`` come to.
+
+    Notes
+    -----
+    Under ``sklearn.config_context(array_api_dispatch=True)`` X may be an array of PyTorch, CuPy or
+    another library of the Array API standard. It stays on its device, and so do predictions and the
+    fitted arrays, but for `path_`, and labels that are not numbers, which are NumPy's. Gram
+    matrices and products with X are added up in double precision where the device has it, whatever
+    that of X; coefficients and predictions come back in that of X. Decomposed on the host is the
+    smaller of XᵀX and XXᵀ; of the rows, those that are left out come there where n > p.
+    `partial_fit` takes NumPy's arrays and SciPy's.
 
     References
     ----------
@@ -378,7 +388,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     solver : {"auto", "primal", "dual"}, default="auto"
         Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
     store_loo : bool, default=False
-        Whether `fit` leaves `loo_decision_function_`, which costs up to twice the rest.
+        Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
 
     Attributes
     ----------
@@ -402,6 +412,16 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     --------
     AlphaTransferClassifier : The same for classes.
     sklearn.linear_model.Ridge : What α = 0 comes to.
+
+    Notes
+    -----
+    Under ``sklearn.config_context(array_api_dispatch=True)`` X may be an array of PyTorch, CuPy or
+    another library of the Array API standard. It stays on its device, and so do predictions and the
+    fitted arrays, but for `path_`, and labels that are not numbers, which are NumPy's. Gram
+    matrices and products with X are added up in double precision where the device has it, whatever
+    that of X; coefficients and predictions come back in that of X. Decomposed on the host is the
+    smaller of XᵀX and XXᵀ; of the rows, those that are left out come there where n > p.
+    `partial_fit` takes NumPy's arrays and SciPy's.
 
     References
     ----------
