@@ -55,16 +55,6 @@ class AlphaTransfer(BaseEstimator):
         weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
         return X, y, weight
 
-    @staticmethod
-    def _seen(X, seen):
-        """The rows of positive weight, without a copy where that is all of them."""
-        if seen.all():
-            return X
-        if not is_foreign(X):
-            return X[seen]
-        xp, _, device = get_namespace_and_device(X)
-        return xp.take(X, xp.asarray(np.flatnonzero(seen), device=device), axis=0)
-
     def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
         """Choose (α, γ) for the coded targets and set the fitted attributes.
 
@@ -306,9 +296,9 @@ class AlphaTransfer(BaseEstimator):
         values[seen] = loo
         return values
 
-    def _give(self, X, names=FLOATS):
+    def _give(self, X):
         """Hand the fitted arrays over to the library, device and precision of X."""
-        for name in names:
+        for name in FLOATS:
             if name in self.__dict__:
                 setattr(self, name, like(X, getattr(self, name)))
 

@@ -56,6 +56,14 @@ def like(X, values):
     return values if issparse(X) else values.astype(X.dtype, copy=False)
 
 
+def take_rows(X, index):
+    """Some rows of X, by number."""
+    if not is_foreign(X):
+        return X[index]
+    xp, _, device = get_namespace_and_device(X)
+    return xp.take(X, xp.asarray(index, device=device), axis=0)
+
+
 def make_rows(X, *options):
     """`Rows` of X, or `DeviceRows` where X is not NumPy's and double."""
     double = issparse(X) or (isinstance(X, np.ndarray) and X.dtype == np.float64)
@@ -78,9 +86,7 @@ class DeviceRows(Rows):
         return np.array(_convert_to_numpy(values, self._xp), dtype=np.float64, order="F")
 
     def _raw(self, index):
-        if isinstance(index, slice):
-            return self.X[index, :]
-        return self._xp.take(self.X, self._xp.asarray(index, device=self._device), axis=0)
+        return self.X[index, :] if isinstance(index, slice) else take_rows(self.X, index)
 
     def _read(self, index):
         X = self._xp.astype(self._raw(index), self._dtype, copy=False)

@@ -20,7 +20,7 @@ from sklearn_alpha.linear_model._calibration import (
     logits,
     smoothed_targets,
 )
-from sklearn_alpha.linear_model._device import is_foreign, moved, to_host
+from sklearn_alpha.linear_model._device import is_foreign, moved, take_rows, to_host
 from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
@@ -215,7 +215,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             Y, common = codes(labels, n_classes)
             shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
             solution = self._fit(
-                self._seen(X, seen),
+                X if seen.all() else take_rows(X, np.flatnonzero(seen)),  # no copy without need
                 y[seen],
                 Y,
                 repeats,
@@ -496,7 +496,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
             solution = self._fit(
-                self._seen(X, seen),
+                X if seen.all() else take_rows(X, np.flatnonzero(seen)),  # no copy without need
                 y[seen],
                 Y[seen],
                 weight[seen],
