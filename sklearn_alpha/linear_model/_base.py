@@ -8,15 +8,20 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
+from sklearn.utils._array_api import get_namespace_and_device
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from sklearn_alpha.linear_model._device import floats, is_foreign, like, make_rows, to_host
 from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
-from sklearn_alpha.linear_model._rows import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
 from sklearn_alpha.linear_model._source import align_sources, check_range
-from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
+from sklearn_alpha.linear_model._task import SAMPLE, Task, adapter_parts, combine
+
+# Fitted arrays that are in the library, on the device and of the precision of X.
+FLOATS = ("coef_", "intercept_", "alpha_", "source_coef_", "source_intercept_")
+FLOATS += ("loo_decision_function_", "_w0", "_w1")
 
 
 class AlphaTransfer(BaseEstimator):
@@ -40,7 +45,15 @@ class AlphaTransfer(BaseEstimator):
         "fit_intercept": ["boolean"],
         "intercept_scaling": [StrOptions({"auto"}), Interval(Real, 0, None, closed="right")],
         "solver": [StrOptions({"auto", "primal", "dual"})],
+        "store_loo": ["boolean"],
     }
+
+    def _checked(self, X, y, sample_weight, **checks):
+        """Rows where they are; their targets and weights as NumPy's arrays."""
+        y, sample_weight = to_host(y), to_host(sample_weight)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=floats(X), **checks)
+        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        return X, y, weight
 
     def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
         """Choose (α, γ) for the coded targets and set the fitted attributes.
@@ -57,6 +70,10 @@ class AlphaTransfer(BaseEstimator):
         folds : list of (train, test) or None
         class_weight : ndarray of shape (n_samples,) or 1.0
         balance : ndarray of shape (n_samples, n_outputs) or None
+
+        Returns
+        -------
+        solution : Solution
         """
         check_range("X", X)
         check_range("y", Y)
@@ -67,13 +84,23 @@ class AlphaTransfer(BaseEstimator):
             classes=classes,
             feature_names=getattr(self, "feature_names_in_", None),
         )
-        rows = Rows(
+        rows = make_rows(
             X,
-            weights=sample_weight * class_weight,
-            height=self.intercept_scaling if self.fit_intercept else 0.0,
-            unit=np.minimum(sample_weight, 1) * class_weight,
+            sample_weight * class_weight,
+            self.intercept_scaling if self.fit_intercept else 0.0,
+            np.minimum(sample_weight, 1) * class_weight,
         )
-        task = Task(rows, Y, W, source_intercept, balance, self.solver, self._given_gammas())
+        every = self.store_loo or self.selection == "loo"
+        task = Task(
+            rows,
+            Y,
+            W,
+            source_intercept,
+            balance,
+            self.solver,
+            self._given_gammas(),
+            n_left_out=len(Y) if every else min(len(Y), SAMPLE),
+        )
         solution = select(
             task,
             self.selection,
@@ -82,8 +109,9 @@ class AlphaTransfer(BaseEstimator):
             **self._search(y, classes, sample_weight, folds),
         )
         self._set(task, solution)
-        self.__dict__.pop("_sums", None)  # of an earlier stream
-        return solution.loo
+        for name in ("_sums", "loo_decision_function_"):  # of an earlier stream or fit
+            self.__dict__.pop(name, None)
+        return solution
 
     def _set(self, problem, solution):
         """Set the fitted attributes."""
@@ -207,23 +235,22 @@ class AlphaTransfer(BaseEstimator):
         array([0.58, 0.9 , 1.  ])
         """
         check_is_fitted(self)
-        n_sources = self.alpha_.shape[1]
+        n_sources, largest = self.alpha_.shape[1], np.abs(to_host(self.alpha_)).max(initial=0)
         if not n_sources:
             raise ValueError("alpha_path needs a source; fit with source=... first.")
         if alphas is None:
-            alphas = np.linspace(-1, 3, 81) * (np.abs(self.alpha_).max() or 1.0)
+            alphas = np.linspace(-1, 3, 81) * (largest or 1.0)
         alphas = np.asarray(alphas, dtype=np.float64)
         if alphas.ndim not in (1, 2) or (alphas.ndim == 2 and alphas.shape[1] != n_sources):
             raise ValueError(
                 f"alphas has shape {alphas.shape}; pass (n_alphas,) or (n_alphas, {n_sources})."
             )
-        X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        f0 = safe_sparse_dot(X, self._w0[:, :-1].T, dense_output=True) + self._w0[:, -1]
-        flat = self._w1.reshape(-1, self._w1.shape[2])
-        f1 = safe_sparse_dot(X, flat[:, :-1].T, dense_output=True) + flat[:, -1]
-        f1 = f1.reshape(len(f0), *self.alpha_.shape)
+        X = self._checked_rows(X, "alpha_path")
+        line = [self._w0, *(self._w1[:, k, :] for k in range(n_sources))]
+        f0, *f1 = (to_host(affine(X, w[:, :-1], w[:, -1])) for w in line)
+        f1 = np.stack(f1, axis=-1)
         f1 = f1.sum(axis=2, keepdims=True) if alphas.ndim == 1 else f1
-        scores = self._score_path(f0, f1, alphas, y, sample_weight)
+        scores = self._score_path(f0, f1, alphas, to_host(y), to_host(sample_weight))
         return Bunch(alphas=alphas, scores=scores, gamma=self.gamma_)
 
     def _score_path(self, f0, f1, alphas, y, sample_weight):
@@ -238,22 +265,50 @@ class AlphaTransfer(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
-    def _decisions(self, X):
+    def _decisions(self, X, method):
         """X @ coefᵀ + intercept, (n_samples, n_outputs)."""
         check_is_fitted(self)
-        return self._decisions_of(
-            validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        )
+        return self._decisions_of(self._checked_rows(X, method))
 
-    def _left_out(self, X, seen, loo):
+    def _checked_rows(self, X, method):
+        """Rows, of the library and on the device of the coefficients, for a method."""
+        if is_foreign(X) or is_foreign(self.coef_):
+            there, here = (get_namespace_and_device(array) for array in (X, self.coef_))
+            if there[0] != here[0] or there[2] != here[2]:
+                raise ValueError(
+                    f"X of {type(self).__name__}.{method}() must use the same namespace and device "
+                    f"as that of fit, {here[0].__name__} on {here[2]}; it is of "
+                    f"{there[0].__name__} on {there[2]}."
+                )
+        return validate_data(self, X, accept_sparse="csr", reset=False, dtype=floats(X))
+
+    def _left_out(self, X, seen, solution, common=0.0):
         """Decision values: the left-out ones of rows that are seen, else those of the fit."""
+        every, sample = np.arange(seen.sum()), solution.problem.sample
+        loo = solution.sampled if len(sample) == len(every) else solution.left_out(every)
+        loo = loo + common
         if seen.all():
             return loo
-        values = self._decisions_of(X)
+        values = to_host(self._decisions_of(X))
         values[seen] = loo
         return values
 
+    def _give(self, X):
+        """Hand the fitted arrays over to the library, device and precision of X."""
+        for name in FLOATS:
+            if name in self.__dict__:
+                setattr(self, name, like(X, getattr(self, name)))
+
     def _decisions_of(self, X):
-        return safe_sparse_dot(X, np.atleast_2d(self.coef_).T, dense_output=True) + self.intercept_
+        coef = self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
+        return affine(X, coef, self.intercept_)
+
+
+def affine(X, coef, intercept):
+    """X coefᵀ + intercept; another library's X decides where, and in what precision."""
+    if is_foreign(X):
+        return X @ like(X, coef).T + like(X, intercept)
+    return safe_sparse_dot(X, coef.T, dense_output=True) + intercept

@@ -3,11 +3,14 @@
 Both have exact leave-one-out decision values f_a, f_b, so that the mixture f_t = (1−t)f_a + tκf_b
 (κ brings them to one size) has them too. t is averaged over its posterior under a flat prior,
 
-    P(t) ∝ exp(−L(t)),    L = log loss of the left-out rows at the best temperature,
+    P(t) ∝ exp(−L(t)),    L = log loss of left-out rows at the best temperature,
                           or n/2 log of their squared error in regression,
 
-and the mixture of linear models is one linear model. With few rows L is flat and t is near ½.
+and the mixture of linear models is one linear model. With few rows L is flat and t is near ½. n are
+all rows, or a sample of them where there are many.
 """
+
+from operator import attrgetter
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -30,9 +33,9 @@ def left_out_losses(task, first, second):
 
 
 def log_losses(task, mixtures):
-    """Log losses of sets of decision values (n_sets, n_rows, n_outputs), one array for each."""
-    weights, guess = task.rows.weights, 1.0
-    codes = np.hstack([-task.Y, task.Y]) if task.Y.shape[1] == 1 else task.Y
+    """Log losses of sets of decision values (n_sets, n_sample, n_outputs), one array for each."""
+    weights, Y, guess = task.rows.weights[task.sample], task.Y[task.sample], 1.0
+    codes = np.hstack([-Y, Y]) if Y.shape[1] == 1 else Y
     targets = smoothed_targets(codes.argmax(axis=1), weights, codes.shape[1])
     for values in mixtures:
         beta, loss, size = inverse_temperature(values, targets, weights, guess)
@@ -42,11 +45,11 @@ def log_losses(task, mixtures):
 
 def error_losses(task, mixtures):
     """n/2 log of the squared errors, in the same way."""
-    weights = task.rows.weights
-    floor = np.finfo(np.float64).eps ** 2 * (weights @ task.Y**2)
+    weights, Y = task.rows.weights[task.sample], task.Y[task.sample]
+    floor = np.finfo(np.float64).eps ** 2 * (weights @ Y**2)
     for values in mixtures:
-        error = np.einsum("i,tij->tj", weights, (task.Y - values) ** 2)
-        yield task.rows.n / 2 * np.log(np.maximum(error, floor + TINY)).sum(axis=1)
+        error = np.einsum("i,tij->tj", weights, (Y - values) ** 2)
+        yield weights.sum() / 2 * np.log(np.maximum(error, floor + TINY)).sum(axis=1)
 
 
 def blend(task):
@@ -54,13 +57,20 @@ def blend(task):
     first, second = evidence(task), generative(task)
     kappa = 1.0
     if task.is_classifier:
-        sizes = [np.sqrt(task.rows.average(s.loo**2).sum()) for s in (first, second)]
+        weights = task.rows.weights[task.sample]
+        sizes = [np.sqrt((weights @ s.sampled**2).sum()) for s in (first, second)]
         kappa = sizes[0] / sizes[1] if sizes[1] > 0 else 0.0
-    P = posterior(-left_out_losses(task, first.loo, kappa * second.loo))
+    P = posterior(-left_out_losses(task, first.sampled, kappa * second.sampled))
     t = P @ SHARES
 
-    def mix(name):
-        return (1 - t) * getattr(first, name) + t * kappa * getattr(second, name)
+    def mix(part):
+        return (1 - t) * part(first) + t * kappa * part(second)
 
+    def left_out(index):
+        return mix(lambda solution: solution.left_out(index))
+
+    alpha, a, b, sampled = map(mix, map(attrgetter, ("alpha", "a", "b", "sampled")))
     path = Bunch(**first.path, **second.path, shares=SHARES, share_posterior=P, share=float(t))
-    return Solution(mix("alpha"), first.gamma, mix("a"), mix("b"), mix("loo"), path)
+    solution = Solution(task, alpha, first.gamma, a, b, left_out, path)
+    solution.sampled = sampled  # known already
+    return solution

@@ -6,14 +6,15 @@ others. A scale alone keeps the order of the classes, so `predict` and `predict_
 """
 
 import numpy as np
-from scipy.special import log_softmax
+from sklearn.utils._array_api import get_namespace
 
 
 def logits(values):
     """Decision values (..., n_outputs) with one column for each class: one output becomes two."""
     if values.shape[-1] > 1:
         return values
-    return np.concatenate([np.zeros_like(values), values], axis=-1)
+    xp, _ = get_namespace(values)
+    return xp.concat([xp.zeros_like(values), values], axis=-1)
 
 
 def smoothed_targets(labels, weights, n_classes):
@@ -65,7 +66,7 @@ def inverse_temperature(values, targets, weights, start=1.0):
         low, high = np.where(slope < 0, beta, low), np.where(slope > 0, beta, high)
         step = beta - slope / np.maximum(curvature, np.finfo(np.float64).tiny)
         step = np.where((step > low) & (step < high), step, np.sqrt(low * high))
-        converged = np.abs(step - beta) <= 1e-12 * beta
+        converged = np.abs(step - beta) <= 1e-8 * beta  # what is left is its square
         beta = step
         if converged.all():
             break
@@ -105,4 +106,7 @@ def temperature_of_moments(difference, within, size, n, n_outputs, leverage):
 
 def log_probabilities(values, beta):
     """log softmax(βf), (n_rows, n_classes)."""
-    return log_softmax(beta * logits(values), axis=-1)
+    xp, _ = get_namespace(values)
+    F = beta * logits(values)
+    F = F - xp.max(F, axis=1, keepdims=True)
+    return F - xp.log(xp.sum(xp.exp(F), axis=1, keepdims=True))

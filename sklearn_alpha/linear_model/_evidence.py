@@ -17,7 +17,6 @@ average of linear models is one linear model.
 """
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.utils import Bunch
 
 from sklearn_alpha.linear_model._task import TINY, family, posterior
@@ -59,11 +58,9 @@ def profile(task, alpha=None):
             if alpha is None:
                 alphas[at, :, c] = theta @ T.T
     log_evidence += len(task.units) * resolvent.log_det(gammas) / 2
-    shares = np.exp(log_evidence - logsumexp(log_evidence, axis=0))
-    return (
-        logsumexp(log_evidence, axis=0) - np.log(n_lambdas),
-        np.einsum("lg,lgck->gck", shares, alphas),
-    )
+    total = np.logaddexp.reduce(log_evidence, axis=0)
+    alphas = np.einsum("lg,lgck->gck", np.exp(log_evidence - total), alphas)
+    return total - np.log(n_lambdas), alphas
 
 
 def residual_form(forms, kappas):

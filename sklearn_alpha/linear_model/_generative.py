@@ -30,7 +30,7 @@ def shrinkage(sqnorm, noise, dimension, centre):
     -------
     Bunch with `T` (grid), `posterior`, `rho` = E[T/(T+v)] and `mean` = E[T].
     """
-    centre = max(centre, TINY)
+    centre = max(centre, 1e-99 * sqnorm, TINY)  # no ratio overflows
     T = centre * np.exp(np.linspace(-6, 6, 61))
     total = T + noise
     log_likelihood = -dimension / 2 * (np.log(total) + sqnorm / total)
@@ -54,19 +54,17 @@ class Centred:
         rows = task.rows
         self.rows, self._sqnorm = rows, task.resolvent.sqnorm
         self.is_classifier = task.is_classifier
-        self.tau = Bunch(rho=0.0)
-        self.m = np.zeros(rows.n_features)
-        self._kappa = float(rows.centred)
-        if rows.centred:
-            self.m = rows.mean
-        elif rows.height:
+        self.tau = Bunch(rho=float(rows.centred))
+        along = rows.dot(rows.mean) if rows.height else np.zeros(rows.n_rows)
+        if 0 < rows.height < np.inf:
             self.tau = self._shrink_mean()
-            self.m = self.tau.rho * rows.mean
-            self._kappa = 2 * self.tau.rho - self.tau.rho**2
-            mean_A = rows.average(rows.dot(rows.mean) ** 2)
+        rho = self.tau.rho
+        self.m = rho * rows.mean if rho else np.zeros(rows.n_features)
+        self._kappa = 2 * rho - rho**2
+        if not rows.centred:  # there it is of the centred rows
             size = rows.mean @ rows.mean
-            self._sqnorm += self._kappa**2 * size**2 - 2 * self._kappa * mean_A
-        self.sqnorms = np.maximum(rows.sqnorms - 2 * rows.dot(self.m) + self.m @ self.m, 0)
+            self._sqnorm += self._kappa**2 * size**2 - 2 * self._kappa * rows.average(along**2)
+        self.sqnorms = np.maximum(rows.sqnorms - 2 * rho * along + self.m @ self.m, 0)
         self.trace = rows.average(self.sqnorms)
 
     def _shrink_mean(self):
@@ -84,15 +82,13 @@ class Centred:
         """(X − m) @ columns."""
         return self.rows.dot(columns) - self.m @ columns
 
-    def residual_sqnorms(self, Q):
-        """‖P(xᵢ − m)‖² with P = I − QQᵀ."""
-        return np.maximum(self.sqnorms - (self.dot(Q) ** 2).sum(axis=1), 0)
+    def dimension(self, Q, BQ, sqnorms):
+        """Effective dimension of the rows P(x − m), of P = I − QQᵀ, given their squared norms.
 
-    def dimension(self, Q, sqnorms):
-        """Effective dimension of the rows P(x − m), whose squared norms are given."""
+        BQ is XᵀSXQ/n.
+        """
         rows = self.rows
-        BQ = rows.rdot(rows.weights[:, None] * rows.dot(Q)) / rows.n
-        BQ -= self._kappa * np.outer(rows.mean, rows.mean @ Q)
+        BQ = BQ - self._kappa * np.outer(rows.mean, rows.mean @ Q)
         sqnorm = self._sqnorm - 2 * (BQ**2).sum() + ((Q.T @ BQ) ** 2).sum()
         trace, fourth = rows.average(sqnorms), rows.weights @ sqnorms**2
         return effective_dimension(trace, sqnorm, fourth, rows.n, rows.n_features)
@@ -112,6 +108,10 @@ class MeanShift:
         The posterior of ‖E r‖²; `rho` shrinks r.
     Q : ndarray of shape (n_features, rank)
         Orthonormal basis of the sources' span.
+    inside : ndarray of shape (n_rows, rank)
+        (X − m)Q.
+    totals : ndarray of shape (n_features, n_groups)
+        Σ sᵢxᵢ over each of the groups.
     """
 
     alpha: np.ndarray
@@ -119,6 +119,8 @@ class MeanShift:
     r: np.ndarray
     shrunk: Bunch
     Q: np.ndarray
+    inside: np.ndarray
+    totals: np.ndarray
 
 
 def mean_shift(centred, y, c, W):
@@ -134,42 +136,53 @@ def mean_shift(centred, y, c, W):
     W : ndarray of shape (n_sources, n_features)
     """
     rows = centred.rows
-    n, share = rows.n, rows.weights * c
-    d = rows.rdot(share * y) / n  # m drops out: Σ s c y = 0
+    n, weights, share = rows.n, rows.weights[:, None], rows.weights * c
     # the variance of a balanced mean, in units of that of a row
     spread = (rows.weights * rows.unit) @ c**2 / n**2
 
     T = unit_columns(W.T)
     U = W.T @ T
-    along, sigma, _ = np.linalg.svd(U, full_matrices=False)
-    Q = along[:, sigma > 1e-8]
+    along, sigma, V = np.linalg.svd(U, full_matrices=False)
+    kept = sigma > 1e-8
+    Q, UQ = along[:, kept], sigma[kept, None] * V[kept]
+    XQ = rows.dot(Q)
+    inside = XQ - centred.m @ Q
+
+    # all that is asked of the rows' sums, in one product
+    groups = groups_of(centred, y)
+    pooled = rows.repeats[:, None] * y[:, None] * groups
+    parts = (share * y)[:, None], pooled, weights * groups, weights * XQ
+    sums = rows.rdot(np.hstack(parts))
+    d, of_pooled, totals, BQ = np.split(sums, np.cumsum([p.shape[1] for p in parts[:-1]]), axis=1)
+    d = d[:, 0] / n  # m drops out: Σ s c y = 0
     r = d - Q @ (Q.T @ d)
-    theta = source_part(d, U, rows, c, y[:, None] * centred.dot(U))
+    theta = source_part(d, U, rows, c, y[:, None] * (inside @ UQ))
 
-    sqnorms = centred.residual_sqnorms(Q)
-    noise = max(spread * variance_within(centred, y, sqnorms, Q), TINY)
+    sqnorms = np.maximum(centred.sqnorms - (inside**2).sum(axis=1), 0)
+    means = of_pooled - np.outer(centred.m, pooled.sum(axis=0))
+    noise = max(spread * variance_within(rows, y, sqnorms, groups, means - Q @ (Q.T @ means)), TINY)
     centre = 0.7 * centred.trace / rows.n_features * (share @ y**2 / n)
-    shrunk = shrinkage(r @ r, noise, centred.dimension(Q, sqnorms), centre)
-    return MeanShift(T @ theta, U @ theta, r, shrunk, Q)
+    shrunk = shrinkage(r @ r, noise, centred.dimension(Q, BQ / n, sqnorms), centre)
+    return MeanShift(T @ theta, U @ theta, r, shrunk, Q, inside, totals)
 
 
-def variance_within(centred, y, sqnorms, Q):
+def groups_of(centred, y):
+    """Members of the rows that are above and below zero, or of all of them, (n_rows, n_groups)."""
+    if not centred.is_classifier:
+        return np.ones((len(y), 1))
+    return np.column_stack([y > 0, y <= 0]).astype(np.float64)
+
+
+def variance_within(rows, y, sqnorms, groups, totals):
     """Energy of R = yP(x − m) about its mean: pooled over the classes, or over all rows.
 
     That no class mean enters makes it the same whatever m is. Where every class is a single row
-    there is no spread to measure, and all the energy is taken for noise.
+    there is no spread to measure, and all the energy is taken for noise. `totals` are ΣR.
     """
-    rows = centred.rows
-    repeats, n = rows.repeats, rows.repeats.sum()
-    energy, freedom = repeats @ (y**2 * sqnorms), n
-    groups = [y > 0, y <= 0] if centred.is_classifier else [np.ones(len(y), dtype=bool)]
-    means = 0.0
-    for group in groups:
-        values = repeats * y * group
-        mean = (rows.rdot(values) - values.sum() * centred.m) / (repeats @ group)
-        mean = mean - Q @ (Q.T @ mean)
-        means += (repeats @ group) * (mean @ mean)
-        freedom -= 1
+    repeats = rows.repeats
+    n, sizes = repeats.sum(), repeats @ groups
+    energy, freedom = repeats @ (y**2 * sqnorms), n - len(sizes)
+    means = ((totals**2).sum(axis=0) / sizes).sum()
     # rounding must not pass for freedom
     return energy / n if freedom <= 1e-9 * n else max(energy - means, 0.0) / freedom
 
@@ -206,34 +219,26 @@ def source_part(d, U, rows, c, Z):
 
 
 def left_out_shifts(task, centred, shift, j):
-    """r₋ᵢᵀ(xᵢ − m) for each row i, with the shrinkage and the sources' span held."""
+    """rᵀ(xᵢ − m) and r₋ᵢᵀ(xᵢ − m) of each row, with the shrinkage and the sources' span held."""
     rows, y = task.rows, task.Y[:, j]
     Q, n, unit = shift.Q, task.rows.n, task.rows.unit
-    x_r = centred.dot(shift.r)
-    inside = centred.dot(Q)
-
-    def cross(origin):
-        """(xᵢ − o)ᵀP(xᵢ − m)."""
-        o = origin - centred.m
-        o = o - Q @ (Q.T @ o)
-        return centred.sqnorms - (inside**2).sum(axis=1) - centred.dot(o)
+    groups = groups_of(centred, y)
+    totals, rest = rows.weights @ groups, groups @ (rows.weights @ groups) - unit
+    # without its only row a class has no mean: m stands in for it
+    alone = np.array([(rest[g > 0] <= 1e-12 * t).any() for g, t in zip(groups.T, totals)])
+    means = np.where(alone, centred.m[:, None], shift.totals / totals)
+    origins = means - centred.m[:, None]
+    product = centred.dot(np.column_stack([shift.r, origins - Q @ (Q.T @ origins)]))
+    x_r, along = product[:, 0], (product[:, 1:] * groups).sum(axis=1)
+    # (xᵢ − o)ᵀP(xᵢ − m), of a row's own o
+    cross = centred.sqnorms - (shift.inside**2).sum(axis=1) - along
 
     if not task.is_classifier:
         left = np.where(unit < n, n - unit, np.inf)  # without its only row there is no shift
-        return n / left * x_r - unit * n / left**2 * (y - rows.average(y)) * cross(rows.mean)
-    values = np.zeros(len(y))
-    for sign in (-1, 1):
-        members = sign * y > 0
-        total = rows.weights[members].sum()
-        mean = rows.rdot(rows.weights * members) / total
-        rest = total - unit[members]
-        if rest.min() <= 1e-12 * total:
-            # without its only row a class has no mean: m stands in for it
-            mean, share = centred.m, 1.0
-        else:
-            share = unit[members] / rest
-        values[members] = x_r[members] - sign / 2 * share * cross(mean)[members]
-    return values
+        y = y - rows.average(y)
+        return x_r, n / left * x_r - unit * n / left**2 * y * cross
+    lost = np.where(groups @ alone > 0, 1.0, unit / np.where(rest > 0, rest, 1.0))
+    return x_r, x_r - np.sign(y) / 2 * lost * cross
 
 
 def shifted(task):
@@ -255,9 +260,9 @@ def generative(task):
     a = rho[:, None] * np.array([s.r for s in shifts])
 
     source = combine(task.S, alpha)
-    fitted = source + centred.dot(a.T)
-    left_out = [left_out_shifts(task, centred, s, j) for j, s in enumerate(shifts)]
-    loo = source + rho * np.column_stack(left_out)
+    pairs = [left_out_shifts(task, centred, s, j) for j, s in enumerate(shifts)]
+    whole, left_out = (np.column_stack(columns) for columns in zip(*pairs, strict=True))
+    fitted, loo = source + rho * whole, source + rho * left_out
     c = slope(task, loo)
     alpha, a, fitted, loo = c[:, None] * alpha, c[:, None] * a, c * fitted, c * loo
 
@@ -272,7 +277,8 @@ def generative(task):
         rho=rho,
         mean_shrinkage=centred.tau.rho,
     )
-    return Solution(alpha, np.inf, a, b, loo + shift, Bunch(generative=path))
+    loo = loo + shift
+    return Solution(task, alpha, np.inf, a, b, loo.__getitem__, Bunch(generative=path))
 
 
 def slope(task, values):

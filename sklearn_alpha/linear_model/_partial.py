@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._calibration import temperature_of_moments
+from sklearn_alpha.linear_model._device import is_foreign
 from sklearn_alpha.linear_model._evidence import evidence
 from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._stream import Stream, Sums
@@ -47,6 +48,8 @@ class PartialAlphaTransfer(AlphaTransfer):
         """A chunk's rows of positive weight, checked; an error says which chunk it is in."""
         first = "_sums" not in self.__dict__
         try:
+            if is_foreign(X):
+                raise ValueError("partial_fit adds up NumPy's arrays; move the chunk to the host.")
             if np.shape(X)[:1] == (0,):
                 raise ValueError("there are no rows in it; leave it out.")
             X, y = validate_data(

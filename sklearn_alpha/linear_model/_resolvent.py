@@ -10,7 +10,7 @@ outputs, under
     quadratic(γ)           ZᵀG(γ)Z
     log_det(γ)             log det G(γ)
     adapter(C, γ, P)       Σ P(γ) A(γ) C(γ), the weights and the intercept that fit Z C(γ)
-    leave_one_out(C, γ)    residuals of Z C(γ) at the left-out rows
+    leave_one_out(C, γ)    residuals of Z C(γ) at left-out rows, as many as are asked for
 
 There are two ways to it, a tridiagonal reduction (:class:`Tridiagonal`) of the smaller of
 
@@ -24,8 +24,8 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import blas
-from scipy.sparse import issparse
 
+from sklearn_alpha.linear_model._rows import BLOCK
 from sklearn_alpha.linear_model._tridiagonal import Tridiagonal
 
 EPS = np.finfo(np.float64).eps
@@ -39,8 +39,6 @@ class Moments:
     Attributes
     ----------
     n : float
-    n_rows : int
-        How many rows will be left out, one at a time.
     height : float
         k.
     gram : ndarray of shape (N, N)
@@ -54,7 +52,6 @@ class Moments:
     """
 
     n: float
-    n_rows: int
     height: float
     gram: np.ndarray
     cross: np.ndarray
@@ -81,7 +78,6 @@ class Moments:
             cross = np.vstack([cross, k * weighted.sum(axis=0) / rows.n])
         return cls(
             n=rows.n,
-            n_rows=rows.n_rows,
             height=k,
             gram=rows.gram(constant=0 < k < np.inf),
             cross=cross,
@@ -101,6 +97,12 @@ def targets(Y, rows):
     if rows.centred:
         return Y - rows.average(Y)
     return Y if rows.height else np.column_stack([Y, np.ones(len(Y))])
+
+
+def parts(index, n_gammas, rows):
+    """Row numbers, so many at a time as the processor's cache holds, and at most n/10."""
+    step = max(min(CACHE // n_gammas, max(rows.n_rows // 10, BLOCK[0] // rows.n_features)), 1)
+    return (index[start : start + step] for start in range(0, len(index), step))
 
 
 def left_out(residuals, free, rows, index):
@@ -124,13 +126,15 @@ class PrimalResolvent:
         S = XW + b.
     least : float
         The smallest γ to come.
+    n_left_out : int
+        How many rows will be left out, one at a time.
     """
 
-    def __init__(self, moments, W, b, least):
+    def __init__(self, moments, W, b, least, n_left_out=0):
         self.moments, self.n, self.centred = moments, moments.n, moments.centred
         k, n_outputs = moments.height, len(moments.mean_Y)
         self.sqnorm = moments.sqnorm
-        self._least = least
+        self._least, self._n_left_out = least, n_left_out
         # √sZ = MV + √sED, with b on the constant column where there is one
         V = np.vstack([W, b / k]) if 0 < k < np.inf else W
         V = np.hstack([np.zeros((len(V), n_outputs)), V])
@@ -142,11 +146,11 @@ class PrimalResolvent:
     @cached_property
     def _basis(self):
         gram, self.moments.gram = self.moments.gram, None  # it is overwritten
-        return Tridiagonal(gram, self._least, self.moments.n_rows, self.n)
+        return Tridiagonal(gram, self._least, self._n_left_out, self.n)
 
     @cached_property
     def _v(self):
-        return self._basis.Q.T @ self._V
+        return self._basis.rotate(self._V)
 
     @cached_property
     def _v_T(self):
@@ -154,7 +158,7 @@ class PrimalResolvent:
 
     @cached_property
     def _e(self):
-        e = self._basis.Q.T @ self.moments.cross
+        e = self._basis.rotate(self.moments.cross)
         e[self._basis.null] = 0.0  # in the null space rows have no part but rounding
         return e
 
@@ -186,11 +190,11 @@ class PrimalResolvent:
 
     def log_det(self, gammas):
         """log det G(γ) for each γ, over the n repeated rows (less one when they are centred)."""
-        zeros = self.n - self.centred - len(self._basis.diagonal)
+        zeros = self.n - self.centred - len(self)
         return -zeros * np.log(gammas) - self._basis.log_det(gammas)
 
     def __len__(self):
-        return len(self._basis.Q)
+        return len(self._basis)
 
     def trace(self, gamma):
         """tr (MᵀM/n + γI)⁻¹."""
@@ -214,7 +218,7 @@ class PrimalResolvent:
         for C, gamma, P in zip(coefficients, gammas, probabilities, strict=True):
             of_e, of_v = self._weights(gamma)
             weights = weights + P * (of_e @ (self._D @ C) + of_v @ C)
-        a = (self._basis.Q @ weights).T
+        a = self._basis.rotate_back(weights).T
         if moments.height == 0:
             return a, np.zeros(len(a))
         if not moments.centred:
@@ -222,26 +226,25 @@ class PrimalResolvent:
         mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
         return a, mean - a @ moments.mean
 
-    def leave_one_out(self, coefficients, gammas, rows, Y):
-        """(slice, residuals of Z C(γ) (n_gammas, n_rows, m)) for some of the rows at a time."""
-        moments, Q = self.moments, self._basis.Q
+    def leave_one_out(self, coefficients, gammas, rows, Y, index):
+        """Residuals of Z C(γ) (n_gammas, n_rows, m) of some of the rows numbered `index` a time."""
+        moments, basis = self.moments, self._basis
         k = moments.height
         E, of_E, of_M = targets(Y, rows), self._D @ coefficients, []
         for C, gamma in zip(coefficients, gammas, strict=True):
             of_e, of_v = self._weights(gamma)
             of_M.append((self._v - of_v) @ C - of_e @ (self._D @ C))
         of_M = np.concatenate(of_M, axis=1)
-        for index, X in rows.blocks(CACHE // len(gammas) * len(Q)):
-            basis = Q[: rows.n_features]
-            columns = np.ascontiguousarray((X @ basis).T) if issparse(X) else basis.T @ X.T
+        for part in parts(index, len(gammas), rows):
+            columns = np.full((len(basis), len(part)), k, order="F")
+            columns[: rows.n_features] = rows.take(part).T
             if moments.centred:
-                columns -= (Q.T @ (rows.mean))[:, None]
-            elif k:
-                columns += k * Q[-1][:, None]
-            fitted = (columns.T @ of_M).reshape(columns.shape[1], len(gammas), -1).swapaxes(0, 1)
-            share = rows.weights[index] / rows.n
-            free = 1 - share * (self._basis.sqnorms(columns, gammas) + rows.centred)
-            yield index, left_out(E[index] @ of_E + fitted, free, rows, index)
+                columns -= rows.mean[:, None]
+            columns = basis.rotate(columns)
+            fitted = (columns.T @ of_M).reshape(len(part), len(gammas), -1).swapaxes(0, 1)
+            share = rows.weights[part] / rows.n
+            free = 1 - share * (basis.sqnorms(columns, gammas) + rows.centred)
+            yield left_out(E[part] @ of_E + fitted, free, rows, part)
 
 
 class DualResolvent:
@@ -253,11 +256,13 @@ class DualResolvent:
     Z : ndarray of shape (n_rows, n_columns)
     least : float
         The smallest γ to come.
+    n_left_out : int
+        How many rows will be left out, one at a time.
     """
 
-    def __init__(self, rows, Z, least):
+    def __init__(self, rows, Z, least, n_left_out=0):
         self.rows, self.n, self.centred = rows, rows.n, rows.centred
-        self._kernel, self._least = rows.kernel(), least
+        self._kernel, self._least, self._n_left_out = rows.kernel(), least, n_left_out
         self.sqnorm = sqnorm(self._kernel)
         self._mean = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
         self._Z, self._solved = rows.root[:, None] * (Z - self._mean), {}
@@ -267,11 +272,11 @@ class DualResolvent:
         rows, kernel, self._kernel = self.rows, self._kernel, None  # it is overwritten
         if 0 < rows.height < np.inf:
             blas.dger(rows.height**2 / rows.n, rows.root, rows.root, a=kernel, overwrite_a=1)
-        return Tridiagonal(kernel, self._least, rows.n_rows, rows.n_features)
+        return Tridiagonal(kernel, self._least, self._n_left_out, rows.n_features)
 
     @cached_property
     def _z(self):
-        return self._basis.Q.T @ self._Z
+        return self._basis.rotate(self._Z)
 
     @property
     def inner(self):
@@ -300,7 +305,7 @@ class DualResolvent:
             for C, gamma, P in zip(coefficients, gammas, probabilities, strict=True)
         )
         dual[self._basis.null] = 0.0  # Mᵀ takes it to zero up to rounding, times 1/γ
-        values = rows.root[:, None] * (self._basis.Q @ dual) / rows.n
+        values = rows.root[:, None] * self._basis.rotate_back(dual) / rows.n
         a, total = rows.rdot(values).T, values.sum(axis=0)
         if not rows.centred:
             return a, rows.height**2 * total
@@ -309,18 +314,15 @@ class DualResolvent:
         mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
         return a, mean - a @ (rows.mean + rows.offset)
 
-    def leave_one_out(self, coefficients, gammas, rows, Y):
-        """(slice, residuals of Z C(γ) (n_gammas, n_rows, m)) for some of the rows at a time."""
-        Q = self._basis.Q
+    def leave_one_out(self, coefficients, gammas, rows, Y, index):
+        """As in :class:`PrimalResolvent`."""
         dual = np.hstack(
             [g * self._weights(g) @ C for C, g in zip(coefficients, gammas, strict=True)]
         )
-        step = max(CACHE // len(gammas), 1)
-        for start in range(0, rows.n_rows, step):
-            index = slice(start, start + step)
-            residuals = (Q[index] @ dual / rows.root[index, None]).reshape(
-                -1, len(gammas), coefficients.shape[2]
-            )
-            free = gammas[:, None] * self._basis.sqnorms(Q[index].T, gammas)
-            free -= rows.centred * rows.weights[index] / rows.n
-            yield index, left_out(residuals.swapaxes(0, 1), free, rows, index)
+        for part in parts(index, len(gammas), rows):
+            columns = self._basis.rows(part)
+            residuals = columns.T @ dual / rows.root[part, None]
+            free = gammas[:, None] * self._basis.sqnorms(columns, gammas)
+            free -= rows.centred * rows.weights[part] / rows.n
+            residuals = residuals.reshape(len(part), len(gammas), -1).swapaxes(0, 1)
+            yield left_out(residuals, free, rows, part)

@@ -37,7 +37,9 @@ class Rows:
         self.centred = height == np.inf
         # A dense X is centred as it is read, which rounds best; a sparse one in its Gram matrix.
         self._shifted = self.centred and not issparse(X)
-        self.offset = weights @ X / self.n if self._shifted else np.zeros(self.n_features)
+        self.offset = np.zeros(self.n_features)
+        if self._shifted:
+            self.offset = self.rdot(weights) / self.n
         self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
 
     @cached_property
@@ -85,14 +87,36 @@ class Rows:
         """Weighted mean over the rows, columns of shape (n_rows, ...)."""
         return np.tensordot(self.weights, columns, axes=1) / self.n
 
-    def blocks(self, most=BLOCK[1]):
-        """(slice, rows) one after the other: about an eighth of X, and so many entries at most."""
+    def part(self, index):
+        """Some of the rows, by number."""
+        return type(self)(self._raw(index), self.weights[index], self.height, self.unit[index])
+
+    def outputs(self, W, b):
+        """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""
+        W = W.reshape(b.size, W.shape[2]).T
+        S = self.dot(W) + self.offset @ W
+        return S.reshape(self.n_rows, *b.shape) + b
+
+    def take(self, index):
+        """Rows by slice or number, dense."""
+        return self._read(index)
+
+    def _raw(self, index):
+        return self.X[index]
+
+    def _read(self, index):
+        X = self._raw(index)
+        if issparse(X):
+            return X.toarray()
+        return X - self.offset if self._shifted else X
+
+    def blocks(self):
+        """(slice, rows) of a dense X one after the other: about an eighth of X at a time."""
         n, p = self.X.shape
-        step = max(min(max(n * p // 8, BLOCK[0]), most) // p, 1)
+        step = max(min(max(n * p // 8, BLOCK[0]), BLOCK[1]) // p, 1)
         for start in range(0, n, step):
-            index = slice(start, start + step)
-            X = self.X[index]
-            yield index, X - self.offset if self._shifted else X
+            index = slice(start, min(start + step, n))
+            yield index, self._read(index)
 
     def gram(self, constant=False):
         """XᵀSX/n of the centred rows where they are centred, or [X, k]ᵀS[X, k]/n."""
@@ -118,17 +142,7 @@ class Rows:
 
     def kernel(self):
         """√S XXᵀ√S/n of the centred rows where they are centred, without a constant column."""
-        n, root = self.n, self.root
-        if issparse(self.X):
-            kernel = np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))
-        else:
-            kernel = np.zeros((self.n_rows, self.n_rows), order="F")
-            step = max(self.n_features // 8, 1) if self._shifted else self.n_features
-            for start in range(0, self.n_features, step):
-                columns = slice(start, start + step)
-                X = self.X[:, columns]
-                add_square(kernel, (X - self.offset[columns] if self._shifted else X).T)
-            mirror(kernel)
+        n, root, kernel = self.n, self.root, self._outer()
         kernel *= root[:, None] / n
         kernel *= root
         if self.centred and not self._shifted:
@@ -137,6 +151,19 @@ class Rows:
             outer = np.outer(root, column - root * (root @ column) / (2 * n))
             kernel -= outer + outer.T
         return kernel
+
+    def _outer(self):
+        """XXᵀ."""
+        if issparse(self.X):
+            return np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))
+        total = np.zeros((self.n_rows, self.n_rows), order="F")
+        step = max(self.n_features // 8, 1) if self._shifted else self.n_features
+        for start in range(0, self.n_features, step):
+            columns = slice(start, start + step)
+            X = self.X[:, columns]
+            add_square(total, (X - self.offset[columns] if self._shifted else X).T)
+        mirror(total)
+        return total
 
 
 def add_square(total, A):

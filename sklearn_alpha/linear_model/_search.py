@@ -18,7 +18,8 @@ def left_out_alphas(task):
     """
     n_outputs, n_gammas, root = task.shape[0], len(task.gammas), task.rows.root
     both = np.broadcast_to(task.identity, (n_gammas, *task.identity.shape))
-    for residual in task.left_out(both, task.gammas, np.eye(n_gammas)):
+    every = np.arange(task.rows.n_rows)
+    for residual in task.left_out(both, task.gammas, np.eye(n_gammas), every):
         c, d = residual[:, :n_outputs], residual[:, n_outputs:].reshape(task.S.shape)
         alpha = np.zeros(task.shape)
         for j, T in enumerate(task.units):
@@ -85,10 +86,10 @@ def cross_validation(
 
     scores = []
     for train, test in folds:
-        part, X = task.subset(train), task.rows.X[test]
+        part, rows = task.subset(train), task.rows.part(test)
         cells = []
         for gamma, tried in zip(gammas, candidates(part), strict=True):
-            y, s = decision_parts(part, gamma, X, task.S[test])
+            y, s = decision_parts(part, gamma, rows, task.S[test])
             cells.append([score(y + combine(s, at), test) for at in tried])
         scores.append(cells)
     mean = np.mean(scores, axis=0)

@@ -13,7 +13,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils._array_api import get_namespace
 from sklearn.utils.validation import check_is_fitted
+
+from sklearn_alpha.linear_model._device import is_foreign, to_host
 
 
 def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=None):
@@ -37,7 +40,7 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
     sources = [] if source is None else source if isinstance(source, list) else [source]
     W = np.zeros((n_outputs, len(sources), n_features))
     b = np.zeros((n_outputs, len(sources)))
-    for k, one in enumerate(sources):
+    for k, one in enumerate(map(to_host, sources)):
         name = "source" if len(sources) == 1 else f"source[{k}]"
         if np.isscalar(one):
             raise ValueError(
@@ -56,7 +59,7 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
             seen = np.ones(len(coef), dtype=bool)
             if classes is not None:
                 coef, intercept = _by_label(coef, intercept, estimator, classes, name)
-                seen = np.isin(classes, estimator.classes_)
+                seen = np.isin(classes, to_host(estimator.classes_))
         if len(coef) != n_outputs:
             raise ValueError(
                 f"{name} has {len(coef)} row(s) of coefficients but the target needs {n_outputs}"
@@ -78,7 +81,11 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
 def check_range(name, values, limit=1e30):
     """Refuse what would overflow, or vanish, in squares of squares."""
     values = values.data if issparse(values) else values
-    largest = max(values.max(initial=0), -values.min(initial=0))
+    if is_foreign(values):
+        xp, _ = get_namespace(values)
+        largest = float(xp.max(xp.stack([xp.max(values), -xp.min(values)])))
+    else:
+        largest = max(values.max(initial=0), -values.min(initial=0))
     if largest and not 1 / limit <= largest <= limit:
         raise ValueError(
             f"the largest entry of {name} is {largest:.1e}, and powers of it leave the range of "
@@ -88,6 +95,7 @@ def check_range(name, values, limit=1e30):
 
 def _check_coefficients(coef, intercept, name, n_features):
     """Finite coefficients (rows, n_features) and intercepts (rows,)."""
+    coef, intercept = to_host(coef), to_host(intercept)
     coef = coef.toarray() if issparse(coef) else coef
     try:
         coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
@@ -163,7 +171,7 @@ def _is_fitted(estimator):
 
 def _by_label(coef, intercept, estimator, classes, name):
     """Rows of a source classifier in the order of the target's classes, aligned by label."""
-    source_classes = estimator.classes_
+    source_classes = to_host(estimator.classes_)
     # support vector machines have a row for each *pair* of classes
     one_vs_one = hasattr(estimator, "dual_coef_") and len(source_classes) > 2
     binary = len(classes) == 2

@@ -146,7 +146,6 @@ class Stream(Problem):
             square = np.block([[square, mean_Y[:, None]], [mean_Y, 1.0]])
         moments = Moments(
             n=self.n,
-            n_rows=0,
             height=k,
             gram=np.array(gram, order="F"),
             cross=cross,

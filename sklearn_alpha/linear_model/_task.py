@@ -5,18 +5,19 @@
 is linear in α: averages over γ and decision values at other rows follow from the two parts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils.extmath import safe_sparse_dot
 
 from sklearn_alpha.linear_model._resolvent import DualResolvent, Moments, PrimalResolvent
 from sklearn_alpha.linear_model._rows import Rows
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
+SAMPLE = 1000  # rows, at most, whose left-out values stand for those of all
 TINY = np.finfo(np.float64).tiny
 
 
@@ -87,20 +88,6 @@ class Problem:
     def several_sources(self):
         return any(T.shape[1] > 1 for T in self.units)
 
-    def left_out(self, coefficients, gammas, probabilities):
-        """Σ P(γ) times the left-out residuals of Z C(γ); None where there are no rows.
-
-        Parameters
-        ----------
-        coefficients : ndarray of shape (n_gammas, n_columns, m)
-        gammas : ndarray of shape (n_gammas,)
-        probabilities : ndarray of shape (..., n_gammas)
-
-        Returns
-        -------
-        residuals : ndarray of shape (..., n_rows, m)
-        """
-
 
 @dataclass(frozen=True)
 class Task(Problem):
@@ -120,6 +107,8 @@ class Task(Problem):
     solver : {"auto", "primal", "dual"}
     grid : ndarray or None
         The γ's to choose from; None for a grid around the centre.
+    n_left_out : int
+        How many rows will be left out, one at a time: what pays for a reduction depends on it.
     """
 
     rows: Rows
@@ -129,6 +118,7 @@ class Task(Problem):
     balance: np.ndarray | None
     solver: str
     grid: np.ndarray | None
+    n_left_out: int
 
     @property
     def is_classifier(self):
@@ -145,7 +135,7 @@ class Task(Problem):
     @cached_property
     def S(self):
         """The sources' outputs X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
-        return outputs(self.rows.X, self.W, self.b)
+        return self.rows.outputs(self.W, self.b)
 
     @cached_property
     def resolvent(self):
@@ -154,33 +144,54 @@ class Task(Problem):
             self.solver == "auto" and rows.n_rows <= rows.n_features
         )
         if is_dual:
-            return DualResolvent(rows, np.column_stack([self.Y, flat(self.S / self.scale)]), least)
+            Z = np.column_stack([self.Y, flat(self.S / self.scale)])
+            return DualResolvent(rows, Z, least, self.n_left_out)
         W = (self.W / self.scale[:, :, None]).reshape(b.size, rows.n_features).T
-        return PrimalResolvent(Moments.of(rows, self.Y), W, b.ravel(), least)
+        return PrimalResolvent(Moments.of(rows, self.Y), W, b.ravel(), least, self.n_left_out)
 
-    def left_out(self, coefficients, gammas, probabilities):
-        found = np.empty((*probabilities.shape[:-1], self.rows.n_rows, coefficients.shape[2]))
-        parts = self.resolvent.leave_one_out(coefficients, gammas, self.rows, self.Y)
-        for index, residuals in parts:
-            found[..., index, :] = np.tensordot(probabilities, residuals, axes=1)
+    @cached_property
+    def sample(self):
+        """Numbers of the rows whose left-out values stand for those of all."""
+        n = self.rows.n_rows
+        if n <= SAMPLE:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(0).choice(n, SAMPLE, replace=False))
+
+    def left_out(self, coefficients, gammas, probabilities, index):
+        """Σ P(γ) times the left-out residuals of Z C(γ).
+
+        Parameters
+        ----------
+        coefficients : ndarray of shape (n_gammas, n_columns, m)
+        gammas : ndarray of shape (n_gammas,)
+        probabilities : ndarray of shape (..., n_gammas)
+        index : ndarray of shape (n_index,)
+            Numbers of the rows.
+
+        Returns
+        -------
+        residuals : ndarray of shape (..., n_index, m)
+        """
+        found = np.empty((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
+        start = 0
+        for residuals in self.resolvent.leave_one_out(
+            coefficients, gammas, self.rows, self.Y, index
+        ):
+            stop = start + residuals.shape[1]
+            found[..., start:stop, :] = np.tensordot(probabilities, residuals, axes=1)
+            start = stop
         return found
 
     def subset(self, index):
         """The task on some of the rows."""
-        rows = self.rows
         return replace(
             self,
-            rows=Rows(rows.X[index], rows.weights[index], rows.height, rows.unit[index]),
+            rows=self.rows.part(index),
             Y=self.Y[index],
             balance=None if self.balance is None else self.balance[index],
             grid=self.gammas,
+            n_left_out=0,
         )
-
-
-def outputs(X, W, b):
-    """X w̃ + b̃ for sources (n_outputs, n_sources, n_features): (n_rows, n_outputs, n_sources)."""
-    S = safe_sparse_dot(X, W.reshape(b.size, W.shape[2]).T, dense_output=True)
-    return S.reshape(X.shape[0], *b.shape) + b
 
 
 def unit_combinations(inner):
@@ -225,21 +236,28 @@ class Solution:
 
     Attributes
     ----------
+    problem : Problem
     alpha : ndarray of shape (n_outputs, n_sources)
     gamma : float
     a : ndarray of shape (n_outputs, n_features)
     b : ndarray of shape (n_outputs,)
-    loo : ndarray of shape (n_rows, n_outputs)
-        Decision values at left-out rows.
+    left_out : callable
+        Of numbers of rows: their decision values when left out, (n_index, n_outputs).
     path : Bunch
     """
 
+    problem: Problem
     alpha: np.ndarray
     gamma: float
     a: np.ndarray
     b: np.ndarray
-    loo: np.ndarray
+    left_out: Callable
     path: Bunch = field(default_factory=Bunch)
+
+    @cached_property
+    def sampled(self):
+        """Decision values of the sample, left out: all that an estimate needs."""
+        return self.left_out(self.problem.sample)
 
 
 def flat(values):
@@ -253,7 +271,7 @@ def combine(values, alpha):
 
 
 def family(task, alphas, gammas, probabilities=(1.0,)):
-    """The average over γ of w(α(γ), γ) = α w̃ + Q(γ) Xᵀ(y − αs)/n, with its leave-one-out values.
+    """The average over γ of w(α(γ), γ) = α w̃ + Q(γ) Xᵀ(y − αs)/n.
 
     Parameters
     ----------
@@ -266,8 +284,11 @@ def family(task, alphas, gammas, probabilities=(1.0,)):
     alphas, gammas, P = alphas[seen], gammas[seen], P[seen] / P[seen].sum()
     C = task.residual(alphas)
     a, b = task.resolvent.adapter(C, gammas, P)
-    residual = task.left_out(C, gammas, P)
-    return Solution(alpha, gamma, a, b, None if residual is None else task.Y - residual)
+
+    def left_out(index):
+        return task.Y[index] - task.left_out(C, gammas, P, index)
+
+    return Solution(task, alpha, gamma, a, b, left_out)
 
 
 def adapter_parts(task, gamma):
@@ -281,11 +302,11 @@ def adapter_parts(task, gamma):
     return (a[:n], b[:n]), (a[n:].reshape(n, n_sources, a.shape[1]), b[n:].reshape(task.shape))
 
 
-def decision_parts(task, gamma, X, S):
-    """f₀ and f₁ of the decision values f₀ + αf₁ at one γ on other rows X with source outputs S."""
+def decision_parts(task, gamma, rows, S):
+    """f₀ and f₁ of the decision values f₀ + αf₁ at one γ on other rows with source outputs S."""
     (a0, b0), (a1, b1) = adapter_parts(task, gamma)
-    f0 = safe_sparse_dot(X, a0.T, dense_output=True) + b0
-    return f0, S - outputs(X, a1, b1)
+    f0 = rows.outputs(a0[:, None], b0[:, None])[:, :, 0]
+    return f0, S - rows.outputs(a1, b1)
 
 
 def posterior(log_weights):

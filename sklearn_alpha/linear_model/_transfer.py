@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._array_api import get_namespace
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
@@ -19,6 +20,7 @@ from sklearn_alpha.linear_model._calibration import (
     logits,
     smoothed_targets,
 )
+from sklearn_alpha.linear_model._device import is_foreign, moved, take_rows, to_host
 from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
@@ -52,10 +54,10 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
         How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
         averages over γ; "generative" shrinks the mean shift between the classes by empirical Bayes;
-        "blend" averages the two, weighed by their leave-one-out predictions; "loo" takes the best
-        leave-one-out score; "theory" the best accuracy that random matrix theory predicts; "cv"
-        the best cross-validation score. Where alpha or gamma is given, "blend" and "generative"
-        choose the other by "evidence".
+        "blend" averages the two, weighed by leave-one-out predictions of at most 1000 random rows;
+        "loo" takes the best leave-one-out score, of all rows; "theory" the best accuracy that
+        random matrix theory predicts; "cv" the best cross-validation score. Where alpha or gamma is
+        given, "blend" and "generative" choose the other by "evidence".
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -74,6 +76,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         Weights of the classes, multiplied into `sample_weight`.
     solver : {"auto", "primal", "dual"}, default="auto"
         Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
+    store_loo : bool, default=False
+        Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
 
     Attributes
     ----------
@@ -89,10 +93,10 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Decision value of each row with the adapter fitted without it (α and n·γ held; of a row
-        with weight 2, one repetition is left out); `partial_fit` has none.
+        with weight 2, one repetition is left out); where `store_loo` asked for it.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to `loo_decision_function_`; after `partial_fit`, of
-        normal margins.
+        β of P = softmax(βf), fitted to the leave-one-out decision values of all rows, or of 1000
+        random ones where there are more; after `partial_fit`, of normal margins.
     path_ : Bunch
         How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
         `log_evidence` and `posterior`, or `loo_score`, `cv_score` or `predicted_score`; under
@@ -105,6 +109,16 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     --------
     AlphaTransferRegressor : The same for numbers.
     sklearn.linear_model.RidgeClassifier : What α = 0 and ``intercept_scaling=np.inf`` come to.
+
+    Notes
+    -----
+    Under ``sklearn.config_context(array_api_dispatch=True)`` X may be an array of PyTorch, CuPy or
+    another library of the Array API standard. It stays on its device, and so do predictions and the
+    fitted arrays, but for `path_`, and labels that are not numbers, which are NumPy's. Gram
+    matrices and products with X are added up in double precision where the device has it, whatever
+    that of X; coefficients and predictions come back in that of X. Decomposed on the host is the
+    smaller of XᵀX and XXᵀ; of the rows, those that are left out come there where n > p.
+    `partial_fit` takes NumPy's arrays and SciPy's.
 
     References
     ----------
@@ -146,6 +160,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         intercept_scaling="auto",
         class_weight=None,
         solver="auto",
+        store_loo=False,
     ):
         self.source = source
         self.alpha = alpha
@@ -159,6 +174,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         self.intercept_scaling = intercept_scaling
         self.class_weight = class_weight
         self.solver = solver
+        self.store_loo = store_loo
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -184,11 +200,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+            X, y, weight = self._checked(X, y, sample_weight)
             check_classification_targets(y)
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
             seen = weight > 0
             self.classes_, labels = np.unique(y[seen], return_inverse=True)
             n_classes = len(self.classes_)
@@ -201,8 +214,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             class_weight = self._class_weights(y[seen], labels, repeats)[labels]
             Y, common = codes(labels, n_classes)
             shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
-            loo = self._fit(
-                X if seen.all() else X[seen],  # no copy without need
+            solution = self._fit(
+                X if seen.all() else take_rows(X, np.flatnonzero(seen)),  # no copy without need
                 y[seen],
                 Y,
                 repeats,
@@ -212,16 +225,23 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
                 balance=np.where(Y > 0, 0.5 / shares, 0.5 / (1 - shares)),
             )
             self.intercept_ += common
-            weight = repeats * class_weight
-            targets = smoothed_targets(labels, weight, n_classes)
-            beta, *_ = inverse_temperature(loo[None], targets, weight)
+            sample = solution.problem.sample
+            weight = (repeats * class_weight)[sample]
+            targets = smoothed_targets(labels[sample], weight, n_classes)
+            beta, *_ = inverse_temperature(solution.sampled[None], targets, weight)
             self.inverse_temperature_ = float(beta[0])
-            values = self._left_out(X, seen, loo + common)
-            self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
+            if self.store_loo:
+                values = self._left_out(X, seen, solution, common)
+                self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
+            self._give(X)
+            if self.classes_.dtype.kind in "biuf":  # labels that are not numbers stay NumPy's
+                self.classes_ = moved(X, self.classes_)
         return self
 
     def _class_weights(self, y, labels, repeats):
         """Weight of each class; "balanced" counts repetitions, not rows."""
+        if self.class_weight is None:
+            return np.ones(len(self.classes_))
         if self.class_weight == "balanced":
             counts = np.bincount(labels, weights=repeats)
             return counts.sum() / (len(counts) * counts)
@@ -239,7 +259,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
             In units of the codes ±1; positive for `classes_[1]` where there are two classes.
         """
-        values = self._decisions(X)
+        values = self._decisions(X, "decision_function")
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict(self, X):
@@ -253,8 +273,12 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         -------
         y : ndarray of shape (n_samples,)
         """
-        values = self._decisions(X)
-        return self.classes_[np.argmax(logits(values), axis=1)]
+        F = logits(self._decisions(X, "predict"))
+        xp, _ = get_namespace(F)
+        best = xp.argmax(F, axis=1)
+        if is_foreign(self.classes_):
+            return xp.take(self.classes_, best, axis=0)
+        return self.classes_[to_host(best)]
 
     def predict_proba(self, X):
         """P(class | x) = softmax(βf(x)), with β fitted to the leave-one-out decision values.
@@ -268,8 +292,9 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        values = self._decisions(X)
-        return np.exp(log_probabilities(values, self.inverse_temperature_))
+        values = self._decisions(X, "predict_proba")
+        xp, _ = get_namespace(values)
+        return xp.exp(log_probabilities(values, self.inverse_temperature_))
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`.
@@ -282,7 +307,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         -------
         log_P : ndarray of shape (n_samples, n_classes)
         """
-        values = self._decisions(X)
+        values = self._decisions(X, "predict_log_proba")
         return log_probabilities(values, self.inverse_temperature_)
 
     def _default_score(self, y, sample_weight):
@@ -299,21 +324,21 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         """Of two classes each row changes sides at one α: sorting these gives every score."""
         if f0.shape[1] > 1 or alphas.ndim > 1:
             return super()._score_path(f0, f1, alphas, y, sample_weight)
-        y = column_or_1d(y)
+        y, classes = column_or_1d(y), to_host(self.classes_)
         check_consistent_length(f0, y)
         weight = _check_sample_weight(sample_weight, f0, dtype=np.float64)
         f0, f1 = f0[:, 0], f1[:, 0, 0]
         moves = f1 != 0
         before = np.where(moves, f1 < 0, f0 > 0).astype(int)  # the class at α → −∞
-        right = self.classes_[before] == y
-        gain = weight * (self.classes_[1 - before] == y) - weight * right
+        right = classes[before] == y
+        gain = weight * (classes[1 - before] == y) - weight * right
         crossing = -f0[moves] / f1[moves]
         order = np.argsort(crossing)
         gains = np.append(0.0, np.cumsum(gain[moves][order]))
         return (weight @ right + gains[np.searchsorted(crossing[order], alphas)]) / weight.sum()
 
     def _score_decisions(self, values, y, sample_weight):
-        predicted = self.classes_[np.argmax(logits(values), axis=1)]
+        predicted = to_host(self.classes_)[np.argmax(logits(values), axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
 
@@ -342,10 +367,10 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
         How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
         averages over γ; "generative" shrinks the covariance of y and x by empirical Bayes; "blend"
-        averages the two, weighed by their leave-one-out predictions; "loo" takes the best
-        leave-one-out score; "theory" the least risk that random matrix theory predicts; "cv" the
-        best cross-validation score. Where alpha or gamma is given, "blend" and "generative" choose
-        the other by "evidence".
+        averages the two, weighed by leave-one-out predictions of at most 1000 random rows; "loo"
+        takes the best leave-one-out score, of all rows; "theory" the least risk that random matrix
+        theory predicts; "cv" the best cross-validation score. Where alpha or gamma is given,
+        "blend" and "generative" choose the other by "evidence".
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -362,6 +387,8 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
     solver : {"auto", "primal", "dual"}, default="auto"
         Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
+    store_loo : bool, default=False
+        Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
 
     Attributes
     ----------
@@ -375,7 +402,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Prediction at each row with the adapter fitted without it (α and n·γ held; of a row with
-        weight 2, one repetition is left out); `partial_fit` has none.
+        weight 2, one repetition is left out); where `store_loo` asked for it.
     path_ : Bunch
         How the choice came about, as in :class:`AlphaTransferClassifier`.
     n_features_in_ : int
@@ -385,6 +412,16 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     --------
     AlphaTransferClassifier : The same for classes.
     sklearn.linear_model.Ridge : What α = 0 comes to.
+
+    Notes
+    -----
+    Under ``sklearn.config_context(array_api_dispatch=True)`` X may be an array of PyTorch, CuPy or
+    another library of the Array API standard. It stays on its device, and so do predictions and the
+    fitted arrays, but for `path_`, and labels that are not numbers, which are NumPy's. Gram
+    matrices and products with X are added up in double precision where the device has it, whatever
+    that of X; coefficients and predictions come back in that of X. Decomposed on the host is the
+    smaller of XᵀX and XXᵀ; of the rows, those that are left out come there where n > p.
+    `partial_fit` takes NumPy's arrays and SciPy's.
 
     References
     ----------
@@ -416,6 +453,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         fit_intercept=True,
         intercept_scaling=np.inf,
         solver="auto",
+        store_loo=False,
     ):
         self.source = source
         self.alpha = alpha
@@ -428,6 +466,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.solver = solver
+        self.store_loo = store_loo
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -453,32 +492,22 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=np.float64,
-                multi_output=True,
-                y_numeric=True,
-            )
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            X, y, weight = self._checked(X, y, sample_weight, multi_output=True, y_numeric=True)
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
-            loo = self._fit(
-                X if seen.all() else X[seen],  # no copy without need
+            solution = self._fit(
+                X if seen.all() else take_rows(X, np.flatnonzero(seen)),  # no copy without need
                 y[seen],
                 Y[seen],
                 weight[seen],
                 folds=self._folds(X, y, seen),
             )
-            values = self._left_out(X, seen, loo)
             if y.ndim == 1:
                 self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
-                values = values[:, 0]
-            self.loo_decision_function_ = values
+            if self.store_loo:
+                values = self._left_out(X, seen, solution)
+                self.loo_decision_function_ = values[:, 0] if y.ndim == 1 else values
+            self._give(X)
         return self
 
     def predict(self, X):
@@ -492,7 +521,7 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        values = self._decisions(X)
+        values = self._decisions(X, "predict")
         return values[:, 0] if self.coef_.ndim == 1 else values
 
     def _score_decisions(self, values, y, sample_weight):

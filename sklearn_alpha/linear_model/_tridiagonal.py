@@ -11,7 +11,8 @@ from scipy.linalg import eigh, lapack
 # Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
 SAFE = 1e-9
 # Of the columns that `sqnorms` will see, over N²: above it eigenvectors are paid back.
-MANY = 8e-3
+MANY = 1.5e-3
+LAPACK_BLOCK = 64  # columns that LAPACK works on at a time, at most
 
 
 class Tridiagonal:
@@ -31,7 +32,6 @@ class Tridiagonal:
 
     Attributes
     ----------
-    Q : ndarray of shape (N, N)
     diagonal, side : ndarray of shape (N,), (N − 1,)
         Of T.
     """
@@ -40,9 +40,9 @@ class Tridiagonal:
         N = len(A)
         if N == 1:
             # LAPACK's wrappers want a number for the side that is not there
-            self.Q, self.diagonal, self.side = np.ones((1, 1)), A[0].copy(), np.zeros(1)
+            self._Q, self.diagonal, self.side = np.ones((1, 1)), A[0].copy(), np.zeros(1)
         elif least < SAFE * np.trace(A) or n_columns > MANY * N**2:
-            eigenvalues, self.Q = eigh(A, overwrite_a=True, check_finite=False, driver="evd")
+            eigenvalues, self._Q = eigh(A, overwrite_a=True, check_finite=False, driver="evd")
             floor = max(
                 max(n_rows, N) * np.finfo(np.float64).eps * eigenvalues[-1],
                 np.finfo(np.float64).tiny,
@@ -51,13 +51,35 @@ class Tridiagonal:
             self.side = np.zeros(N - 1)
         else:
             reduced, self.diagonal, self.side, tau, _ = lapack.dsytrd(
-                A, lower=1, lwork=int(lapack.dsytrd_lwork(N, lower=1)[0]), overwrite_a=1
+                A, lower=1, lwork=LAPACK_BLOCK * N, overwrite_a=1
             )
-            # the reflectors lie where those of a Hessenberg reduction do
-            self.Q, _ = lapack.dorghr(
-                reduced, tau, lwork=int(lapack.dorghr_lwork(N)[0]), overwrite_a=1
-            )
+            self._Q, self._reflectors = None, (below_diagonal(reduced), tau)
         self._factors = {}
+
+    def __len__(self):
+        return len(self.diagonal)
+
+    def rotate(self, columns):
+        """QᵀC, (N, m)."""
+        return self._reflect("T", np.array(columns)) if self._Q is None else self._Q.T @ columns
+
+    def rotate_back(self, columns):
+        """QC, (N, m)."""
+        return self._reflect("N", np.array(columns)) if self._Q is None else self._Q @ columns
+
+    def rows(self, index):
+        """Rows of Q by number, as columns: (N, m)."""
+        if self._Q is not None:
+            return self._Q[index].T
+        unit = np.zeros((len(self), len(index)))
+        unit[index, np.arange(len(index))] = 1
+        return self._reflect("T", unit)
+
+    def _reflect(self, trans, columns):
+        """In place; N reflections of a column cost what a product with Q does, never formed."""
+        lwork = LAPACK_BLOCK * (columns.shape[1] + LAPACK_BLOCK + 1)
+        columns[1:], *_ = lapack.dormqr("L", trans, *self._reflectors, columns[1:], lwork)
+        return columns
 
     @property
     def null(self):
@@ -105,3 +127,11 @@ class Tridiagonal:
             step *= scale[:, i]
             found += step
         return found
+
+
+def below_diagonal(A):
+    """A[1:, :-1] of a Fortran-contiguous A (N, N), moved together in its memory."""
+    N, flat = len(A), A.T.reshape(-1)
+    for j in range(N - 1):
+        flat[j * (N - 1) : (j + 1) * (N - 1)] = flat[j * N + 1 : (j + 1) * N]
+    return flat[: (N - 1) ** 2].reshape(N - 1, N - 1).T

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import product
 
 import pandas as pd
 import pytest
@@ -117,8 +118,42 @@ def test_speed_linear(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     for method in ("default (blend)", "published way", "GridSearchCV", "alpha_path"):
         assert method in out
+    assert "CPU time of the default, ns: " in out
     names = {path.name for path in (tmp_path / "speed-linear").iterdir()}
     assert names == {"results.csv", "meta.json", "table.md", "figure.png"}
+
+
+def test_cost_model_finds_the_coefficients_of_costs_that_follow_it():
+    sizes = product([50, 200, 3000], [20, 100, 500], [2, 5], [0, 3])
+    frame = pd.DataFrame(sizes, columns=["n", "p", "classes", "sources"])
+    m, outputs = frame[["n", "p"]].min(axis=1), frame.classes.where(frame.classes > 2, 1)
+    frame["seconds"] = 2e-3 + 3e-10 * frame.n * frame.p * m + 4e-10 * m**3
+    frame["seconds"] += 5e-10 * frame.n.clip(upper=1000) * m**2
+    frame["seconds"] += 6e-10 * frame.n * frame.p * outputs * (1 + frame.sources)
+    text = speed_linear.cost_model(frame.assign(method=speed_linear.BLEND))
+    for term in (
+        "2e+06 · 1 ",
+        "0.3 · n p min",
+        "0.4 · min(n, p)³",
+        "0.5 · min(n, 1000)",
+        "0.6 · n p",
+    ):
+        assert term in text
+    assert text.endswith("Median relative error 0%.")
+
+
+def test_array_api(tmp_path, capsys, monkeypatch):
+    torch = pytest.importorskip("torch")
+    for name in ("cuda", "xpu"):
+        monkeypatch.setattr(getattr(torch, name), "is_available", lambda: False)
+    main(["array-api", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("Nothing is run: no GPU is here; --cpu runs ")
+    assert not any(tmp_path.iterdir())
+    options = ["--cpu", "--rows", "60", "--features", "5", "--repeats", "1"]
+    main(["array-api", *options, "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "array-api" / "results.csv").set_index("what")
+    assert list(table["× double"] > 0) == [True] * 4
+    assert "60 × 5, cpu" in capsys.readouterr().out
 
 
 def test_stream(tmp_path, capsys):

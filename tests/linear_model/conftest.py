@@ -8,6 +8,7 @@ from scipy.linalg import null_space
 from sklearn.linear_model import Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
+from sklearn_alpha.linear_model import _base, _task
 
 
 def codes(y):
@@ -124,3 +125,11 @@ def oracle():
         left_out=left_out,
         contrasts=contrasts,
     )
+
+
+@pytest.fixture
+def sample(monkeypatch):
+    """Estimates read ten rows at most: a function of n that says which."""
+    monkeypatch.setattr(_task, "SAMPLE", 10)
+    monkeypatch.setattr(_base, "SAMPLE", 10)
+    return lambda n: np.random.default_rng(0).choice(n, min(n, 10), replace=False)

@@ -75,6 +75,7 @@ def problems(draw):
             )
         ),
         "solver": draw(st.sampled_from(["auto", "primal", "dual"])),
+        "store_loo": True,
     }
     weights = np.random.default_rng(len(X)).integers(1, 4, size=len(X))
     return Estimator, parameters, X, y, draw(st.sampled_from([None, weights]))
@@ -148,7 +149,12 @@ def test_leave_one_out_does_not_see_its_row(selection, seed, n, p):
     rng = np.random.default_rng(seed)
     X, w, y = rng.normal(size=(n, p)), rng.normal(size=p), rng.normal(size=n)
     model = AlphaTransferRegressor(
-        w, selection=selection, alpha=0.7, gamma=0.1, cv=[(np.arange(n), np.arange(n))]
+        w,
+        selection=selection,
+        alpha=0.7,
+        gamma=0.1,
+        cv=[(np.arange(n), np.arange(n))],
+        store_loo=True,
     )
     before = model.fit(X, y).loo_decision_function_[0]
     y[0] += 10
@@ -178,7 +184,8 @@ def test_fuzz(Estimator, selection):
         X, y = outrageous(rng)
         y = y > 0.5 if Estimator is AlphaTransferClassifier else y
         source = rng.choice([0, 1e-200, 1.0, 1e200], size=X.shape[1])
-        model = Estimator(source, selection=selection, cv=[(np.arange(len(X)),) * 2])
+        folds = [(np.arange(len(X)),) * 2]
+        model = Estimator(source, selection=selection, cv=folds, store_loo=True)
         try:
             model.fit(X, y)
         except ValueError:

@@ -45,9 +45,9 @@ def case(shape, height, solver, basis, container, monkeypatch):
     Y, W, b = rng.normal(size=(n, 1)) + 1, rng.normal(size=(p, 2)), rng.normal(size=2)
     Z = np.hstack([Y, X @ W + b])
     if solver == "dual":
-        resolvent = DualResolvent(rows, Z, GAMMAS.min())
+        resolvent = DualResolvent(rows, Z, GAMMAS.min(), n)
     else:
-        resolvent = PrimalResolvent(Moments.of(rows, Y), W, b, GAMMAS.min())
+        resolvent = PrimalResolvent(Moments.of(rows, Y), W, b, GAMMAS.min(), n)
     return SimpleNamespace(X=X, counts=counts, Z=Z, rows=rows, Y=Y, resolvent=resolvent)
 
 
@@ -97,10 +97,13 @@ def test_adapter_is_the_average_of_ridge_fits(case, coefficients, height, oracle
 @cases
 def test_leave_one_out_takes_one_repetition(case, coefficients, height, block, oracle, monkeypatch):
     monkeypatch.setattr(_resolvent, "CACHE", block)
-    residuals = np.full((len(GAMMAS), len(case.X), 2), np.nan)
-    parts = case.resolvent.leave_one_out(coefficients, GAMMAS, case.rows, case.Y)
-    for index, part in parts:
-        residuals[:, index] = part
+
+    def residuals_of(index):
+        parts = case.resolvent.leave_one_out(coefficients, GAMMAS, case.rows, case.Y, index)
+        return np.concatenate(list(parts), axis=1)
+
+    residuals, some = residuals_of(np.arange(len(case.X))), np.array([4, 0, 2])
+    assert_allclose(residuals_of(some), residuals[:, some], atol=1e-12)
     for residual, C, gamma in zip(residuals, coefficients, GAMMAS, strict=True):
         values, n_gamma = case.Z @ C, case.counts.sum() * gamma
         expected = values - oracle.left_out(case.X, values, case.counts, n_gamma, height)
@@ -130,8 +133,12 @@ def test_tridiagonal_form(N, rank, least, n_columns):
         np.array([max(least, 1e-2), 3.0]),
     )
     T = form.dot(np.eye(N))
-    assert_allclose(form.Q.T @ form.Q, np.eye(N), atol=1e-13)
-    assert_allclose(form.Q @ T @ form.Q.T, A, atol=1e-12)
+    Q = form.rotate_back(np.eye(N))
+    assert_allclose(Q.T @ Q, np.eye(N), atol=1e-13)
+    assert_allclose(Q @ T @ Q.T, A, atol=1e-12)
+    assert_allclose(form.rotate(A), Q.T @ A, atol=1e-12)
+    some = np.array([N - 1, 0])
+    assert_allclose(form.rows(some), Q[some].T, atol=1e-13)
     assert not np.triu(T, 2).any()
     assert not np.tril(T, -2).any()
     if least < 1e-9:

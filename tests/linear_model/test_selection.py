@@ -63,7 +63,9 @@ def test_left_out_values_are_refits_at_given_alpha_and_gamma(
 ):
     task = problem(kind, *shape, n_sources=n_sources)
     alpha, gamma = np.random.default_rng(1).normal(size=task.W.shape[:2]), 0.3
-    model = task.Estimator(task.source, alpha=alpha, gamma=gamma, **constant(height))
+    model = task.Estimator(
+        task.source, alpha=alpha, gamma=gamma, store_loo=True, **constant(height)
+    )
     model.fit(task.X, task.y, sample_weight=task.counts)
     y = residual(task, alpha)
     expected = task.Y - y
@@ -77,7 +79,8 @@ def test_every_selection_gives_the_same_left_out_values_at_given_alpha_and_gamma
     kind, selection, problem
 ):
     task = problem(kind)
-    model = task.Estimator(task.source, alpha=0.8, gamma=0.3, cv=2).fit(task.X, task.y)
+    model = task.Estimator(task.source, alpha=0.8, gamma=0.3, cv=2, store_loo=True)
+    model.fit(task.X, task.y)
     other = clone(model).set_params(selection=selection).fit(task.X, task.y)
     assert_allclose(other.loo_decision_function_, model.loo_decision_function_, atol=1e-12)
 
@@ -86,7 +89,7 @@ def test_every_selection_gives_the_same_left_out_values_at_given_alpha_and_gamma
 @heights
 def test_left_out_values_of_the_evidence_average_refits(kind, height, problem, oracle):
     task = problem(kind, n_sources=2)
-    model = task.Estimator(task.source, selection="evidence", **constant(height))
+    model = task.Estimator(task.source, selection="evidence", store_loo=True, **constant(height))
     path = model.fit(task.X, task.y).path_
     expected, ones = 0.0, np.ones(len(task.X))
     for P, gamma, alpha in zip(path.posterior, path.gammas, path.alphas, strict=True):
@@ -100,7 +103,12 @@ def test_left_out_values_take_a_whole_row_of_a_weighted_class(problem, oracle):
     task = problem("binary")
     weights = np.where(task.y == 1, 2.5, 0.5)
     model = task.Estimator(
-        task.source, alpha=0.5, gamma=0.2, class_weight={0: 0.5, 1: 2.5}, intercept_scaling=0.7
+        task.source,
+        alpha=0.5,
+        gamma=0.2,
+        class_weight={0: 0.5, 1: 2.5},
+        intercept_scaling=0.7,
+        store_loo=True,
     ).fit(task.X, task.y)
     y = residual(task, np.full((1, 1), 0.5))
     refits = oracle.left_out(task.X, y, weights, weights.sum() * 0.2, 0.7, unit=weights)
@@ -111,7 +119,7 @@ def test_left_out_values_take_a_whole_row_of_a_weighted_class(problem, oracle):
 @pytest.mark.parametrize("n_sources", [1, 2])
 def test_loo_alpha_is_the_least_squares_solution(kind, n_sources, problem):
     task = problem(kind, n_sources=n_sources)
-    model = task.Estimator(task.source, selection="loo", gamma=0.4)
+    model = task.Estimator(task.source, selection="loo", gamma=0.4, store_loo=True)
     model.fit(task.X, task.y, sample_weight=task.counts)
 
     def left_out(alpha):
@@ -149,13 +157,13 @@ def test_loo_grid_equals_one_fit_for_each_cell(kind, scoring, weighted, problem)
     class LeftOut(task.Estimator):
         """Whose decision values at the training rows are the left-out ones."""
 
-        def _decisions(self, X):
+        def _decisions(self, X, method):
             return columns(self.loo_decision_function_)
 
     expected = np.empty((3, 3))
     for i, gamma in enumerate(gammas):
         for j, alpha in enumerate(alphas):
-            cell = LeftOut(task.source, alpha=alpha, gamma=gamma)
+            cell = LeftOut(task.source, alpha=alpha, gamma=gamma, store_loo=True)
             cell.fit(task.X, task.y, sample_weight=weights)
             scorer = get_scorer(scoring)
             expected[i, j] = scorer(cell, task.X, task.y, sample_weight=weights)
@@ -402,7 +410,7 @@ def test_generative_fit_equals_the_oracle(kind, shape, height, n_sources, contai
     task = problem(kind, shape[0] + 3, shape[1], n_sources=n_sources)
     counts, k = task.counts, k_of(height)
     classifier = task.Estimator is AlphaTransferClassifier
-    model = task.Estimator(task.source, selection="generative", **constant(height))
+    model = task.Estimator(task.source, selection="generative", store_loo=True, **constant(height))
     model.fit(container(task.X), task.y, sample_weight=counts)
 
     X = np.repeat(task.X, counts, axis=0)
@@ -452,7 +460,7 @@ def test_leaving_out_the_only_row_of_a_class(kind, selection, height, problem):
     y = np.where(task.y == 1, 1, 0)
     y[0] = 2 if kind == "classes" else 1
     y[1:] = y[1:] if kind == "classes" else 0
-    model = task.Estimator(selection=selection, **constant(height)).fit(task.X, y)
+    model = task.Estimator(selection=selection, store_loo=True, **constant(height)).fit(task.X, y)
     other = clone(model).fit(sparse.csr_matrix(task.X), y)
     assert_allclose(other.loo_decision_function_, model.loo_decision_function_, atol=1e-9)
     assert_allclose(other.coef_, model.coef_, atol=1e-9)
@@ -511,27 +519,30 @@ def best_log_loss(values, labels):
     return minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9}).fun
 
 
+@pytest.mark.parametrize("n", [10, 24])
 @kinds
 @heights
-def test_blend_weighs_the_two_rules_by_their_left_out_predictions(kind, height, problem):
-    task = problem(kind, n=24)
-    model = task.Estimator(task.source, **constant(height)).fit(task.X, task.y)
+def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
+    kind, height, n, problem, sample
+):
+    task = problem(kind, n=n)
+    model = task.Estimator(task.source, store_loo=True, **constant(height)).fit(task.X, task.y)
     first, second = (
         clone(model).set_params(selection=name).fit(task.X, task.y)
         for name in ("evidence", "generative")
     )
     classifier = task.Estimator is AlphaTransferClassifier
-    f, g = (left_out_values(part, task) for part in (first, second))
+    f, g = (left_out_values(part, task)[sample(n)] for part in (first, second))
     kappa = np.linalg.norm(f) / np.linalg.norm(g) if classifier else 1.0
     shares = np.linspace(0, 1, 21)
     losses = []
     for t in shares:
         values = (1 - t) * f + t * kappa * g
         if classifier:
-            losses.append(best_log_loss(values, task.y))
+            losses.append(best_log_loss(values, task.y[sample(n)]))
         else:
-            errors = np.sum((task.Y - values) ** 2, axis=0)
-            losses.append(len(task.X) / 2 * np.log(errors).sum())
+            errors = np.sum((task.Y[sample(n)] - values) ** 2, axis=0)
+            losses.append(len(values) / 2 * np.log(errors).sum())
     P = np.exp(log_softmax(-np.array(losses)))
     assert_allclose(model.path_.share_posterior, P, atol=1e-7)
     assert_allclose(model.path_.share, P @ shares, atol=1e-7)

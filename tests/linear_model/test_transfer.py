@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
+from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
 from sklearn_alpha.linear_model._selection import SELECTIONS
 
 KINDS = ("binary", "classes", "target", "targets")
@@ -161,7 +162,8 @@ def test_dense_equals_sparse_and_primal_equals_dual(kind, shape, selection, heig
     parameters = {"intercept_scaling": height} if height else {"fit_intercept": False}
     if selection == "cv":
         parameters |= {"cv": halves(len(task.X)), "gammas": [0.01, 0.1, 1.0]}
-    model = task.Estimator(task.source, selection=selection, **parameters).fit(task.X, task.y)
+    model = task.Estimator(task.source, selection=selection, store_loo=True, **parameters)
+    model.fit(task.X, task.y)
     for solver, container in (
         ("primal", np.asarray),
         ("dual", np.asarray),
@@ -271,7 +273,7 @@ def test_units_of_the_target_scale_the_prediction(kind, selection, problem):
 @heights
 def test_a_weight_is_a_number_of_repetitions(kind, class_weight, selection, parameters, problem):
     task = problem(kind, n_sources=2)
-    model = task.Estimator(task.source, selection=selection, **parameters)
+    model = task.Estimator(task.source, selection=selection, store_loo=True, **parameters)
     if class_weight is not None:
         model.set_params(class_weight=class_weight)
     index = np.repeat(np.arange(12), task.counts)
@@ -300,7 +302,7 @@ def test_a_weight_is_a_number_of_repetitions(kind, class_weight, selection, para
 def test_a_row_of_weight_zero_is_absent(kind, selection, container, problem):
     task = problem(kind, n=16)
     weights = task.counts * (np.arange(16) >= 4)
-    model = task.Estimator(task.source, selection=selection)
+    model = task.Estimator(task.source, selection=selection, store_loo=True)
     if selection == "cv":
         model.set_params(cv=[(np.arange(10), np.arange(10, 16)), (np.arange(6, 16), np.arange(6))])
     absent = clone(model)
@@ -408,7 +410,7 @@ def test_inverse_temperature_is_the_best(kind, weighted, problem):
     task = problem(kind, n=40, p=3)
     task.X[np.arange(40), task.y] += 1.5
     weights = task.counts if weighted else np.ones(40, dtype=int)
-    model = task.Estimator().fit(task.X, task.y, sample_weight=weights)
+    model = task.Estimator(store_loo=True).fit(task.X, task.y, sample_weight=weights)
     f = model.loo_decision_function_
     F = np.repeat(np.column_stack([0 * f, f]) if kind == "binary" else f, weights, axis=0)
     y = np.repeat(task.y, weights)
@@ -421,6 +423,31 @@ def test_inverse_temperature_is_the_best(kind, weighted, problem):
     best = minimize_scalar(loss, bounds=(0.1, 100), method="bounded", options={"xatol": 1e-9})
     assert 0.2 < best.x < 50
     assert_allclose(model.inverse_temperature_, best.x, rtol=1e-5)
+
+
+@kinds
+@selections
+def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing(
+    kind, selection, problem, sample
+):
+    task = problem(kind, n=24)
+    options = {"selection": selection, "cv": halves(24)}
+    model = task.Estimator(task.source, **options).fit(task.X, task.y)
+    full = task.Estimator(task.source, store_loo=True, **options).fit(task.X, task.y)
+    assert not hasattr(model, "loo_decision_function_")
+    assert full.loo_decision_function_.shape[0] == 24
+    assert_allclose(full.coef_, model.coef_, rtol=1e-10)
+    assert_allclose(full.intercept_, model.intercept_, rtol=1e-10)
+    if hasattr(model, "predict_proba"):
+        assert_allclose(full.inverse_temperature_, model.inverse_temperature_, rtol=1e-10)
+        values = full.loo_decision_function_[sample(24)].reshape(len(sample(24)), -1)
+        n_classes = len(model.classes_)
+        targets = smoothed_targets(task.y[sample(24)], np.ones(10), n_classes)
+        beta, *_ = inverse_temperature(values[None], targets, np.ones(10))
+        assert_allclose(model.inverse_temperature_, beta[0], rtol=1e-10)
+    assert not hasattr(
+        full.set_params(store_loo=False).fit(task.X, task.y), "loo_decision_function_"
+    )
 
 
 def test_probabilities_are_calibrated_on_new_rows():
@@ -441,7 +468,8 @@ def test_probabilities_are_calibrated_on_new_rows():
 @selections
 def test_a_column_of_targets_is_the_target(selection, problem):
     task = problem("target")
-    model = task.Estimator(task.source, selection=selection, cv=2).fit(task.X, task.y)
+    model = task.Estimator(task.source, selection=selection, cv=2, store_loo=True)
+    model.fit(task.X, task.y)
     column = clone(model).fit(task.X, task.y[:, None])
     assert model.coef_.shape == (7,)
     assert np.ndim(model.intercept_) == 0
@@ -671,7 +699,7 @@ def test_inputs_are_not_modified(kind, selection, container, problem):
 
 
 @kinds
-@pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
+@pytest.mark.parametrize("dtype", [np.int64, bool])
 def test_other_dtypes(kind, dtype, problem):
     task = problem(kind)
     X = (10 * task.X).astype(dtype)
@@ -679,6 +707,21 @@ def test_other_dtypes(kind, dtype, problem):
     double = task.Estimator(task.source).fit(X.astype(np.float64), task.y)
     assert_array_equal(model.coef_, double.coef_)
     assert model.coef_.dtype == np.float64
+
+
+@kinds
+@selections
+def test_single_precision_is_read_in_double_and_comes_back_single(kind, selection, problem):
+    task = problem(kind, n_sources=2)
+    X = task.X.astype(np.float32)
+    model = task.Estimator(task.source, selection=selection, cv=halves(12), store_loo=True)
+    double = clone(model).fit(X.astype(np.float64), task.y)
+    model.fit(X, task.y)
+    for name in ("coef_", "intercept_", "alpha_", "source_coef_", "loo_decision_function_"):
+        assert getattr(model, name).dtype == np.float32, name
+        assert_allclose(getattr(model, name), getattr(double, name), rtol=1e-6, atol=1e-6)
+    assert decisions(model, X).dtype == np.float32
+    assert_allclose(decisions(model, X), decisions(double, X), rtol=1e-5, atol=1e-5)
 
 
 @kinds
@@ -761,7 +804,8 @@ def test_degenerate_data(name, kind, selection, height, n_sources, problem):
     change(task)
     rows = np.arange(len(task.X))
     parameters = {"intercept_scaling": height} if height else {"fit_intercept": False}
-    model = task.Estimator(task.source, selection=selection, cv=[(rows, rows)], **parameters)
+    parameters |= {"cv": [(rows, rows)], "store_loo": True}
+    model = task.Estimator(task.source, selection=selection, **parameters)
     assert_usable(model.fit(task.X, task.y), task.X)
 
 
@@ -771,7 +815,8 @@ def test_degenerate_data(name, kind, selection, height, n_sources, problem):
 def test_opposed_sources(kind, selection, factor, problem):
     task = problem(kind)
     w, b = task.source[0]
-    model = task.Estimator([(w, b), (factor * w, factor * b)], selection=selection, cv=halves(12))
+    source = [(w, b), (factor * w, factor * b)]
+    model = task.Estimator(source, selection=selection, cv=halves(12), store_loo=True)
     model.fit(task.X, task.y)
     assert_usable(model, task.X)
     assert np.abs(decisions(model, task.X)).max() < 10 * np.abs(task.Y).max()
@@ -783,7 +828,8 @@ def test_collinear_sources(kind, selection, problem):
     task = problem(kind, n_sources=2)
     (w, b), (v, c) = task.source
     source = [(w, b), (v, c), (w + v, b + c), (w - 2 * v, b - 2 * c)]
-    model = task.Estimator(source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(source, selection=selection, cv=halves(12), store_loo=True)
+    model.fit(task.X, task.y)
     assert_usable(model, task.X)
     assert np.abs(decisions(model, task.X)).max() < 10 * np.abs(task.Y).max()
 
@@ -792,7 +838,7 @@ def test_collinear_sources(kind, selection, problem):
 @heights
 def test_one_sample(selection, parameters, problem):
     task = problem("target", n=1)
-    model = task.Estimator(task.source, selection=selection, **parameters)
+    model = task.Estimator(task.source, selection=selection, store_loo=True, **parameters)
     if selection == "cv":
         with pytest.raises(ValueError, match=r"n_splits|fold"):
             model.fit(task.X, task.y)
