@@ -130,7 +130,9 @@ class KrylovSpace:
             T[here, here] = inner
             T[after, here] = outer[: len(T[after])]  # after the last block there is none
             at = here.stop
-        values, self.vectors = eigh(T, overwrite_a=True, check_finite=False) if m else (np.zeros(0), T)
+        values, self.vectors = np.zeros(0), T
+        if m:
+            values, self.vectors = eigh(T, overwrite_a=True, check_finite=False)
         self.values = np.where(values > ROUNDING * self._norm, values, 0.0)
         self.start = self.vectors[: len(self._first)].T @ self._first
         self._edge = self._outer[-1] @ self.vectors[m - len(self._inner[-1]) :] if m else T
