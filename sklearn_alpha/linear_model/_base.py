@@ -44,7 +44,7 @@ class AlphaTransfer(BaseEstimator):
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "fit_intercept": ["boolean"],
         "intercept_scaling": [StrOptions({"auto"}), Interval(Real, 0, None, closed="right")],
-        "solver": [StrOptions({"auto", "primal", "dual"})],
+        "solver": [StrOptions({"auto", "primal", "dual", "krylov"})],
         "store_loo": ["boolean"],
     }
 

@@ -16,7 +16,10 @@ maximised but averaged over its posterior under a log-normal prior of width 1 ar
 average of linear models is one linear model.
 """
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from sklearn_alpha.linear_model._task import TINY, family, posterior
@@ -26,12 +29,32 @@ LAMBDAS = np.geomspace(1e-2, 1e3, 11)
 
 def evidence(task, *, alpha=None):
     """γ averaged over its posterior, with α(γ) by generalised least squares or as given."""
-    gammas = task.gammas
-    log_evidence, alphas = profile(task, alpha)
-    P = posterior(log_evidence - np.log(gammas / task.gamma_centre) ** 2 / 2)
+    gammas, resolvent, settled = task.gammas, task.resolvent, False
+    while not settled:
+        log_evidence, alphas = profile(task, alpha)
+        log_posterior = log_evidence - np.log(gammas / task.gamma_centre) ** 2 / 2
+        P = posterior(log_posterior)
+        settled = resolvent.reaches(gammas, P)
+    error = resolvent.log_det_error(gammas)
+    doubt(gammas, log_posterior, task.shape[0] / 2 * error)
     solution = family(task, alphas, gammas, P)
-    solution.path = Bunch(gammas=gammas, log_evidence=log_evidence, posterior=P, alphas=alphas)
+    solution.path = Bunch(
+        gammas=gammas, log_evidence=log_evidence, posterior=P, alphas=alphas, log_det_error=error
+    )
     return solution
+
+
+def doubt(gammas, log_posterior, error):
+    """Warn where a standard error of the log determinants moves γ by the width of its prior."""
+    means = [posterior(log_posterior + e) @ np.log(gammas) for e in (-error, error)]
+    low, high = np.exp(np.sort(means))
+    if high > np.e * low:
+        warnings.warn(
+            f"The log determinants are estimated, and their standard error leaves gamma open from "
+            f"{low:.2g} to {high:.2g}; pass gamma, or gammas of a narrower range.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
 
 
 def profile(task, alpha=None):

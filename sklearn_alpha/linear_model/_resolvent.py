@@ -12,7 +12,8 @@ outputs, under
     adapter(C, γ, P)       Σ P(γ) A(γ) C(γ), the weights and the intercept that fit Z C(γ)
     leave_one_out(C, γ)    residuals of Z C(γ) at left-out rows, as many as are asked for
 
-There are two ways to it, a tridiagonal reduction (:class:`Tridiagonal`) of the smaller of
+A resolvent that estimates says how well, and at which γ. That of products with X alone is
+:class:`KrylovResolvent`; here is a tridiagonal reduction (:class:`Tridiagonal`) of the smaller of
 
     primal   MᵀM/n: only second moments enter. S = MW̃ + 1b̃, so that SᵀG√sZ = nW̃ᵀA + b̃1ᵀG√sZ is
              exact where the rows determine everything, and YᵀGY = (YᵀSY − nYᵀMA)/γ
@@ -115,7 +116,19 @@ def left_out(residuals, free, rows, index):
     return residuals / np.maximum(1 - 1 / repeats + free / repeats, EPS)[:, :, None]
 
 
-class PrimalResolvent:
+class Exact:
+    """Of a whole matrix: a resolvent that serves every γ alike, and estimates nothing."""
+
+    def reaches(self, gammas, probabilities):
+        """Whether what was read of these γ is good; else it has become better: read it again."""
+        return True
+
+    def log_det_error(self, gammas):
+        """Standard error of `log_det`, (n_gammas,)."""
+        return np.zeros(len(gammas))
+
+
+class PrimalResolvent(Exact):
     """From second moments: MᵀM/n of [X, k], and E = [Y, 1] against M and itself.
 
     Parameters
@@ -247,7 +260,7 @@ class PrimalResolvent:
             yield left_out(E[part] @ of_E + fitted, free, rows, part)
 
 
-class DualResolvent:
+class DualResolvent(Exact):
     """From the kernel MMᵀ/n of the rows.
 
     Parameters
@@ -261,9 +274,12 @@ class DualResolvent:
     """
 
     def __init__(self, rows, Z, least, n_left_out=0):
-        self.rows, self.n, self.centred = rows, rows.n, rows.centred
+        self._take(rows, Z)
         self._kernel, self._least, self._n_left_out = rows.kernel(), least, n_left_out
         self.sqnorm = sqnorm(self._kernel)
+
+    def _take(self, rows, Z):
+        self.rows, self.n, self.centred = rows, rows.n, rows.centred
         self._mean = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
         self._Z, self._solved = rows.root[:, None] * (Z - self._mean), {}
 

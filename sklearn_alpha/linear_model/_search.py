@@ -45,13 +45,16 @@ def leave_one_out(task, *, alpha=None, alphas=None, score=None):
     candidates = [alpha] if alpha is not None else None
     if alpha is None and alphas is not None:
         candidates = [np.full(shape, value) for value in alphas]
-    scores, chosen = [], []
-    for c, d, best in left_out_alphas(task):
-        tried = [best] if candidates is None else candidates
-        values = [score(task.Y - c + combine(d, at)) for at in tried]
-        scores.append(values)
-        chosen.append(tried[int(np.argmax(values))])
-    at = int(np.argmax(np.max(scores, axis=1)))
+    settled = False
+    while not settled:
+        scores, chosen = [], []
+        for c, d, best in left_out_alphas(task):
+            tried = [best] if candidates is None else candidates
+            values = [score(task.Y - c + combine(d, at)) for at in tried]
+            scores.append(values)
+            chosen.append(tried[int(np.argmax(values))])
+        at = int(np.argmax(np.max(scores, axis=1)))
+        settled = task.resolvent.reaches(gammas[[at]], np.ones(1))
     solution = family(task, [chosen[at]], [gammas[at]])
     solution.path = Bunch(gammas=gammas, loo_score=np.array(scores), alphas=np.array(chosen))
     return solution

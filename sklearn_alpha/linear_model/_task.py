@@ -10,14 +10,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import Bunch
 
+from sklearn_alpha.linear_model._krylov import KrylovResolvent
 from sklearn_alpha.linear_model._resolvent import DualResolvent, Moments, PrimalResolvent
 from sklearn_alpha.linear_model._rows import Rows
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
 SAMPLE = 1000  # rows, at most, whose left-out values stand for those of all
+LARGE = 3000  # rows and features of a sparse X, above which neither has a matrix of its own
 TINY = np.finfo(np.float64).tiny
 
 
@@ -104,7 +107,7 @@ class Task(Problem):
         The sources' intercepts b̃.
     balance : ndarray of shape (n_rows, n_outputs) or None
         Weights under which both codes of an output weigh the same; None in regression.
-    solver : {"auto", "primal", "dual"}
+    solver : {"auto", "primal", "dual", "krylov"}
     grid : ndarray or None
         The γ's to choose from; None for a grid around the centre.
     n_left_out : int
@@ -137,14 +140,24 @@ class Task(Problem):
         """The sources' outputs X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
         return self.rows.outputs(self.W, self.b)
 
+    @property
+    def _way(self):
+        """The solver, or which one "auto" is."""
+        n, p = self.rows.n_rows, self.rows.n_features
+        if self.solver != "auto":
+            return self.solver
+        if issparse(self.rows.X) and min(n, p) > LARGE:
+            return "krylov"
+        return "dual" if n <= p else "primal"
+
     @cached_property
     def resolvent(self):
         rows, least, b = self.rows, self.gammas.min(), self.b / self.scale
-        is_dual = self.solver == "dual" or (
-            self.solver == "auto" and rows.n_rows <= rows.n_features
-        )
-        if is_dual:
+        way = self._way
+        if way != "primal":
             Z = np.column_stack([self.Y, flat(self.S / self.scale)])
+            if way == "krylov":
+                return KrylovResolvent(rows, Z, self.gammas)
             return DualResolvent(rows, Z, least, self.n_left_out)
         W = (self.W / self.scale[:, :, None]).reshape(b.size, rows.n_features).T
         return PrimalResolvent(Moments.of(rows, self.Y), W, b.ravel(), least, self.n_left_out)

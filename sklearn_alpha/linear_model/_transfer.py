@@ -74,8 +74,12 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         mean square of the entries of X; ``np.inf`` leaves b free, as in `Ridge`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
-    solver : {"auto", "primal", "dual"}, default="auto"
-        Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
+    solver : {"auto", "primal", "dual", "krylov"}, default="auto"
+        Reduce the matrix of features or of rows ("auto": the smaller one), or read X in products
+        alone, which "auto" does where X is sparse with more than 3000 rows and features. "krylov"
+        solves to a relative residual of 1e-4 where γ has posterior weight, estimates log
+        determinants from a few seeded probes, and leaves rows out in groups, so that left-out
+        values are not exact; `partial_fit` has "primal".
     store_loo : bool, default=False
         Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
 
@@ -99,7 +103,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         random ones where there are more; after `partial_fit`, of normal margins.
     path_ : Bunch
         How the choice came about: `gammas`, `alphas` (n_gammas, n_outputs, n_sources), and
-        `log_evidence` and `posterior`, or `loo_score`, `cv_score` or `predicted_score`; under
+        `log_evidence`, `posterior` and `log_det_error` (of an estimated log det G; else zero), or
+        `loo_score`, `cv_score` or `predicted_score`; under
         `generative` the posterior of ‖μ_⊥‖² with its `T` and `rho`; of "blend" also `shares`,
         `share_posterior` and their mean `share` of the generative rule.
     n_features_in_ : int
@@ -385,8 +390,8 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     intercept_scaling : {"auto"} or float, default=np.inf
         ``np.inf`` leaves b free, as in `Ridge`. A number k makes b one more weight under the
         penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
-    solver : {"auto", "primal", "dual"}, default="auto"
-        Reduce the matrix of features, of rows, or the smaller one; `partial_fit` has the first.
+    solver : {"auto", "primal", "dual", "krylov"}, default="auto"
+        As in :class:`AlphaTransferClassifier`.
     store_loo : bool, default=False
         Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
 

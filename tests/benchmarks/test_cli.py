@@ -167,6 +167,15 @@ def test_stream(tmp_path, capsys):
     assert table.value["distance from fit"] < 1e-10
 
 
+def test_sparse(tmp_path, capsys):
+    sizes = ["--rows", "300", "--features", "500", "--words", "20", "--middle", "60"]
+    main(["sparse", *sizes, "--repeats", "1", "--out", str(tmp_path)])
+    assert "sparse_cg" in capsys.readouterr().out
+    results = pd.read_csv(tmp_path / "sparse" / "results.csv")
+    assert (results.correlation.dropna() > 0.99).all()
+    assert results.peak.count() == 2
+
+
 def test_stream_without_space(tmp_path):
     with pytest.raises(SystemExit, match=r"GB are needed and .* GB free; choose another --folder"):
         main(["stream", "--rows", str(10**12), "--folder", str(tmp_path)])

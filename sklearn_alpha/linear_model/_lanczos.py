@@ -1,0 +1,251 @@
+"""A large symmetric matrix A, read through products alone: Krylov spaces and traces.
+
+    Q = basis of span{Z, AZ, A²Z, …},      QᵀAQ = T = VΘVᵀ          block Lanczos
+    tr f(A) = Σ f(θⱼ) + E wᵀf(A)w,         w = (I − UUᵀ)v            stochastic Lanczos quadrature
+
+One space serves every γ: (A + γI)⁻¹Z ≈ QV(Θ + γI)⁻¹VᵀQᵀZ, the least error in the norm of A + γI
+that it has to give. Of a positive semi-definite A it approaches Zᵀ(A + γI)⁻¹Z from below.
+"""
+
+import numpy as np
+from scipy.linalg import eigh, eigh_tridiagonal, qr
+
+PIECE = 64  # columns of a basis that are allocated at a time
+ROUNDING = 1e-12  # of ‖A‖, below which a new direction is none
+CONVERGED = 1e-2  # of its eigenvalue, the residual of a Ritz vector that is used as exact
+STRIDE = 4  # steps of a quadrature between looks at what they changed
+MOST_STRIDES = 25
+
+
+class Basis:
+    """Orthonormal columns of length N that become more, allocated in pieces and never moved."""
+
+    def __init__(self, N):
+        self._pieces, self._N, self._size = [], N, 0
+
+    def __len__(self):
+        return self._size
+
+    def append(self, columns):
+        for column in columns.T:
+            if self._size % PIECE == 0:
+                self._pieces.append(np.empty((self._N, PIECE), order="F"))
+            self._pieces[-1][:, self._size % PIECE] = column
+            self._size += 1
+
+    def _filled(self):
+        for start, piece in zip(range(0, self._size, PIECE), self._pieces, strict=True):
+            yield slice(start, start + PIECE), piece[:, : self._size - start]
+
+    def dot(self, columns, index=slice(None)):
+        """Q[index] @ columns; Q may have grown since there were coordinates for all of it."""
+        total = np.zeros((len(np.arange(self._N)[index]), columns.shape[1]))
+        for part, piece in self._filled():
+            some = columns[part]
+            total += piece[index, : len(some)] @ some
+        return total
+
+    def remove(self, columns):
+        """Take QQᵀW off W, in place, and return QᵀW as it was."""
+        parts = []
+        for _, piece in self._filled():
+            parts.append(piece.T @ columns)
+            columns -= piece @ parts[-1]
+        return np.concatenate(parts)
+
+
+class KrylovSpace:
+    """span{Z, AZ, A²Z, …} by block Lanczos, every block made orthogonal to all before it, twice.
+
+    Directions that are rounding are left out, so that columns of Z may depend on each other, and
+    the space may end: what it holds is then exact.
+
+    Parameters
+    ----------
+    product : callable
+        A @ columns, (N, m) → (N, m).
+    Z : ndarray of shape (N, n_columns)
+    most_steps : int
+        How many blocks it may come to.
+
+    Attributes
+    ----------
+    basis : Basis
+        Q.
+    vectors : ndarray of shape (size, size)
+        V.
+    values : ndarray of shape (size,)
+        Θ, the Ritz values.
+    errors : ndarray of shape (size,)
+        ‖AQv − θQv‖ of each Ritz vector Qv.
+    start : ndarray of shape (size, n_columns)
+        VᵀQᵀZ.
+    """
+
+    def __init__(self, product, Z, most_steps):
+        self._product, self._most = product, most_steps
+        self._size = np.linalg.norm(Z, axis=0)
+        self._size[self._size == 0] = 1
+        self._block, first = directions(Z / self._size, ROUNDING)
+        self._first = first * self._size
+        self.basis, self._inner, self._outer, self._norm = Basis(len(Z)), [], [], 0.0
+        self.grow(1)
+
+    @property
+    def ended(self):
+        """Whether it cannot grow: it has all of the space, or all that it may have."""
+        return not self._block.shape[1] or self.steps >= self._most
+
+    @property
+    def steps(self):
+        """How many blocks there are."""
+        return len(self._inner)
+
+    def grow(self, steps):
+        """So many steps more, or until it has ended."""
+        for _ in range(steps):
+            if self.ended:
+                break
+            self._step()
+        self._reduce()
+
+    def _step(self):
+        block = self._block
+        self.basis.append(block)
+        W = self._product(block)
+        inner = self.basis.remove(W)[-block.shape[1] :]
+        self.basis.remove(W)
+        inner = (inner + inner.T) / 2
+        self._norm = max(self._norm, np.linalg.norm(inner, 2))
+        self._block, outer = directions(W, ROUNDING * self._norm)
+        self._inner.append(inner)
+        self._outer.append(outer)
+
+    def _reduce(self):
+        m = len(self.basis)
+        T, at = np.zeros((m, m)), 0
+        for inner, outer in zip(self._inner, self._outer, strict=True):
+            here = slice(at, at + len(inner))
+            after = slice(here.stop, here.stop + len(outer))
+            T[here, here] = inner
+            T[after, here] = outer[: len(T[after])]  # after the last block there is none
+            at = here.stop
+        values, self.vectors = np.zeros(0), T
+        if m:
+            values, self.vectors = eigh(T, overwrite_a=True, check_finite=False)
+        self.values = np.where(values > ROUNDING * self._norm, values, 0.0)
+        self.start = self.vectors[: len(self._first)].T @ self._first
+        self._edge = self._outer[-1] @ self.vectors[m - len(self._inner[-1]) :] if m else T
+        self.errors = np.linalg.norm(self._edge, axis=0)
+
+    def solve(self, columns, gamma):
+        """(Θ + γI)⁻¹ @ columns, (size, m)."""
+        return columns / (self.values + gamma)[:, None]
+
+    def rotate_back(self, columns, index=slice(None)):
+        """QV @ columns, or rows of it."""
+        return self.basis.dot(self.vectors @ columns, index)
+
+    @property
+    def null(self):
+        """Which Ritz vectors are of the null space of A."""
+        return self.values == 0
+
+    @property
+    def found(self):
+        """U (N, n_found) and θ (n_found,): Ritz pairs whose residual is small beside θ."""
+        seen = self.errors <= CONVERGED * self.values
+        return self.basis.dot(self.vectors[:, seen]), self.values[seen]
+
+    def residual(self, gamma):
+        """The largest ‖z − (A + γI)x‖/‖z‖ of a column x of the solution."""
+        left = np.linalg.norm(self._edge @ self.solve(self.start, gamma), axis=0)
+        return np.max(left / self._size, initial=0.0)
+
+
+def directions(W, least):
+    """Q with orthonormal columns and R with W = QR, but for directions smaller than `least`."""
+    Q, R, order = qr(W, mode="economic", pivoting=True, check_finite=False, overwrite_a=True)
+    seen = np.abs(R.diagonal()) > least
+    unordered = np.empty_like(R)
+    unordered[:, order] = R
+    return Q[:, seen], unordered[seen]
+
+
+class Quadrature:
+    """tr f(A) for any f, from probes v of random signs, with its standard error.
+
+    ::
+
+        tr f(A) = Σ f(θⱼ) + E wᵀf(A)w,   wᵀf(A)w ≈ Σ weight f(node),   w = (I − UUᵀ)v
+
+    Lanczos started at w gives the nodes and weights of the Gauss quadrature. U are the Ritz vectors
+    that a Krylov space has found: where A has a few large eigenvalues, chance has no part in them.
+    Nor has it in a line a + bλ, since tr A is known: f counts less its best line.
+
+    Parameters
+    ----------
+    product : callable
+        A @ columns.
+    trace : float
+        tr A.
+    probes : ndarray of shape (N, n_probes)
+        w. They are overwritten.
+    exact : ndarray of shape (n_exact,)
+        θ.
+    gammas : ndarray of shape (n_gammas,)
+        Steps go on until they move log det(A + γI) by less than its standard error.
+    """
+
+    def __init__(self, product, trace, probes, exact, gammas):
+        self.exact, self.dimension = exact, len(probes) - len(exact)
+        self._trace = max(trace - exact.sum(), 0.0)
+        size = np.linalg.norm(probes, axis=0)
+        q, before, beta = divided(probes, size), 0.0, 0.0
+        inner, outer, last = [], [], np.inf
+        for _ in range(MOST_STRIDES):
+            for _ in range(STRIDE):
+                w = product(q) - beta * before
+                inner.append(np.einsum("ij,ij->j", q, w))
+                w -= inner[-1] * q
+                beta = np.linalg.norm(w, axis=0)
+                outer.append(beta)
+                q, before = divided(w, beta, ROUNDING * np.max(inner, axis=0)), q
+            self._read(np.array(inner), np.array(outer), size**2)
+            found, error = self.trace(lambda x: np.log1p(x[..., None] / gammas))
+            if (np.abs(found - last) <= error + 1e-9 * np.abs(found)).all():
+                break
+            last = found
+
+    def _read(self, inner, outer, size):
+        pairs = [eigh_tridiagonal(a, b[:-1]) for a, b in zip(inner.T, outer.T, strict=True)]
+        self._nodes = np.maximum([values for values, _ in pairs], 0.0)
+        self._weights = np.array([vectors[0] ** 2 for _, vectors in pairs]) * size[:, None]
+
+    def trace(self, f):
+        """tr f(A) and its standard error.
+
+        Parameters
+        ----------
+        f : callable
+            Of eigenvalues (...,), to values (..., m).
+        """
+        whole = f(self.exact).sum(axis=0)
+        total = self._weights.sum()
+        if total <= ROUNDING * self.dimension:
+            return whole, np.zeros_like(whole)  # nothing is left to chance
+        values, root = f(self._nodes), np.sqrt(self._weights)[..., None]
+        centre = (self._weights * self._nodes).sum() / total
+        line = np.stack([np.ones_like(self._nodes), self._nodes / (centre or 1.0)], axis=-1)
+        (a, b), *_ = np.linalg.lstsq(
+            (root * line).reshape(-1, 2), (root * values).reshape(-1, values.shape[-1]), rcond=None
+        )
+        # of the best line's remainder the mean over the probes is zero
+        whole = whole + a * self.dimension + b * self._trace / (centre or 1.0)
+        left = np.einsum("tk,tkm->tm", self._weights, values - line @ np.array([a, b]))
+        return whole, left.std(axis=0, ddof=1) / np.sqrt(len(left))
+
+
+def divided(columns, size, least=0.0):
+    """Columns of norm one; zero where there was no more than `least`."""
+    return columns / np.where(size > least, size, np.inf)

@@ -1,0 +1,335 @@
+"""Products alone against a whole matrix: the Krylov resolvent, and fits that use it."""
+
+import warnings
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
+from sklearn_alpha.linear_model import _krylov, _task
+from sklearn_alpha.linear_model._krylov import KrylovResolvent
+from sklearn_alpha.linear_model._lanczos import KrylovSpace, Quadrature
+from sklearn_alpha.linear_model._resolvent import DualResolvent
+from sklearn_alpha.linear_model._rows import Rows
+
+SHAPES = [(120, 300), (300, 120)]
+HEIGHTS = [0.0, 0.3, np.inf]
+GAMMAS = np.geomspace(1e-3, 1, 7)
+
+cases = pytest.mark.parametrize(
+    ("shape", "height", "container"),
+    [
+        pytest.param(shape, height, container, id=f"{shape}-k={height}-{name}")
+        for shape, height in product(SHAPES, HEIGHTS)
+        for name, container in (("dense", np.asarray), ("csr", sparse.csr_matrix))
+    ],
+)
+
+
+def text(shape, seed=0):
+    """Rows like texts: Zipf's law, a word that none has, two equal rows, and one that is empty."""
+    n, p = shape
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(8 / np.arange(2.0, 2 + p), size=shape) * rng.gamma(2, size=shape)
+    X = np.log1p(counts)
+    X[:, -1], X[1], X[2] = 0, X[0], 0
+    return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
+
+
+@pytest.fixture
+def case(shape, height, container):
+    X, rng = text(shape), np.random.default_rng(1)
+    n, p = shape
+    weights = rng.integers(1, 4, size=n).astype(float)
+    rows = Rows(container(X), weights, height, np.ones(n))
+    Y, W = rng.normal(size=(n, 1)) + 1, rng.normal(size=(p, 2))
+    Z = np.column_stack([Y, 1e3 * (X @ W) + 1, 2 * Y])  # of unlike sizes, and two in one direction
+    return SimpleNamespace(
+        X=X,
+        Y=Y,
+        rows=rows,
+        krylov=KrylovResolvent(rows, Z, GAMMAS),
+        exact=DualResolvent(rows, Z, GAMMAS.min(), n),
+    )
+
+
+@pytest.fixture
+def converged(case):
+    """The case, with a space that serves every γ."""
+    while not case.krylov.reaches(GAMMAS, np.ones(len(GAMMAS))):
+        pass
+    return case
+
+
+@cases
+def test_quadratic_forms(converged):
+    found, expected = (r.quadratic(GAMMAS) for r in (converged.krylov, converged.exact))
+    size = np.sqrt(np.einsum("gii,gjj->gij", expected, expected))
+    assert_allclose(found / size, expected / size, atol=1e-5)
+    assert_allclose(converged.krylov.inner, converged.exact.inner, rtol=1e-9, atol=1e-9)
+
+
+@cases
+def test_forms_are_approached_from_below(case):
+    expected = case.exact.quadratic(GAMMAS)
+    before = np.zeros(expected.shape[:2])
+    settled = False
+    while not settled:
+        found = np.einsum("gii->gi", case.krylov.quadratic(GAMMAS))
+        assert (found >= before * (1 - 1e-9)).all()
+        before = found
+        settled = case.krylov.reaches(GAMMAS, np.ones(len(GAMMAS)))
+    assert (found <= np.einsum("gii->gi", expected) * (1 + 1e-9)).all()
+
+
+@cases
+def test_adapter(converged):
+    P = np.full(len(GAMMAS), 1 / len(GAMMAS))
+    C = np.random.default_rng(2).normal(size=(len(GAMMAS), 4, 2)) / [[1], [1e3], [1e3], [1]]
+    for found, expected in zip(
+        converged.krylov.adapter(C, GAMMAS, P), converged.exact.adapter(C, GAMMAS, P), strict=True
+    ):
+        assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max(initial=1e-9))
+
+
+@cases
+def test_log_det_within_its_error(case):
+    error = case.krylov.log_det_error(GAMMAS)
+    found, expected = case.krylov.log_det(GAMMAS), case.exact.log_det(GAMMAS)
+    assert (np.abs(found - expected) <= 4 * error + 1e-6).all()
+    assert (error <= 0.05 * len(case.X)).all()
+    assert not case.exact.log_det_error(GAMMAS).any()
+
+
+@cases
+def test_sqnorm_within_its_error(case):
+    _, (error,) = case.krylov._quadrature.trace(lambda x: x[..., None] ** 2)
+    assert abs(case.krylov.sqnorm - case.exact.sqnorm) <= 4 * error
+    assert error < 0.2 * case.exact.sqnorm
+
+
+@cases
+def test_left_out_alone_is_exact(case, monkeypatch):
+    monkeypatch.setattr(_krylov, "TOGETHER", 10**6)
+    monkeypatch.setattr(_krylov, "TOLERANCE", 1e-10)
+    C = np.broadcast_to(np.eye(4)[:, :2] * [1, 1e-3], (2, 4, 2))
+    index = np.array([0, 1, 2, 7, 50])
+    gammas, krylov = GAMMAS[[2, 4]], case.krylov
+    while not krylov.reaches(gammas, np.ones(2)):
+        pass
+    found, expected = (
+        np.concatenate(list(r.leave_one_out(C, gammas, case.rows, case.Y, index)), axis=1)
+        for r in (krylov, case.exact)
+    )
+    assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_space_ends_where_there_is_no_more():
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(40, 5))
+    A, Z = half @ half.T, rng.normal(size=(40, 3))
+    space = KrylovSpace(A.__matmul__, Z, 100)
+    space.grow(100)
+    assert space.ended
+    assert len(space.basis) <= 5 + 3
+    Q = space.rotate_back(np.eye(len(space.values)))
+    assert_allclose(Q.T @ Q, np.eye(len(space.values)), atol=1e-12)
+    expected = np.linalg.solve(A + 0.1 * np.eye(40), Z)
+    assert_allclose(space.rotate_back(space.solve(space.start, 0.1)), expected, atol=1e-9)
+    assert space.residual(0.1) < 1e-9
+    assert_allclose(space.rotate_back(np.eye(len(space.values)), [3, 1]), Q[[3, 1]], atol=1e-14)
+
+
+def test_nothing_to_span():
+    space = KrylovSpace(np.eye(4).__matmul__, np.zeros((4, 2)), 10)
+    assert space.ended
+    assert space.residual(1.0) == 0
+    assert_allclose(space.rotate_back(space.solve(space.start, 1.0)), np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("f", [np.log1p, np.square, lambda x: 1 / (1 + x)])
+def test_a_trace_within_its_error(f):
+    """Over many seeds the error is what its standard error says."""
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(150, 200)) / 10
+    A = half @ half.T
+    expected, gammas = f(np.linalg.eigvalsh(A)).sum(), np.ones(1)
+    scores = []
+    for _ in range(30):
+        probes = rng.choice([-1.0, 1.0], size=(150, 6))
+        quadrature = Quadrature(A.__matmul__, np.trace(A), probes, np.zeros(0), gammas)
+        (found,), (error,) = quadrature.trace(lambda x: f(x)[..., None])
+        scores.append((found - expected) / error)
+    assert 0.6 < np.sqrt(np.mean(np.square(scores))) < 2
+    assert abs(np.mean(scores)) < 0.8
+
+
+def test_a_line_has_no_error():
+    A = np.diag(np.arange(30.0)) + 1
+    probes = np.random.default_rng(0).choice([-1.0, 1.0], size=(30, 4))
+    quadrature = Quadrature(A.__matmul__, np.trace(A), probes, np.zeros(0), np.ones(1))
+    (found,), (error,) = quadrature.trace(lambda x: 3 + 2 * x[..., None])
+    assert_allclose(found, 3 * 30 + 2 * np.trace(A))
+    assert error < 1e-9
+
+
+def task(kind, shape, n_sources=1):
+    """Texts with a sparse truth, and noisy copies of it for sources."""
+    X, rng = text(shape, seed=3), np.random.default_rng(4)
+    n_outputs = {"classes": 3}.get(kind, 1)
+    truth = rng.normal(size=(n_outputs, shape[1]))
+    values = X @ truth.T
+    values = (values - values.mean(axis=0)) / values.std(axis=0) + rng.normal(size=values.shape)
+    y = values[:, 0] if kind == "target" else (values > 0)[:, 0].astype(int)
+    if kind == "classes":
+        y = values.argmax(axis=1)
+    source = [truth + rng.normal(size=truth.shape) for _ in range(n_sources)]
+    Estimator = AlphaTransferRegressor if kind == "target" else AlphaTransferClassifier
+    return Estimator, sparse.csr_matrix(X), y, source or None
+
+
+def predictions(model, X):
+    return getattr(model, "decision_function", model.predict)(X)
+
+
+def both(kind, shape, n_sources=1, sample_weight=None, **options):
+    Estimator, X, y, source = task(kind, shape, n_sources)
+    models = [
+        Estimator(source, solver=solver, **options).fit(X, y, sample_weight=sample_weight)
+        for solver in ("dual", "krylov")
+    ]
+    return *models, X
+
+
+def assert_agree(dense, krylov, X):
+    scale = np.abs(dense.alpha_).max(initial=1e-9)
+    assert_allclose(krylov.alpha_, dense.alpha_, atol=0.01 * scale)
+    values = [predictions(model, X).ravel() for model in (dense, krylov)]
+    assert np.corrcoef(values)[0, 1] > 0.9999
+
+
+SIZES = [(150, 350), (350, 150)]
+
+
+@pytest.mark.parametrize("kind", ["binary", "classes", "target"])
+@pytest.mark.parametrize("n_sources", [0, 1, 2])
+@pytest.mark.parametrize("shape", SIZES)
+def test_evidence_agrees(kind, n_sources, shape):
+    assert_agree(*both(kind, shape, n_sources, selection="evidence"))
+
+
+@pytest.mark.parametrize("kind", ["binary", "target"])
+def test_the_default_agrees(kind):
+    assert_agree(*both(kind, (100, 250)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fit_intercept": False, "selection": "evidence"},
+        {"intercept_scaling": np.inf, "selection": "evidence"},
+        {"selection": "generative"},
+        {"selection": "loo"},
+        {"selection": "theory"},
+        {"gamma": 0.01},
+        {"alpha": 0.5},
+        {"class_weight": "balanced", "selection": "evidence"},
+    ],
+    ids=str,
+)
+def test_options_agree(options):
+    assert_agree(*both("binary", (100, 250), **options))
+
+
+def test_cross_validation_agrees():
+    assert_agree(*both("binary", (60, 120), selection="cv", cv=2, gammas=[0.003, 0.03]))
+
+
+@pytest.mark.parametrize("kind", ["binary", "target"])
+def test_weights_are_repetitions(kind):
+    Estimator, X, y, source = task(kind, (100, 250))
+    counts = np.random.default_rng(0).integers(1, 3, size=100)
+    assert_agree(*both(kind, (100, 250), sample_weight=counts, selection="evidence"))
+    weighted = Estimator(source, solver="krylov", selection="evidence").fit(X, y, counts)
+    index = np.repeat(np.arange(100), counts)
+    repeated = Estimator(source, solver="krylov", selection="evidence").fit(X[index], y[index])
+    assert_allclose(weighted.alpha_, repeated.alpha_, rtol=0.02)
+    values = [predictions(model, X) for model in (weighted, repeated)]
+    assert np.corrcoef(values)[0, 1] > 0.999
+
+
+def test_two_fits_are_equal():
+    Estimator, X, y, source = task("binary", (100, 250))
+    one, two = (Estimator(source, solver="krylov").fit(X, y) for _ in range(2))
+    assert (one.coef_ == two.coef_).all()
+    assert (one.path_.log_det_error == two.path_.log_det_error).all()
+    assert one.path_.log_det_error.any()
+
+
+def test_columns_of_zeros_and_constant_targets():
+    X = sparse.csr_matrix((30, 50))
+    model = AlphaTransferRegressor(np.ones(50), solver="krylov").fit(X, np.arange(30.0))
+    assert_allclose(model.predict(X), 14.5)
+    model = AlphaTransferRegressor(solver="krylov").fit(text((30, 50)), np.ones(30))
+    assert_allclose(model.predict(np.eye(50)), 1.0)
+
+
+class Undensified(sparse.csr_matrix):
+    """A sparse matrix that no one may make dense."""
+
+    def toarray(self, *args, **kwargs):
+        raise AssertionError("made dense")
+
+    todense = toarray
+
+
+@pytest.mark.parametrize("selection", ["blend", "evidence", "generative", "loo", "theory"])
+def test_nothing_is_made_dense(selection, monkeypatch):
+    Estimator, X, y, source = task("binary", (100, 250))
+    monkeypatch.setattr(_task, "LARGE", 50)
+    for name in ("gram", "kernel"):
+        monkeypatch.delattr(Rows, name)
+    for name in ("csr_matrix", "csc_matrix", "csr_array", "csc_array"):
+        monkeypatch.setattr(getattr(sparse, name), "toarray", Undensified.toarray)
+    model = Estimator(source, selection=selection).fit(X, y)
+    assert model.score(X, y) > 0.5
+
+
+def test_auto_is_krylov_for_sparse_rows_that_are_large_both_ways(monkeypatch):
+    Estimator, X, y, source = task("binary", (100, 250))
+    monkeypatch.setattr(_task, "LARGE", 99)
+    assert Estimator(source).fit(X, y).path_.log_det_error.any()
+    assert not Estimator(source).fit(X.toarray(), y).path_.log_det_error.any()
+    monkeypatch.setattr(_task, "LARGE", 100)
+    assert not Estimator(source).fit(X, y).path_.log_det_error.any()
+
+
+def test_a_warning_says_what_to_change(monkeypatch):
+    Estimator, X, y, source = task("binary", (100, 250))
+    monkeypatch.setattr(_krylov, "MOST_STEPS", 3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Estimator(source, solver="krylov", gamma=1e-6).fit(X, y)
+    messages = [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    assert len(messages) == 1
+    assert messages[0].startswith(
+        "The Krylov space has not converged at gamma=1e-06: after 3 steps"
+    )
+    assert "Pass larger gammas" in messages[0]
+
+
+def test_an_open_gamma_is_said_to_be_open(monkeypatch):
+    Estimator, X, y, source = task("binary", (100, 250))
+    real = KrylovResolvent.log_det_error
+
+    def inflated(self, gammas):
+        return real(self, gammas) * 300
+
+    monkeypatch.setattr(KrylovResolvent, "log_det_error", inflated)
+    with pytest.warns(ConvergenceWarning, match="leaves gamma open from .* to .*; pass gamma"):
+        Estimator(source, solver="krylov", selection="evidence").fit(X, y)
