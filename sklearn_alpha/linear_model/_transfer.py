@@ -19,10 +19,11 @@ from sklearn_alpha.linear_model._calibration import (
     logits,
     smoothed_targets,
 )
+from sklearn_alpha.linear_model._lazy import ChunkwiseScore, chunkwise, fit_chunks, is_dask
 from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
-class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
+class AlphaTransferClassifier(ChunkwiseScore, ClassifierMixin, PartialClassifier):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -164,9 +165,14 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     def fit(self, X, y, sample_weight=None):
         """Choose α and γ, and fit the adapter.
 
+        A Dask array or dataframe is fitted as by `partial_fit`, on the active `Client` if there is
+        one: each chunk of rows, with those of y and of the weights, becomes second moments where it
+        lies, and these are added up by a tree. Such a fit goes on with `partial_fit`, and adds up
+        with others, a + b.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Labelled rows of the target domain.
         y : array-like of shape (n_samples,)
             Class labels.
@@ -184,6 +190,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            if is_dask(X):
+                return fit_chunks(self, X, y, sample_weight)
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
             check_classification_targets(y)
             weight = _check_sample_weight(
@@ -227,60 +235,64 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             return counts.sum() / (len(counts) * counts)
         return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
 
+    @chunkwise
     def decision_function(self, X):
         """Decision values f(x) = X coefᵀ + intercept.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        decision : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_classes)
             In units of the codes ±1; positive for `classes_[1]` where there are two classes.
         """
         values = self._decisions(X)
         return values[:, 0] if values.shape[1] == 1 else values
 
+    @chunkwise
     def predict(self, X):
         """Class of the largest decision value.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray, or lazy Dask array, of shape (n_samples,)
         """
         values = self._decisions(X)
         return self.classes_[np.argmax(logits(values), axis=1)]
 
+    @chunkwise
     def predict_proba(self, X):
         """P(class | x) = softmax(βf(x)), with β fitted to the leave-one-out decision values.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        P : ndarray of shape (n_samples, n_classes)
+        P : ndarray, or lazy Dask array, of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
         values = self._decisions(X)
         return np.exp(log_probabilities(values, self.inverse_temperature_))
 
+    @chunkwise
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        log_P : ndarray of shape (n_samples, n_classes)
+        log_P : ndarray, or lazy Dask array, of shape (n_samples, n_classes)
         """
         values = self._decisions(X)
         return log_probabilities(values, self.inverse_temperature_)
@@ -317,7 +329,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
 
-class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
+class AlphaTransferRegressor(ChunkwiseScore, RegressorMixin, PartialRegressor):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
@@ -433,9 +445,14 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     def fit(self, X, y, sample_weight=None):
         """Choose α and γ, and fit the adapter.
 
+        A Dask array or dataframe is fitted as by `partial_fit`, on the active `Client` if there is
+        one: each chunk of rows, with those of y and of the weights, becomes second moments where it
+        lies, and these are added up by a tree. Such a fit goes on with `partial_fit`, and adds up
+        with others, a + b.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Rows of the target domain.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -453,6 +470,8 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            if is_dask(X):
+                return fit_chunks(self, X, y, sample_weight)
             X, y = validate_data(
                 self,
                 X,
@@ -481,16 +500,17 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             self.loo_decision_function_ = values
         return self
 
+    @chunkwise
     def predict(self, X):
         """Predictions X coefᵀ + intercept.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
         """
         values = self._decisions(X)
         return values[:, 0] if self.coef_.ndim == 1 else values
