@@ -180,12 +180,12 @@ def residuals(model, number, X, y, weight):
 
 
 def count(model, number, y, weight):
-    """The weight of each label of one chunk."""
+    """The positive weights of the labels of one chunk."""
     y = column_or_1d(y)
     weight = _check_sample_weight(weight, y, dtype=np.float64)
     classes, labels = np.unique(y, return_inverse=True)
     counts = np.bincount(labels, weights=weight, minlength=len(classes))
-    return Counter(dict(zip(classes.tolist(), counts.tolist(), strict=True)))
+    return +Counter(dict(zip(classes.tolist(), counts.tolist(), strict=True)))
 
 
 # ---------------------------------------------------------------- all chunks
@@ -249,6 +249,8 @@ def same(rows, axis=None, keepdims=None):
 def alike(X, y, sample_weight):
     """X, y and the weights in the same chunks of rows, all columns together."""
     X = whole_rows(X)
+    if y is None:
+        raise ValueError("y is missing; pass the classes or targets of the rows of X.")
     return X, cut_like(X, "y", y), cut_like(X, "sample_weight", sample_weight)
 
 

@@ -137,6 +137,18 @@ def test_class_weights(kind, class_weight, weighted, problem):
 
 
 @pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("rows", [9, 60])
+def test_a_class_without_weight_is_none(rows, problem):
+    task = problem("classes", 60)
+    weights = (task.y != 1).astype(float)
+    model = AlphaTransferClassifier(class_weight="balanced", selection="evidence")
+    whole = clone(model).fit(task.X, task.y, weights)
+    fitted = clone(model).fit(in_array(task.X, rows), in_array(task.y), weights)
+    assert_same(fitted, whole)
+    assert fitted.classes_.tolist() == [0, 2]
+
+
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     "labels", [np.array(["dog", "ant", "cat"]), np.array([True, False]), np.array([7, -3, 0, 4])]
 )
@@ -398,6 +410,7 @@ def test_a_cluster_is_one_machine(kind, client, problem):
     assert_same(model, whole)
     assert_allclose(model.predict(X).compute(), whole.predict(task.X))
     assert_allclose(model.score(X, y), whole.score(task.X, task.y))
+    assert_same(model.fit(X.persist(), y.persist()), whole)
 
 
 @pytest.mark.parametrize("kind", ["classes"])
@@ -533,6 +546,7 @@ def test_what_does_not_fit_together_is_said_before_anything_is_read(problem):
     unread = X.map_blocks(lambda rows: 1 / 0, dtype=float, meta=X._meta)
     model = AlphaTransferClassifier(task.source)
     bad = [
+        (unread, None, "y is missing"),
         (unread, y[:-1], "X has 40 rows but y has 39; pass as many"),
         (unread, task.y[:-1], "X has 40 rows but y has 39; pass as many"),
         (unread, without_sizes(task.y[:-10]), "X has 5 chunks and y 4, of unknown sizes"),
