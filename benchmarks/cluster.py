@@ -2,10 +2,11 @@
 
 The rows lie in a file that both map into memory chunk by chunk; it is written first, in single
 precision, and deleted at the end. The cluster has workers of one thread, the single process as many
-BLAS threads. They take turns; a round goes from the file to the coefficients, and wall-clock time
-counts. CPU time, of this process and the workers, stands beside it: it shows how much of a round
-was waiting for a machine that had other work. The scheduler has a process of its own, whose peak is
-read before any fit, after one of a quarter of the rows, and after those of all.
+BLAS threads, and one thread alone stands beside them. They take turns; a round goes from the file
+to the coefficients, and wall-clock time counts. On a machine with other work CPU time, of this
+process and the workers, says more: one thread's is what there is to do, but BLAS threads that wait
+for each other use it up, too. The scheduler has a process of its own, whose peak is read before any
+fit, after one of a quarter of the rows, and after those of all.
 """
 
 import os
@@ -27,6 +28,7 @@ from benchmarks.stream import check_space, chunks, write
 from sklearn_alpha import AlphaTransferClassifier
 
 ALONE, TOGETHER = "partial_fit, one process", "a Dask array, a cluster"
+ONE_THREAD = "partial_fit, one thread"
 SCHEDULER, MOVED = "peak of the scheduler's process, MB", "sent between workers, MB"
 DISTANCE = "distance of the coefficients"
 CLUSTER = """
@@ -85,7 +87,7 @@ def measure(path, n, p, chunk, *, rounds, client):
     fit_together(path, n // 4, p, chunk)  # in which workers import what they need
     rows.append(peak("a quarter of the rows", client))
     before = moved(client)
-    ways = [(ALONE, fit_alone), (TOGETHER, fit_together)]
+    ways = [(ALONE, fit_alone), (TOGETHER, fit_together), (ONE_THREAD, fit_in_one_thread)]
     for turn in range(rounds):
         for what, fit in ways:
             cpu, start = cpu_seconds(client), time.perf_counter()
@@ -106,6 +108,12 @@ def fit_alone(path, n, p, chunk):
     for load in chunks(path, n, p, chunk):
         model.partial_fit(*load(), classes=[0, 1])
     return model
+
+
+def fit_in_one_thread(*args):
+    """The same, on one core."""
+    with threadpoolctl.threadpool_limits(1):
+        return fit_alone(*args)
 
 
 def fit_together(path, n, p, chunk):
@@ -143,7 +151,11 @@ def table(frame, n_workers):
     values = frame.groupby("what").value
     median, cpu = values.median(), frame.groupby("what").cpu.median()
     memory = frame[frame.what == SCHEDULER].set_index("when").value
-    ways = {ALONE: f"{n_workers} BLAS threads", TOGETHER: f"{n_workers} workers of one thread"}
+    ways = {
+        ALONE: f"{n_workers} BLAS threads",
+        TOGETHER: f"{n_workers} workers of one thread",
+        ONE_THREAD: "1",
+    }
     lines = pd.DataFrame(
         {
             "": list(ways),
