@@ -82,20 +82,21 @@ def lazy_values(model, method, X):
     """What a method of X gives, as a Dask array that is computed when it is asked for."""
     X, model = whole_rows(X), light(model)
     example = getattr(model, method)(one_row(X))  # which checks the columns, too
-    apply = values_of_chunk, delayed(model)
-    options = {"method": method, "empty": example[:0], "meta": example[:0]}
-    if is_dataframe_like(X):
-        return X.map_partitions(*apply, **options, enforce_metadata=False)
-    return X.map_blocks(
-        *apply,
-        **options,
+    rows = zipped(X)
+    return rows.map_blocks(
+        values_of_chunk,
+        delayed(model),
+        method=method,
+        empty=example[:0],
         dtype=example.dtype,
-        chunks=(X.chunks[0], *((size,) for size in example.shape[1:])),
-        drop_axis=[] if example.ndim == 2 else 1,
+        meta=example[:0],
+        chunks=(rows.chunks[0], *((size,) for size in example.shape[1:])),
+        new_axis=[1] if example.ndim == 2 else None,
     )
 
 
-def values_of_chunk(X, model, method, empty):
+def values_of_chunk(rows, model, method, empty):
+    (X,) = rows
     return getattr(model, method)(X) if X.shape[0] else empty
 
 
