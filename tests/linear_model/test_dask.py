@@ -19,16 +19,15 @@ from dask.distributed import Client, LocalCluster
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 
-KINDS = ("binary", "classes", "target", "targets")
 LEARNED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_")
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
-kinds = pytest.mark.parametrize("kind", KINDS)
+kinds = pytest.mark.parametrize("kind", ["binary", "classes", "target", "targets"])
 
 
 @pytest.fixture
@@ -133,7 +132,6 @@ def test_class_weights(kind, class_weight, weighted, problem):
     whole = clone(model).fit(task.X, task.y, sample_weight=weights)
     given = in_array(weights) if weighted else None
     assert_same(clone(model).fit(in_array(task.X), in_array(task.y), given), whole)
-    assert model.class_weight == class_weight
 
 
 @pytest.mark.usefixtures("alone")
@@ -194,15 +192,6 @@ def test_sparse_chunks_and_single_precision(kind, problem):
         fitted = task.Estimator(task.source).fit(chunks, in_array(task.y))
         assert_same(fitted, whole)
         assert_allclose(fitted.predict(chunks).compute(), whole.predict(X))
-
-
-@pytest.mark.usefixtures("alone")
-def test_alpha_zero_is_ridge(problem):
-    task = problem("target", 40)
-    model = AlphaTransferRegressor(alpha=0.0, gamma=0.1).fit(in_array(task.X), in_array(task.y))
-    ridge = Ridge(alpha=4.0).fit(task.X, task.y)
-    assert_allclose(model.coef_, ridge.coef_)
-    assert_allclose(model.intercept_, ridge.intercept_)
 
 
 # ---------------------------------------------------------------- lazy outputs
@@ -325,16 +314,14 @@ def test_a_fit_goes_on_and_adds_up(kind, problem):
 # ---------------------------------------------------------------- the graph
 
 
-class Recorder:
+def keeping(graphs):
     """A scheduler that keeps the graphs it is sent."""
 
-    def __init__(self):
-        self.graphs = []
+    def get(graph, keys, **options):
+        graphs.append(dict(getattr(graph, "__dask_graph__", lambda: graph)()))
+        return dask.get(graphs[-1], keys)
 
-    def __call__(self, graph, keys, **options):
-        of_expression = getattr(graph, "__dask_graph__", lambda: graph)
-        self.graphs.append(dict(of_expression()))
-        return dask.get(self.graphs[-1], keys)
+    return get
 
 
 def draw(seed, n, p):
@@ -348,10 +335,10 @@ def drawn(n_chunks, n_rows, p=7):
 
 
 def graph_of_fit(n_chunks, n_rows):
-    recorder = Recorder()
-    with dask.config.set(scheduler=recorder):
+    graphs = []
+    with dask.config.set(scheduler=keeping(graphs)):
         AlphaTransferClassifier(np.ones(7)).fit(*drawn(n_chunks, n_rows))
-    (graph,) = recorder.graphs
+    (graph,) = graphs
     return graph
 
 
@@ -369,10 +356,10 @@ def test_no_row_is_in_the_graph():
 def test_predictions_send_neither_moments_nor_sources():
     X, y = drawn(4, 200, p=100)
     model = AlphaTransferClassifier([np.ones(100)] * 50).fit(X, y)
-    recorder = Recorder()
-    with dask.config.set(scheduler=recorder):
+    graphs = []
+    with dask.config.set(scheduler=keeping(graphs)):
         model.predict(X).compute()
-    (graph,) = recorder.graphs
+    (graph,) = graphs
     assert len(cloudpickle.dumps(graph)) < 20_000 < len(pickle.dumps(model._sums))
 
 
@@ -516,15 +503,12 @@ def test_one_of_a_thousand_chunks(problem):
         ("binary", lambda y: y[:, None] + [[0, 1]], r"chunk 3 .*: y should be a 1d array"),
     ],
 )
-@pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_bad_targets_are_named(kind, spoil, message, class_weight, problem):
+def test_bad_targets_are_named(kind, spoil, message, problem):
     task = problem(kind, 40)
-    balanced = {"class_weight": class_weight} if class_weight else {}
-    if balanced and kind != "binary":
-        pytest.skip("numbers have no classes")
     X, y = in_array(task.X, 4), in_array(task.y, 4)
-    with pytest.raises(ValueError, match=message):
-        task.Estimator(**balanced).fit(X, with_chunk(y, 3, spoil))
+    for options in ({}, {"class_weight": "balanced"} if kind == "binary" else {}):
+        with pytest.raises(ValueError, match=message):
+            task.Estimator(**options).fit(X, with_chunk(y, 3, spoil))
 
 
 @pytest.mark.usefixtures("alone")
