@@ -16,6 +16,7 @@ import threadpoolctl
 from tqdm import tqdm
 
 import sklearn_alpha
+from benchmarks._data import MissingData
 
 RESULTS = Path(__file__).parent / "results"
 CACHE = Path(__file__).parent / "cache"
@@ -47,9 +48,14 @@ def parallel_backend(backend, n_jobs):
 
 
 def _dask_client(n_jobs):
-    from distributed import Client
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingData(
+            "--backend dask needs Dask: pip install 'sklearn-alpha[dask]', or use --backend loky."
+        ) from error
 
-    return Client(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
+    return Client(n_workers=n_jobs, threads_per_worker=1, dashboard_address=":0")
 
 
 def version(tag, *packages):

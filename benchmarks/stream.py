@@ -53,14 +53,8 @@ def add_arguments(parser):
 
 def main(args):
     """Write the file, read it, and write down what it took."""
-    size = 4 * args.rows * args.features
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        free = shutil.disk_usage(folder).free
-        if free < 1.1 * size:
-            sys.exit(
-                f"{size / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free; choose another "
-                "--folder, or fewer --rows."
-            )
+        check_space(folder, 4 * args.rows * args.features)
         path = Path(folder, "rows")
         write(path, args.rows, args.features, args.chunk)
         with threadpoolctl.threadpool_limits(1):
@@ -69,6 +63,16 @@ def main(args):
     shown = table(frame)
     folder = write_results(frame, "stream", out=args.out, config=args, table=shown)
     print(shown, f"\nWritten to {folder}", sep="\n")
+
+
+def check_space(folder, size):
+    """Stop where a file of that many bytes would fill the disk."""
+    free = shutil.disk_usage(folder).free
+    if free < 1.1 * size:
+        sys.exit(
+            f"{size / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free; choose another "
+            "--folder, or fewer --rows."
+        )
 
 
 def write(path, n, p, chunk):

@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from contextlib import contextmanager
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -15,6 +17,7 @@ from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._calibration import temperature_of_moments
 from sklearn_alpha.linear_model._device import is_foreign
 from sklearn_alpha.linear_model._evidence import evidence
+from sklearn_alpha.linear_model._lazy import is_dask
 from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._stream import Stream, Sums
 
@@ -24,57 +27,78 @@ SOLVED += ("inverse_temperature_", "_w0", "_w1")
 OF_ROWS = ("loo_decision_function_",)
 
 
-def keeps_moments(estimator):
+def reads_moments(estimator):
     """Whether what the selection reads can be had from second moments."""
     given = not (isinstance(estimator.alpha, str) and isinstance(estimator.gamma, str))
     selection = estimator.selection
-    if selection in ("blend", "evidence") or (selection == "generative" and given):
+    return selection in ("blend", "evidence") or (selection == "generative" and given)
+
+
+def has_partial_fit(estimator):
+    if reads_moments(estimator):
         return True
     raise AttributeError(
-        f"selection={selection!r} needs rows, and partial_fit keeps second moments alone; use "
-        "selection='evidence', or fit on all rows."
+        f"selection={estimator.selection!r} needs rows, and partial_fit keeps second moments "
+        "alone; use selection='evidence', or fit on all rows."
     )
+
+
+@contextmanager
+def naming_chunk(number):
+    """Errors say which chunk they are in."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"chunk {number}: {error}") from error
 
 
 class PartialAlphaTransfer(AlphaTransfer):
     """A fit from moments: rows are added up and forgotten."""
+
+    _target_checks: ClassVar = {}
 
     @property
     def _number(self):
         """Of the chunk that is being added, from 1."""
         return self._sums.n_chunks + 1 if "_sums" in self.__dict__ else 1
 
-    def _chunk(self, X, y, sample_weight, **checks):
-        """A chunk's rows of positive weight, checked; an error says which chunk it is in."""
-        first = "_sums" not in self.__dict__
-        try:
+    def _rows(self, X, y, sample_weight, *, reset):
+        """A chunk's rows of positive weight, checked."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            **self._target_checks,
+        )
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        check_range("X", X)
+        seen = weight > 0
+        return (X, y, weight) if seen.all() else (X[seen], y[seen], weight[seen])
+
+    def _chunk(self, X, y, sample_weight):
+        """The rows of the chunk that is being added."""
+        if is_dask(X):
+            raise ValueError(
+                "X is a Dask collection, and partial_fit takes chunks in memory; pass it to fit, "
+                "and add what is fitted there to this stream, a + b."
+            )
+        with naming_chunk(self._number):
             if is_foreign(X):
                 raise ValueError("partial_fit adds up NumPy's arrays; move the chunk to the host.")
             if np.shape(X)[:1] == (0,):
                 raise ValueError("there are no rows in it; leave it out.")
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                reset=first,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                **checks,
-            )
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not weight.any():
+            X, y, weight = self._rows(X, y, sample_weight, reset="_sums" not in self.__dict__)
+            if not len(weight):
                 raise ValueError("all its weights are zero; leave it out.")
-            check_range("X", X)
-        except ValueError as error:
-            raise ValueError(f"chunk {self._number}: {error}") from error
-        seen = weight > 0
-        return (X, y, weight) if seen.all() else (X[seen], y[seen], weight[seen])
+        return X, y, weight
 
     def _add(self, X, Y, weight):
         """Add a chunk of coded targets; what was solved for is no longer so."""
-        check_range("y", Y)
+        with naming_chunk(self._number):
+            check_range("y", Y)
         sums = self.__dict__.get("_sums")
         if sums is None:
             with warnings.catch_warnings():  # they come once, with the solution
@@ -174,7 +198,7 @@ def codes(labels, n_classes):
 class PartialClassifier(PartialAlphaTransfer):
     """`partial_fit` for labels."""
 
-    @available_if(keeps_moments)
+    @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Add a chunk of rows to those seen so far; only their second moments are kept.
@@ -198,7 +222,7 @@ class PartialClassifier(PartialAlphaTransfer):
             Their labels.
         classes : array-like of shape (n_classes,), default=None
             All labels of the stream; needed in the first call, if `fit` was not called before. A
-            stream does not go on from a fit: it forgets it.
+            stream does not go on from a fit of rows in memory: it forgets it.
         sample_weight : array-like of shape (n_samples,), default=None
             Repetitions of each row.
 
@@ -277,7 +301,9 @@ class PartialClassifier(PartialAlphaTransfer):
 class PartialRegressor(PartialAlphaTransfer):
     """`partial_fit` for numbers."""
 
-    @available_if(keeps_moments)
+    _target_checks: ClassVar = {"multi_output": True, "y_numeric": True}
+
+    @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Add a chunk of rows to those seen so far; only their second moments are kept.
@@ -322,7 +348,7 @@ class PartialRegressor(PartialAlphaTransfer):
         array([0., 1., 2., 3., 4.])
         """
         with all_or_nothing(self):
-            X, y, weight = self._chunk(X, y, sample_weight, multi_output=True, y_numeric=True)
+            X, y, weight = self._chunk(X, y, sample_weight)
             if "_sums" not in self.__dict__:
                 self._target_ndim = y.ndim
             self._add(X, y.astype(np.float64).reshape(len(y), -1), weight)

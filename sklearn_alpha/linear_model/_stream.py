@@ -77,6 +77,16 @@ class Sums:
         total[:p] += np.outer(move, total[p])
         return Sums(origin, total, self.n_chunks)
 
+    def with_targets(self, A):
+        """The same sums where targets are yA."""
+        p = len(self.origin) + 1
+        total = np.empty((p + A.shape[1],) * 2, order="F")
+        total[:p, :p] = self.total[:p, :p]
+        total[:p, p:] = self.total[:p, p:] @ A
+        total[p:, :p] = total[:p, p:].T
+        total[p:, p:] = A.T @ self.total[p:, p:] @ A
+        return Sums(self.origin, total, self.n_chunks)
+
     def __add__(self, other):
         total = self.total + other.about(self.origin).total
         return Sums(self.origin, total, self.n_chunks + other.n_chunks)

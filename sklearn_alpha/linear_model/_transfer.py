@@ -21,10 +21,11 @@ from sklearn_alpha.linear_model._calibration import (
     smoothed_targets,
 )
 from sklearn_alpha.linear_model._device import is_foreign, moved, take_rows, to_host
+from sklearn_alpha.linear_model._lazy import ChunkwiseScore, chunkwise, fit_chunks, is_dask
 from sklearn_alpha.linear_model._partial import PartialClassifier, PartialRegressor, codes
 
 
-class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
+class AlphaTransferClassifier(ChunkwiseScore, ClassifierMixin, PartialClassifier):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -185,9 +186,14 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
     def fit(self, X, y, sample_weight=None):
         """Choose α and γ, and fit the adapter.
 
+        A Dask array or dataframe is fitted as by `partial_fit`, on the active `Client` if there is
+        one: each chunk of rows, with those of y and of the weights, becomes second moments where it
+        lies, and these are added up by a tree. Such a fit goes on with `partial_fit`, and adds up
+        with others, a + b.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Labelled rows of the target domain.
         y : array-like of shape (n_samples,)
             Class labels.
@@ -205,6 +211,8 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            if is_dask(X):
+                return fit_chunks(self, X, y, sample_weight)
             X, y, weight = self._checked(X, y, sample_weight)
             check_classification_targets(y)
             seen = weight > 0
@@ -252,31 +260,33 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             return counts.sum() / (len(counts) * counts)
         return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
 
+    @chunkwise
     def decision_function(self, X):
         """Decision values f(x) = X coefᵀ + intercept.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        decision : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_classes)
             In units of the codes ±1; positive for `classes_[1]` where there are two classes.
         """
         values = self._decisions(X, "decision_function")
         return values[:, 0] if values.shape[1] == 1 else values
 
+    @chunkwise
     def predict(self, X):
         """Class of the largest decision value.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray, or lazy Dask array, of shape (n_samples,)
         """
         F = logits(self._decisions(X, "predict"))
         xp, _ = get_namespace(F)
@@ -285,32 +295,34 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
             return xp.take(self.classes_, best, axis=0)
         return self.classes_[to_host(best)]
 
+    @chunkwise
     def predict_proba(self, X):
         """P(class | x) = softmax(βf(x)), with β fitted to the leave-one-out decision values.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        P : ndarray of shape (n_samples, n_classes)
+        P : ndarray, or lazy Dask array, of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
         values = self._decisions(X, "predict_proba")
         xp, _ = get_namespace(values)
         return xp.exp(log_probabilities(values, self.inverse_temperature_))
 
+    @chunkwise
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        log_P : ndarray of shape (n_samples, n_classes)
+        log_P : ndarray, or lazy Dask array, of shape (n_samples, n_classes)
         """
         values = self._decisions(X, "predict_log_proba")
         return log_probabilities(values, self.inverse_temperature_)
@@ -347,7 +359,7 @@ class AlphaTransferClassifier(ClassifierMixin, PartialClassifier):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
 
-class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
+class AlphaTransferRegressor(ChunkwiseScore, RegressorMixin, PartialRegressor):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
@@ -477,9 +489,14 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
     def fit(self, X, y, sample_weight=None):
         """Choose α and γ, and fit the adapter.
 
+        A Dask array or dataframe is fitted as by `partial_fit`, on the active `Client` if there is
+        one: each chunk of rows, with those of y and of the weights, becomes second moments where it
+        lies, and these are added up by a tree. Such a fit goes on with `partial_fit`, and adds up
+        with others, a + b.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Rows of the target domain.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -497,6 +514,8 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            if is_dask(X):
+                return fit_chunks(self, X, y, sample_weight)
             X, y, weight = self._checked(X, y, sample_weight, multi_output=True, y_numeric=True)
             seen = weight > 0
             Y = y.astype(np.float64).reshape(len(y), -1)
@@ -515,16 +534,17 @@ class AlphaTransferRegressor(RegressorMixin, PartialRegressor):
             self._give(X)
         return self
 
+    @chunkwise
     def predict(self, X):
         """Predictions X coefᵀ + intercept.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
         """
         values = self._decisions(X, "predict")
         return values[:, 0] if self.coef_.ndim == 1 else values

@@ -182,6 +182,26 @@ def test_stream_without_space(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_cluster(tmp_path, capsys):
+    sizes = ["--rows", "3000", "--features", "6", "--chunk", "700", "--folder", str(tmp_path)]
+    sizes += ["--workers", "1", "--rounds", "1"]
+    main(["cluster", *sizes, "--out", str(tmp_path / "results")])
+    assert "a Dask array, a cluster" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"results"}  # the rows are gone
+    folder = tmp_path / "results" / "cluster"
+    assert "folder" not in json.loads((folder / "meta.json").read_text())["config"]
+    table = pd.read_csv(folder / "results.csv").set_index("what")
+    assert table.value["distance of the coefficients"] < 1e-10
+    assert len(table.value["peak of the scheduler's process, MB"]) == 3
+
+
+def test_cluster_without_dask(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(SystemExit, match=r"pip install 'sklearn-alpha\[dask\]'"):
+        main(["cluster", "--rows", "10", "--features", "2", "--folder", str(tmp_path)])
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.usefixtures("no_amazon")
 def test_demo_falls_back_to_the_digits(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(digits, "N_TRANSFERS", 2)

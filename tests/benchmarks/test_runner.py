@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import _runner
 from benchmarks._comparison import score_peers
+from benchmarks._data import MissingData
 from benchmarks._runner import parallel_backend, run_cells, version, write_results
 
 CELLS = [{"i": i} for i in range(6)]
@@ -120,6 +121,15 @@ def test_dask_changes_nothing(tmp_path):
     with parallel_backend("dask", 2):
         two = run_cells("digits", score_peers, DIGITS, out=tmp_path / "two")
     pd.testing.assert_frame_equal(one, two)
+
+
+def test_without_dask_the_backend_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(MissingData, match=r"pip install 'sklearn-alpha\[dask\]'"),
+        parallel_backend("dask", 2),
+    ):
+        pass
 
 
 def test_written_results(tmp_path):

@@ -33,7 +33,7 @@ cases = pytest.mark.parametrize(
 
 def text(shape, seed=0):
     """Rows like texts: Zipf's law, a word that none has, two equal rows, and one that is empty."""
-    n, p = shape
+    p = shape[1]
     rng = np.random.default_rng(seed)
     counts = rng.poisson(8 / np.arange(2.0, 2 + p), size=shape) * rng.gamma(2, size=shape)
     X = np.log1p(counts)

@@ -250,6 +250,7 @@ BAD = {
     "empty": (lambda X, y: (X[:0], y[:0]), r"chunk 3: there are no rows in it; leave it out"),
     "lengths": (lambda X, y: (X, y[:-1]), r"chunk 3: Found input variables with inconsistent"),
     "text": (lambda X, y: (X.astype(str).astype(object) + "x", y), r"chunk 3: could not convert"),
+    "mixed": (lambda X, y: (np.full(X.shape, {}, dtype=object), y), r"chunk 3: .*float"),
     "range": (lambda X, y: (X * 1e200, y), r"chunk 3: the largest entry of X"),
 }
 
@@ -268,6 +269,23 @@ def test_a_bad_chunk_is_named_and_changes_nothing(kind, name, problem):
     assert vars(model) == before
     whole = stream(task.Estimator(task.source), task, [*chunks, np.arange(30, 40)])
     assert_same(stream(model, task, [np.arange(30, 40)]), whole)
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"), [(np.nan, "Input y contains NaN"), (1e200, "the largest entry of y")]
+)
+def test_bad_targets_are_named(factor, message, problem):
+    task = problem("target")
+    model = task.Estimator().partial_fit(task.X, task.y)
+    with pytest.raises(ValueError, match=f"chunk 2: {message}"):
+        model.partial_fit(task.X, factor * task.y)
+
+
+def test_one_of_a_thousand_chunks(problem):
+    task = problem("target", 1000)
+    task.X[999, 0] = np.nan
+    with pytest.raises(ValueError, match=r"^chunk 1000: Input X contains NaN"):
+        stream(task.Estimator(), task, np.arange(1000)[:, None])
 
 
 def test_bad_weights_are_named(problem):
