@@ -43,6 +43,9 @@ python_use_unqualified_type_names = True
 # functions of this file
 suppress_warnings = ["config.cache"]
 html_math_renderer = "mathml"
+default_role = "literal"  # what single backticks mean in docstrings
+smartquotes = False  # options are written with two hyphens
+toc_object_entries_show_parents = "hide"
 
 # API pages: one for each public object, with the methods that this package defines.
 ROOMS = ("linear_model", "neural_network", "inspection", "theory", "datasets")

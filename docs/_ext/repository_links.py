@@ -5,6 +5,7 @@ written as code, leads to its reference.
 """
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
@@ -22,10 +23,12 @@ PAGES = (
 
 def read(app, docname, source):
     """Rewrite the links of a Markdown page."""
-    if not app.env.doc2path(docname).endswith(".md"):
+    if Path(app.env.doc2path(docname)).suffix != ".md":
         return
     for pattern, page in PAGES:
         source[0] = re.sub(rf"\]\((?:\.\./)*{pattern}\)", rf"]({page})", source[0])
+    # the blank line that tells doctest where a result ends
+    source[0] = re.sub(r"\n\n```$", "\n```", source[0], flags=re.MULTILINE)
 
 
 def link_names(app, doctree, _docname=None):
