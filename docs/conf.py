@@ -123,7 +123,6 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", figure_style),
     "doc_module": ("sklearn_alpha",),
     "backreferences_dir": "generated/backreferences",
-    "reference_url": {"sklearn_alpha": None},
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

@@ -97,7 +97,9 @@ def test_reference_has_all_sections(name):
     if inspect.isclass(public):
         assert "Attributes" in sections
     else:
-        assert {"Parameters", "Raises"} <= sections
+        assert "Parameters" in sections
+    if inspect.isfunction(public) and name != "get_alpha":  # a model without α has an empty dict
+        assert "Raises" in sections
     if not name.startswith(("load_", "fetch_")):
         assert "References" in sections
         assert "::" in inspect.getdoc(public)  # its formula
