@@ -54,7 +54,7 @@ ax.legend()
 plt.show()
 
 # %%
-# Fine-tuning is held back by the source at every size, for the source is far too long for these
+# Fine-tuning stays near the source nearly throughout, for the source is far too long for these
 # images. The chosen α starts from what the source knows, and ends where the target's own rows do.
 #
 # The two parts of the model
