@@ -1,7 +1,7 @@
 """Sphinx configuration: `python -m sphinx -W --keep-going docs docs/_build/html`, no network."""
 
-import inspect
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -57,19 +57,17 @@ PUBLIC = {
 
 
 def own_methods(fullname):
-    """Public methods and properties of a class that are defined in this package, in order."""
+    """Public methods and properties of a class that this package defines and documents."""
     names = {}
     for base in reversed(PUBLIC[fullname].__mro__):
         if base.__module__.startswith("sklearn_alpha"):
-            names |= {name: None for name in vars(base) if not name.startswith("_")}
-    kinds = (property, staticmethod, classmethod)
-    found = ((name, inspect.getattr_static(PUBLIC[fullname], name)) for name in names)
-    documented = [
+            names |= vars(base)
+    return ", ".join(
         name
-        for name, value in found
-        if inspect.getdoc(value) and (isinstance(value, kinds) or callable(value))
-    ]
-    return ", ".join(documented)
+        for name, value in names.items()
+        if not (name.startswith(("_", "set_")) or name.endswith("_"))
+        and (isinstance(value, property) or re.search(r"\n +-{5,}\n", value.__doc__ or ""))
+    )
 
 
 public_objects = list(PUBLIC)
