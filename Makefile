@@ -5,8 +5,10 @@
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[demo]"     # demo
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[bench]"    # bench, with PyTorch
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[test]"     # test
+#     .venv/bin/python -m pip install -c constraints.txt -e ".[docs]"     # docs, with PyTorch
 #     OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks demo
 #     SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
+#     .venv/bin/python -m sphinx -W --keep-going docs docs/_build/html
 
 .POSIX:
 .NOTPARALLEL:
@@ -27,6 +29,7 @@ BENCH =
 help:
 	@echo "make demo    the main result, as a table and a figure"
 	@echo "make test    lint and tests"
+	@echo "make docs    the documentation as a site, docs/_build/html/index.html; no network"
 	@echo "make lint    lint alone"
 	@echo "make format  put the code into the form that lint asks for"
 	@echo 'make bench   list the benchmarks; BENCH="NAME [options]" runs one'
@@ -40,6 +43,9 @@ bench: $(VENV)/.installed-bench
 
 test: lint
 	$(THREADS) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+docs: $(VENV)/.installed-docs
+	$(THREADS) $(BIN)/python -m sphinx -W --keep-going docs docs/_build/html
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -67,8 +73,14 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt
 	$(INSTALL) -e ".[test]"
 	@touch $@ $(VENV)/.installed-bench $(VENV)/.installed-demo && rm $(VENV)/.installing
 
+$(VENV)/.installed-docs: pyproject.toml constraints.txt
+	@$(ENVIRONMENT)
+	$(INSTALL) -e ".[docs]"
+	@touch $@ && rm $(VENV)/.installing
+
 clean:
 	rm -rf $(VENV) .ci/venv build dist htmlcov .coverage .coverage.* demo.png
-	rm -rf .pytest_cache .ruff_cache .hypothesis docs/_build
+	rm -rf .pytest_cache .ruff_cache .hypothesis docs/_build docs/auto_examples docs/benchmarks
+	rm -rf docs/generated docs/sg_execution_times.rst
 
-.PHONY: help demo bench test lint format clean
+.PHONY: help demo bench test docs lint format clean

@@ -1,20 +1,32 @@
 """Every Python block in the documents runs, every relative link leads somewhere."""
 
+import ast
 import doctest
+import importlib
+import importlib.util
+import inspect
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
-import sklearn_alpha
-import sklearn_alpha.datasets
-import sklearn_alpha.linear_model
-import sklearn_alpha.neural_network
-import sklearn_alpha.theory
 from benchmarks.__main__ import available
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+MADE = {"_build", "auto_examples", "benchmarks", "generated"}  # when the site is built
+DOCS = [
+    path
+    for path in sorted((ROOT / "docs").rglob("*.md"))
+    if not MADE & set(path.relative_to(ROOT / "docs").parts[:-1])
+]
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*/table.md"))
+ROOMS = [
+    importlib.import_module(f"sklearn_alpha.{room}")
+    for room in ("datasets", "inspection", "linear_model", "neural_network", "theory")
+]
+PUBLIC = {name: getattr(room, name) for room in ROOMS for name in room.__all__}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
 
 
@@ -58,16 +70,68 @@ def test_links(path):
         assert not anchor or anchor in anchors(page), link
 
 
+@pytest.fixture(autouse=True)
+def no_figure_is_left():
+    """Documents and examples draw."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
+
+
 def test_index_is_complete():
-    modules = [
-        sklearn_alpha,
-        sklearn_alpha.datasets,
-        sklearn_alpha.neural_network,
-        sklearn_alpha.theory,
-    ]
-    public = {name for module in modules for name in module.__all__}
     index = (ROOT / "docs" / "api.md").read_text("utf-8")
-    assert set(re.findall(r"^\| \[`(\w+)`\]", index, re.MULTILINE)) == public
+    blocks = re.findall(r"^   :toctree: generated\n\n((?:   \w+\n)+)", index, re.MULTILINE)
+    listed = [name for block in blocks for name in block.split()]
+    assert sorted(listed) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_reference_has_all_sections(name):
+    public = PUBLIC[name]
+    sections = set(re.findall(r"^([A-Z][\w ]+)\n-+$", inspect.getdoc(public), re.MULTILINE))
+    assert "Examples" in sections
+    if inspect.isclass(public):
+        assert "Attributes" in sections
+    else:
+        assert "Parameters" in sections
+    if inspect.isfunction(public) and name != "get_alpha":  # a model without α has an empty dict
+        assert "Raises" in sections
+    if not name.startswith(("load_", "fetch_")):
+        assert "References" in sections
+        assert "::" in inspect.getdoc(public)  # its formula
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=names(EXAMPLES))
+def test_gallery(path):
+    # They run when the site is built; here, what needs no run.
+    text = path.read_text("utf-8")
+    title, line, *_ = ast.get_docstring(ast.parse(text)).splitlines()
+    assert line == "=" * len(title)
+    assert "plt.show()" in text
+    assert not re.search(r"\bfetch_|load_glue|https?:", text)  # offline
+
+
+def test_gallery_is_large_enough():
+    assert len(EXAMPLES) >= 10
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=names(RESULTS))
+def test_pages_of_results_hold_the_tables(path):
+    file = ROOT / "docs" / "_ext" / "benchmark_pages.py"
+    spec = importlib.util.spec_from_file_location("benchmark_pages", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.page(path.parent).splitlines()
+    rows = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")]
+    assert rows
+    assert [line for line in page if line.startswith("|")] == rows
+    levels = [len(line.split()[0]) for line in page if re.match("#+ ", line)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_benchmarks_are_described():

@@ -14,7 +14,7 @@ import sklearn_alpha
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-ROOMS = ("datasets", "linear_model", "neural_network", "theory")
+ROOMS = ("datasets", "inspection", "linear_model", "neural_network", "theory")
 MODULES = ["sklearn_alpha", *(f"sklearn_alpha.{room}" for room in ROOMS)]
 
 

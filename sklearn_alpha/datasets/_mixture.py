@@ -41,9 +41,14 @@ def make_domain_transfer(
 ):
     """Draw a source and a target from Gaussian mixtures whose means are related.
 
-    x = yμ_s + Σ^{1/2}z in the source and x = yμ + Σ^{1/2}z in the target, with y in {-1, +1},
-    z standard normal, and μ = βμ_s + μ_⊥, μ_⊥ orthogonal to μ_s. This is the model of [1]_, with
-    any covariance Σ and any number K of sources: their means are mutually orthogonal,
+    ::
+
+        x = yμ_s + Σ^{1/2}z  in the source,    x = yμ + Σ^{1/2}z  in the target,    μ = βμ_s + μ_⊥
+
+    with y in {-1, +1}, z standard normal, and μ_⊥ orthogonal to μ_s. This is the model of [1]_,
+    with any covariance Σ and any number K of sources: their means are mutually orthogonal,
+
+    ::
 
         μ = Σₖ βₖ μₛₖ + μ_⊥,      ‖μ‖² = ‖μ_s‖² Σₖ βₖ² + ‖μ_⊥‖².
 

@@ -109,7 +109,7 @@ class AlphaTransferClassifier(ChunkwiseScore, ClassifierMixin, PartialClassifier
         `generative` the posterior of ‖μ_⊥‖² with its `T` and `rho`; of "blend" also `shares`,
         `share_posterior` and their mean `share` of the generative rule.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
 
     See Also
     --------
@@ -423,7 +423,7 @@ class AlphaTransferRegressor(ChunkwiseScore, RegressorMixin, PartialRegressor):
     path_ : Bunch
         How the choice came about, as in :class:`AlphaTransferClassifier`.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
 
     See Also
     --------

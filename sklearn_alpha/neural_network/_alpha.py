@@ -206,7 +206,13 @@ def _check_layer(name, layer, adapter_name, scale_bias):
 def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
     """Load an adapter with its α, as `peft_model.save_pretrained` wrote it after `add_alpha`.
 
-    ``PeftModel.from_pretrained`` alone drops every α without a word.
+    ``PeftModel.from_pretrained`` alone drops every α of
+
+    ::
+
+        y = α ⊙ (W x) + b + s·B A x            in each adapted layer [1]_
+
+    without a word.
 
     Parameters
     ----------
@@ -226,6 +232,11 @@ def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
     ------
     ValueError
         If the folder holds no α.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
 
     Examples
     --------
@@ -278,6 +289,10 @@ def alpha_parameters(model, adapter_name="default"):
 def get_alpha(peft_model, *, adapter_name="default"):
     """α of every layer.
 
+    ::
+
+        y = α ⊙ (W x) + b + s·B A x            in each adapted layer [1]_
+
     Parameters
     ----------
     peft_model : PeftModel
@@ -288,6 +303,11 @@ def get_alpha(peft_model, *, adapter_name="default"):
     -------
     alpha : dict of str to torch.Tensor
         Layer name in the base model to its α, float32 of shape (d_out,), detached copies.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
 
     Examples
     --------

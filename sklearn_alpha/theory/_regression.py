@@ -17,7 +17,13 @@ from ._equivalent import isotropic_equivalent, spectral_equivalent
 
 @dataclass(frozen=True, eq=False)
 class RegressionAsymptotics:
-    r"""Test risk of an α-rescaled regressor: ``risk(α) = ‖F(1, α)‖² + risk of the noise``.
+    r"""Test risk of an α-rescaled regressor, as a function of α.
+
+    ::
+
+        risk(α) = ‖F(1, α)‖² + Σσ²/h
+
+    a quadratic in the homogeneous vector (1, α) [1]_, and what no α can remove.
 
     Objects of this class come from `regression_asymptotics`.
 
@@ -29,6 +35,11 @@ class RegressionAsymptotics:
         Σσ²/h, the part that no α can remove.
     delta, kappa : float
         δ and κ of the deterministic equivalent; h = 1 − κ.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
 
     Examples
     --------

@@ -1,0 +1,149 @@
+"""Sphinx configuration: `python -m sphinx -W --keep-going docs docs/_build/html`, no network."""
+
+import os
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+# One thread a process, as in the tests; read when NumPy is imported.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+# Nothing is fetched, whatever a library would like to look up.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
+
+from sphinx_gallery.sorting import ExplicitOrder  # noqa: E402
+
+import sklearn_alpha  # noqa: E402
+
+project = "sklearn_alpha"
+author = "The sklearn_alpha developers"
+project_copyright = author
+version = release = sklearn_alpha.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "benchmark_pages",
+    "mathml",
+    "repository_links",
+]
+exclude_patterns = ["_build", "_ext", "examples/README*", "examples/GALLERY_HEADER.rst"]
+templates_path = ["_templates"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+python_use_unqualified_type_names = True
+# functions of this file
+suppress_warnings = ["config.cache"]
+html_math_renderer = "mathml"
+default_role = "literal"  # what single backticks mean in docstrings
+smartquotes = False  # options are written with two hyphens
+toc_object_entries_show_parents = "hide"
+
+# API pages: one for each public object, with the methods that this package defines.
+ROOMS = ("linear_model", "neural_network", "inspection", "theory", "datasets")
+PUBLIC = {
+    f"sklearn_alpha.{room}.{name}": getattr(import_module(f"sklearn_alpha.{room}"), name)
+    for room in ROOMS
+    for name in import_module(f"sklearn_alpha.{room}").__all__
+}
+
+
+def own_methods(fullname):
+    """Public methods and properties of a class that this package defines and documents."""
+    names = {}
+    for base in reversed(PUBLIC[fullname].__mro__):
+        if base.__module__.startswith("sklearn_alpha"):
+            names |= vars(base)
+    return ", ".join(
+        name
+        for name, value in names.items()
+        if not (name.startswith(("_", "set_")) or name.endswith("_"))
+        and (isinstance(value, property) or re.search(r"\n +-{5,}\n", value.__doc__ or ""))
+    )
+
+
+public_objects = list(PUBLIC)
+autosummary_context = {"own_methods": own_methods}
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_validation_checks = set()
+
+
+def figure_style(_gallery, _script):
+    """How the gallery's figures look."""
+    import matplotlib.pyplot as plt
+
+    plt.rcdefaults()
+    plt.rcParams.update(
+        {
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "0.92",
+            "legend.frameon": False,
+        }
+    )
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": ExplicitOrder(
+        [
+            f"plot_{name}.py"
+            for name in (
+                "source_scale",
+                "text_pipeline",
+                "alpha_path_theory",
+                "negative_transfer",
+                "several_sources",
+                "digits_transfer",
+                "multiclass",
+                "regression",
+                "calibration",
+                "streaming",
+                "grid_search",
+                "alpha_layers",
+                "*",
+            )
+        ]
+    ),
+    "reset_modules": ("matplotlib", figure_style),
+    "doc_module": ("sklearn_alpha",),
+    "backreferences_dir": "generated/backreferences",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "plot_gallery": "True",
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_show_sourcelink = False
+html_sidebars = {
+    page: [] for page in ("index", "install", "tour", "comparison", "cite", "changelog")
+}
+html_theme_options = {
+    "logo": {"text": project},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 7,
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}

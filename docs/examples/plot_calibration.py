@@ -1,0 +1,62 @@
+"""
+Probabilities from leave-one-out
+================================
+
+Ridge codes give decision values, not probabilities. One number turns them into such: the inverse
+temperature β of softmax(βf), fitted to the *left-out* decision values, which the closed form gives
+for nothing. No row is held out and no model refitted.
+"""
+
+# %%
+# Left-out values look like those of new rows
+# -------------------------------------------
+# Values of fitted rows are too good: the adapter has seen their labels. Left out, they are spread
+# as those of the test rows are.
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import expit
+from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from sklearn_alpha import AlphaTransferClassifier
+from sklearn_alpha.datasets import make_domain_transfer
+
+data = make_domain_transfer(n_target=80, n_features=200, n_test=5000, random_state=2)
+source = LogisticRegression(C=0.01).fit(data.X_source, data.y_source)
+model = AlphaTransferClassifier(source, selection="evidence").fit(data.X_target, data.y_target)
+
+values = {
+    "fitted rows": model.decision_function(data.X_target) * data.y_target,
+    "the same, left out": model.loo_decision_function_ * data.y_target,
+    "test rows": model.decision_function(data.X_test) * data.y_test,
+}
+_, axes = plt.subplots(3, 1, figsize=(6.4, 4.2), sharex=True)
+bins = np.linspace(-2, 3, 41)
+for number, (ax, (name, margins)) in enumerate(zip(axes, values.items())):
+    ax.hist(margins, bins, density=True, color=f"C{number}", alpha=0.7)
+    ax.axvline(np.mean(margins), color="black", linewidth=1)
+    ax.set(yticks=[], ylabel=name.replace(", ", ",\n"))
+axes[-1].set_xlabel("margin y f(x); the line is the mean")
+plt.show()
+
+# %%
+# Reliability
+# -----------
+# The same temperature fitted to the fitted rows would promise far too much.
+fitted = LogisticRegression(C=np.inf, fit_intercept=False)
+fitted.fit(model.decision_function(data.X_target)[:, None], data.y_target)
+decision = model.decision_function(data.X_test)
+probabilities = {
+    "from left-out rows (predict_proba)": model.predict_proba(data.X_test)[:, 1],
+    "from fitted rows": expit(fitted.coef_[0, 0] * decision),
+}
+_, ax = plt.subplots(figsize=(4.6, 4.2))
+ax.plot([0, 1], [0, 1], color="0.35", linewidth=1)
+for name, probability in probabilities.items():
+    observed, predicted = calibration_curve(data.y_test == 1, probability, n_bins=12)
+    loss = log_loss(data.y_test, probability)
+    ax.plot(predicted, observed, "o-", markersize=4, label=f"{name}\nlog loss {loss:.2f}")
+ax.set(xlabel="predicted probability", ylabel="share of the class", aspect="equal")
+ax.legend(fontsize="small")
+plt.show()

@@ -1,0 +1,68 @@
+"""
+Negative transfer, and how to see it
+====================================
+
+A source can harm: fine-tuning from it may end below what the target's rows reach alone. Here the
+source is turned from opposed to the target (β = −1) over unrelated (β = 0) to related (β = 1).
+"""
+
+# %%
+# The gain over the target alone, for 40 labelled rows. Fine-tuning takes the source as it is,
+# whatever it is worth. A chosen α shrinks an unrelated source, and reverses an opposed one: α < 0.
+# It is not for free: about β = 0, where the source knows nothing, a little is lost to finding out.
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_alpha import AlphaTransferClassifier
+from sklearn_alpha.datasets import make_domain_transfer
+
+betas, draws = np.linspace(-1, 1, 11), 12
+gains = {"source alone": [], "fine-tuning, α = 1": [], "α chosen": []}
+alphas = []
+for beta in betas:
+    here = {name: [] for name in gains}
+    chosen = []
+    for draw in range(draws):
+        data = make_domain_transfer(n_target=40, beta=beta, random_state=draw)
+        X, y, X_test, y_test = data.X_target, data.y_target, data.X_test, data.y_test
+        alone = AlphaTransferClassifier().fit(X, y).score(X_test, y_test)
+        w = 3 * data.source_mean
+        here["source alone"].append(np.mean(np.sign(X_test @ w) == y_test) - alone)
+        tuned = AlphaTransferClassifier(w, alpha=1.0).fit(X, y)
+        here["fine-tuning, α = 1"].append(tuned.score(X_test, y_test) - alone)
+        model = AlphaTransferClassifier(w).fit(X, y)
+        here["α chosen"].append(model.score(X_test, y_test) - alone)
+        chosen.append(model.alpha_[0, 0])
+    alphas.append(chosen)
+    for name, values in here.items():
+        gains[name].append(np.mean(values))
+
+_, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=[1.4, 1])
+for name, values in gains.items():
+    left.plot(betas, 100 * np.array(values), "o-", markersize=4, label=name)
+left.axhline(0, color="0.35", linewidth=1)
+left.set(xlabel="β", ylabel="gain over the target alone, points of accuracy")
+left.legend()
+right.plot(betas, alphas, ".", color="C2", alpha=0.3)
+right.plot(betas, np.mean(alphas, axis=1), color="C2")
+right.axhline(0, color="0.35", linewidth=1)
+right.set(xlabel="β", ylabel="α chosen (dots: draws)")
+plt.show()
+
+# %%
+# How to see it without a test set
+# --------------------------------
+# The labelled rows tell, without any held out: `loo_decision_function_` holds the decision value of
+# each of them with the adapter fitted without it. Its accuracy beside that of the target alone and
+# of the source alone is the comparison to make.
+data = make_domain_transfer(n_target=40, beta=-0.8, random_state=0)
+source = 3 * data.source_mean
+for name, model in {
+    "target alone": AlphaTransferClassifier(),
+    "fine-tuning": AlphaTransferClassifier(source, alpha=1.0),
+    "α chosen": AlphaTransferClassifier(source),
+}.items():
+    model.fit(data.X_target, data.y_target)
+    left_out = np.mean(np.sign(model.loo_decision_function_) == data.y_target)
+    test = model.score(data.X_test, data.y_test)
+    print(f"{name:12}  left-out rows {left_out:.2f}   test {test:.2f}")

@@ -1,0 +1,269 @@
+"""How much the choice of α and γ matters, and what was chosen."""
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import validate_data
+
+from sklearn_alpha.inspection._drawing import check_transfer, subplots
+from sklearn_alpha.linear_model._task import outputs
+
+# What a rule keeps in `path_` for each γ; of several α's the best counts.
+SCORES = {
+    "loo_score": "leave-one-out score",
+    "cv_score": "cross-validation score",
+    "predicted_score": "predicted score",
+}
+
+
+class AlphaPathDisplay:
+    r"""Score against α, and what the selection thought of each γ.
+
+    ::
+
+        score of w(α, γ) = α w̃ + Q(γ) X₀ᵀ(y₀ − αX₀w̃)/n         at the fitted γ, as α varies
+        exp(ℓ(γ) − max ℓ)                                       the evidence, α profiled out
+
+    for an estimator that was fitted on the rows (X₀, y₀). Marked are α = 0 (target alone), α = 1
+    (ordinary fine-tuning), each source alone, and the model itself: at each of its α's, at the
+    height of its own score. It lies on the curve where one (α, γ) was chosen; an average over γ, as
+    "evidence" and "blend" take it, or α's that differ between outputs and sources, may lie beside.
+
+    Use `from_estimator` to make one.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        α's of the curve, the same for every output and source.
+    scores : ndarray of shape (n_alphas,)
+        Accuracy or R².
+    chosen_alphas : ndarray of shape (n_outputs, n_sources)
+        α's of the model.
+    chosen_score : float
+        The model's own score.
+    target_alone_score, fine_tuning_score : float
+        Scores at α = 0 and α = 1.
+    source_scores : ndarray of shape (n_sources,)
+        Score of each source as it is, no row of the target used.
+    score_name : str
+    gamma : float
+        γ of the model, or its posterior mean; inf for "generative".
+    gammas : ndarray of shape (n_gammas,) or None, default=None
+        Grid of γ; None where γ was not chosen from one.
+    gamma_curves : dict of str to ndarray of shape (n_gammas,)
+        What is drawn over γ: "evidence" and "posterior", each relative to its largest value, or
+        the rule's score.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Of the scores.
+    gamma_ax_ : matplotlib Axes or None
+        Of the curves over γ.
+    figure_ : matplotlib Figure
+    line_ : matplotlib Line2D
+        Score against α.
+    chosen_ : matplotlib Line2D
+        The model.
+    references_ : dict of str to matplotlib Line2D
+        "target alone", "fine-tuning" and "source alone" (of several, "source 0 alone" and so on).
+    gamma_lines_ : dict of str to matplotlib Line2D
+
+    See Also
+    --------
+    AlphaTransferClassifier.alpha_path : The scores, without a figure.
+    SourceContributionDisplay : How much each source has in the predictions.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345: its Figure 3 is a path of this kind.
+
+    Examples
+    --------
+    >>> from sklearn_alpha import AlphaTransferClassifier
+    >>> from sklearn_alpha.datasets import make_domain_transfer
+    >>> from sklearn_alpha.inspection import AlphaPathDisplay
+    >>> data = make_domain_transfer(n_target=40, random_state=0)
+    >>> model = AlphaTransferClassifier(data.source_mean).fit(data.X_target, data.y_target)
+    >>> display = AlphaPathDisplay.from_estimator(model, data.X_test, data.y_test)
+    >>> display.ax_.get_xlabel(), display.gamma_ax_.get_xlabel()
+    ('α', 'γ')
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas,
+        scores,
+        chosen_alphas,
+        chosen_score,
+        target_alone_score,
+        fine_tuning_score,
+        source_scores,
+        score_name,
+        gamma,
+        gammas=None,
+        gamma_curves=None,
+    ):
+        self.alphas = alphas
+        self.scores = scores
+        self.chosen_alphas = chosen_alphas
+        self.chosen_score = chosen_score
+        self.target_alone_score = target_alone_score
+        self.fine_tuning_score = fine_tuning_score
+        self.source_scores = source_scores
+        self.score_name = score_name
+        self.gamma = gamma
+        self.gammas = gammas
+        self.gamma_curves = gamma_curves or {}
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, alphas=None, sample_weight=None, ax=None):
+        """Score a fitted estimator along α on (X, y), and draw.
+
+        Parameters
+        ----------
+        estimator : AlphaTransferClassifier or AlphaTransferRegressor
+            Fitted, with a source.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score on, best none of those that were fitted.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        alphas : array-like of shape (n_alphas,), default=None
+            α's, the same for every output and source. None is 81 values, from −1 to 3 times the
+            largest fitted one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the score.
+        ax : matplotlib Axes or array-like of one or two, default=None
+            For the scores, and for the curves over γ; those are left out where there is but one.
+            None is a new figure.
+
+        Returns
+        -------
+        display : AlphaPathDisplay
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is no linear transfer estimator.
+        ValueError
+            If it has no source, `alphas` is not 1-D, or the data do not fit.
+        ImportError
+            If matplotlib is missing (extra ``plot``).
+        """
+        check_transfer(cls, estimator)
+        if alphas is not None and np.ndim(alphas) != 1:
+            raise ValueError(f"alphas has {np.ndim(alphas)} dimensions; pass a 1-D array.")
+        path = estimator.alpha_path(X, y, alphas=alphas, sample_weight=sample_weight)
+        ends = estimator.alpha_path(X, y, alphas=[0.0, 1.0], sample_weight=sample_weight).scores
+        rows = validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=np.float64)
+        S = outputs(rows, estimator.source_coef_, estimator.source_intercept_)
+        alone = [
+            estimator._score_decisions(S[:, :, k], y, sample_weight) for k in range(S.shape[2])
+        ]
+        gammas, curves = over_gamma(estimator.path_)
+        display = cls(
+            alphas=path.alphas,
+            scores=path.scores,
+            chosen_alphas=estimator.alpha_,
+            chosen_score=float(estimator.score(X, y, sample_weight=sample_weight)),
+            target_alone_score=float(ends[0]),
+            fine_tuning_score=float(ends[1]),
+            source_scores=np.array(alone),
+            score_name="accuracy" if is_classifier(estimator) else "R²",
+            gamma=estimator.gamma_,
+            gammas=gammas,
+            gamma_curves=curves,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None, *, line_kw=None):
+        """Draw the scores, and beside them the curves over γ where there are any.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of one or two, default=None
+            None is a new figure.
+        line_kw : dict, default=None
+            Keywords of matplotlib's `plot` for the line of the scores.
+
+        Returns
+        -------
+        display : AlphaPathDisplay
+            With the artists as attributes.
+
+        Raises
+        ------
+        ValueError
+            If `ax` holds more axes than there are panels.
+        ImportError
+            If matplotlib is missing (extra ``plot``).
+        """
+        n_panels = 1 if self.gammas is None else 2
+        axes = subplots(self, ax, n_panels=n_panels, figsize=(4.2 * n_panels + 0.6, 3.6))
+        self.ax_, self.figure_ = axes[0], axes[0].figure
+        self.gamma_ax_ = axes[1] if len(axes) > 1 else None
+        self._plot_scores(self.ax_, line_kw or {})
+        self.gamma_lines_ = {} if self.gamma_ax_ is None else self._plot_gammas(self.gamma_ax_)
+        return self
+
+    def _plot_scores(self, ax, line_kw):
+        (self.line_,) = ax.plot(self.alphas, self.scores, **{"color": "C0", **line_kw})
+        several = len(self.source_scores) > 1
+        self.references_ = {}
+        for k, score in enumerate(self.source_scores):
+            name = f"source {k} alone" if several else "source alone"
+            self.references_[name] = ax.axhline(
+                score, color="0.35", linewidth=1, linestyle=(0, (4, 2 + 2 * k)), label=name
+            )
+        marks = {
+            "target alone": (0, self.target_alone_score, "v", "target alone, α = 0"),
+            "fine-tuning": (1, self.fine_tuning_score, "s", "fine-tuning, α = 1"),
+        }
+        for name, (alpha, score, marker, label) in marks.items():
+            (self.references_[name],) = ax.plot(
+                [alpha], [score], marker, color="C1", markersize=7, label=label
+            )
+        chosen = np.sort(self.chosen_alphas, axis=None)
+        label = f"chosen, α = {chosen[0]:.3g}" if chosen.size == 1 else "chosen"
+        (self.chosen_,) = ax.plot(
+            chosen,
+            np.full(chosen.size, self.chosen_score),
+            "o-",
+            color="C2",
+            markersize=8,
+            linewidth=1,
+            label=label,
+        )
+        ax.set(xlabel="α", ylabel=self.score_name)
+        ax.legend(fontsize="small")
+
+    def _plot_gammas(self, ax):
+        lines = {}
+        for number, (name, values) in enumerate(self.gamma_curves.items()):
+            (lines[name],) = ax.plot(self.gammas, values, ".-", color=f"C{number}", label=name)
+        if np.isfinite(self.gamma):
+            lines["chosen"] = ax.axvline(
+                self.gamma, color="C2", linewidth=1, label=f"chosen, γ = {self.gamma:.3g}"
+            )
+        relative = len(self.gamma_curves) > 1
+        ax.set(
+            xlabel="γ",
+            xscale="log",
+            ylabel="relative to the largest" if relative else next(iter(self.gamma_curves)),
+        )
+        ax.legend(fontsize="small")
+        return lines
+
+
+def over_gamma(path):
+    """The grid of γ that a `path_` has, and the curves over it; None where γ was not chosen."""
+    if "gammas" not in path or len(path.gammas) < 2:
+        return None, {}
+    if "posterior" in path:
+        return path.gammas, {
+            "evidence": np.exp(path.log_evidence - path.log_evidence.max()),
+            "posterior": path.posterior / path.posterior.max(),
+        }
+    (key,) = SCORES.keys() & path.keys()
+    return path.gammas, {SCORES[key]: path[key].reshape(len(path.gammas), -1).max(axis=1)}
