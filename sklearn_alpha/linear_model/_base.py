@@ -4,7 +4,7 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
@@ -13,13 +13,14 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
+from sklearn_alpha.linear_model._persistence import Persistent
 from sklearn_alpha.linear_model._rows import Rows
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
 from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._task import Task, adapter_parts, combine
 
 
-class AlphaTransfer(BaseEstimator):
+class AlphaTransfer(Persistent):
     """One fit from coded targets, one linear prediction; the numerics are in the rules."""
 
     _doc_link_module = "sklearn_alpha"
