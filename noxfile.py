@@ -5,6 +5,7 @@ What follows ``--`` goes to the tool: ``nox -s tests -- tests/theory``.
 """
 
 import filecmp
+import hashlib
 import os
 import re
 import tarfile
@@ -132,6 +133,7 @@ def build(session):
     for file in (sdist, wheel):
         if not filecmp.cmp(file, second / file.name, shallow=False):
             session.error(f"{file.name} is not the same when it is built again")
+        session.log(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file}")
     for extra in [None, *USES]:
         if session.posargs and extra not in (None, *session.posargs):
             continue
