@@ -470,6 +470,11 @@ def test_a_margin_without_variance_is_right_always_half_the_time_or_never(mean, 
     assert theory.accuracy(0.0) == accuracy
 
 
+def test_moments_overflow_to_infinity_without_a_warning():
+    theory = target_asymptotics(**GOOD)
+    assert theory.margin_variance(1e200) == theory.margin_second_moment(1e200) == np.inf
+
+
 @pytest.mark.parametrize("method", [*QUANTITIES, "margin_variance"])
 def test_bad_alpha(method):
     with pytest.raises(ValueError, match="alpha contains NaN"):
