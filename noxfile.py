@@ -159,6 +159,7 @@ def oldest_versions(*extras):
 def oldest(session):
     """The lower bounds of pyproject.toml, all of them at once, without PyTorch."""
     tools = [r for r in EXTRAS["test"] if not r.startswith("sklearn-alpha")]
+    tools += ["pytest<9"]  # to which the checks of scikit-learn 1.6 are an iterator, not a list
     session.install(*oldest_versions("data", "plot", "dask", "onnx", "demo"), *tools)
     session.install("--no-deps", "-e", ".")
     pytest(session, *WITHOUT_NETS)

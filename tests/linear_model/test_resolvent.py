@@ -236,7 +236,7 @@ def test_a_dense_fit_holds_little_beside_X(shape, height, weighted, problem):
 def test_sparse_stays_sparse(Estimator, selection):
     rng = np.random.default_rng(0)
     shape = 60, 20_000
-    X = sparse.random_array(shape, density=1e-3, format="csr", rng=rng)
+    X = sparse.random(*shape, density=1e-3, format="csr", random_state=rng)
     y = rng.integers(0, 2, size=shape[0])
     model = Estimator(rng.normal(size=shape[1]), selection=selection, cv=2)
     assert peak_memory(lambda: model.fit(X, y)) < np.prod(shape) * 8 / 2
