@@ -146,6 +146,13 @@ def test_tridiagonal_form(N, rank, least, n_columns):
     assert_allclose(form.log_det(gammas), log_dets, rtol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_rounding_is_told_from_the_null_space_in_any_units(scale):
+    half = np.random.default_rng(0).normal(size=(10, 3))
+    form = Tridiagonal(np.asfortranarray(scale * half @ half.T), 1e-14 * scale, 0, 10)
+    assert np.count_nonzero(form.diagonal) == 3
+
+
 @pytest.mark.parametrize("height", HEIGHTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_a_tiny_gamma_the_adapter_interpolates(shape, height):
