@@ -4,7 +4,7 @@
 #     python3 -m venv .venv
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[demo]"     # demo
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[bench]"    # bench, with PyTorch
-#     .venv/bin/python -m pip install -c constraints.txt -e ".[test]"     # test
+#     .venv/bin/python -m pip install -c constraints.txt -e ".[test]"     # all but the docs
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[docs]"     # docs, with PyTorch
 #     OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks demo
 #     SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
@@ -27,13 +27,15 @@ PYTEST_OPTIONS = -n 2
 BENCH =
 
 help:
-	@echo "make demo    the main result, as a table and a figure"
-	@echo "make test    lint and tests"
-	@echo "make docs    the documentation as a site, docs/_build/html/index.html; no network"
-	@echo "make lint    lint alone"
-	@echo "make format  put the code into the form that lint asks for"
-	@echo 'make bench   list the benchmarks; BENCH="NAME [options]" runs one'
-	@echo "make clean   remove $(VENV) and what the tools leave behind; benchmarks/cache stays"
+	@echo "make demo      the main result, as a table and a figure"
+	@echo "make test      lint and tests"
+	@echo "make docs      the documentation as a site, docs/_build/html/index.html; no network"
+	@echo "make lint      lint alone"
+	@echo "make format    put the code into the form that lint asks for"
+	@echo "make types     mypy --strict on the public names, and their stubs beside the code"
+	@echo "make coverage  tests, and the lines and branches that none reaches"
+	@echo 'make bench     list the benchmarks; BENCH="NAME [options]" runs one'
+	@echo "make clean     remove $(VENV) and what the tools leave behind; benchmarks/cache stays"
 
 demo: $(VENV)/.installed-demo
 	$(THREADS) $(BIN)/python -m benchmarks demo
@@ -50,6 +52,15 @@ docs: $(VENV)/.installed-docs
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+	$(BIN)/stubtest sklearn_alpha --mypy-config-file tests/typing/stubtest.ini \
+		--allowlist tests/typing/allowlist.txt
+
+coverage: $(VENV)/.installed-test
+	$(THREADS) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS) \
+		--cov --cov-report=term --cov-report=html
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix
@@ -80,7 +91,7 @@ $(VENV)/.installed-docs: pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) .ci/venv build dist htmlcov .coverage .coverage.* demo.png
-	rm -rf .pytest_cache .ruff_cache .hypothesis docs/_build docs/auto_examples docs/benchmarks
-	rm -rf docs/generated docs/sg_execution_times.rst
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .nox .hypothesis mutants docs/_build
+	rm -rf docs/auto_examples docs/benchmarks docs/generated docs/sg_execution_times.rst
 
-.PHONY: help demo bench test docs lint format clean
+.PHONY: help demo bench test docs lint types coverage format clean

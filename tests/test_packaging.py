@@ -118,3 +118,10 @@ def test_no_data_is_tracked():
     # Results are kept, and Table 1 of the paper; data are not.
     data = {".mat", ".npz", ".npy", ".jsonl", ".tsv", ".review", ".zip", ".tar", ".safetensors"}
     assert not [file for file in tracked_files() if file.suffix in data]
+
+
+def test_nothing_reads_a_pickle_or_runs_the_code_of_a_model():
+    # What SECURITY.md promises.
+    unsafe = re.compile(r"pickle\.loads?\b|joblib\.load|torch\.load|allow_pickle|trust_remote_code")
+    sources = sorted((ROOT / "sklearn_alpha").rglob("*.py"))
+    assert not [source for source in sources if unsafe.search(source.read_text("utf-8"))]

@@ -1,5 +1,6 @@
 """Linear transfer: a frozen source, rescaled, plus a ridge-penalised adapter."""
 
+from sklearn_alpha.linear_model._onnx import register_onnx
 from sklearn_alpha.linear_model._transfer import AlphaTransferClassifier, AlphaTransferRegressor
 
-__all__ = ["AlphaTransferClassifier", "AlphaTransferRegressor"]
+__all__ = ["AlphaTransferClassifier", "AlphaTransferRegressor", "register_onnx"]

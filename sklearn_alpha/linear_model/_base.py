@@ -4,7 +4,7 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sklearn_alpha.linear_model._device import floats, is_foreign, like, make_rows, to_host
 from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
+from sklearn_alpha.linear_model._persistence import Persistent
 from sklearn_alpha.linear_model._selection import SELECTIONS, select
 from sklearn_alpha.linear_model._source import align_sources, check_range
 from sklearn_alpha.linear_model._task import SAMPLE, Task, adapter_parts, combine
@@ -24,7 +25,7 @@ FLOATS = ("coef_", "intercept_", "alpha_", "source_coef_", "source_intercept_")
 FLOATS += ("loo_decision_function_", "_w0", "_w1")
 
 
-class AlphaTransfer(BaseEstimator):
+class AlphaTransfer(Persistent):
     """One fit from coded targets, one linear prediction; the numerics are in the rules."""
 
     _doc_link_module = "sklearn_alpha"

@@ -153,6 +153,13 @@ def test_tridiagonal_form(N, rank, least, n_columns):
     assert_allclose(form.log_det(gammas), log_dets, rtol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_rounding_is_told_from_the_null_space_in_any_units(scale):
+    half = np.random.default_rng(0).normal(size=(10, 3))
+    form = Tridiagonal(np.asfortranarray(scale * half @ half.T), 1e-14 * scale, 0, 10)
+    assert np.count_nonzero(form.diagonal) == 3
+
+
 @pytest.mark.parametrize("height", HEIGHTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_a_tiny_gamma_the_adapter_interpolates(shape, height):
@@ -243,7 +250,7 @@ def test_a_dense_fit_holds_little_beside_X(shape, height, weighted, problem):
 def test_sparse_stays_sparse(Estimator, selection):
     rng = np.random.default_rng(0)
     shape = 60, 20_000
-    X = sparse.random_array(shape, density=1e-3, format="csr", rng=rng)
+    X = sparse.random(*shape, density=1e-3, format="csr", random_state=rng)
     y = rng.integers(0, 2, size=shape[0])
     model = Estimator(rng.normal(size=shape[1]), selection=selection, cv=2)
     assert peak_memory(lambda: model.fit(X, y)) < np.prod(shape) * 8 / 2

@@ -131,7 +131,7 @@ def test_loo_alpha_is_the_least_squares_solution(kind, n_sources, problem):
         D = [left_out(np.eye(n_sources)[k])[:, j] - zero[:, j] for k in range(n_sources)]
         c = task.Y[:, j] - zero[:, j]
         D = np.reshape(D, (n_sources, -1)).T
-        best = np.linalg.lstsq(root * D, root[:, 0] * c)[0]
+        best = np.linalg.lstsq(root * D, root[:, 0] * c, rcond=None)[0]
         assert_allclose(model.alpha_[j], best, rtol=1e-8)
 
 

@@ -9,7 +9,7 @@ from scipy.linalg import toeplitz
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import ndtr
 
-from sklearn_alpha.theory import isotropic_asymptotics, target_asymptotics
+from sklearn_alpha.theory import MarginAsymptotics, isotropic_asymptotics, target_asymptotics
 
 QUANTITIES = ("accuracy", "margin_mean", "margin_second_moment", "risk")
 ALPHAS = np.array([-1.0, 0.0, 1.0, 4.0])
@@ -444,12 +444,35 @@ SCALARS = {"mean_sqnorm": 1.0, "alignment": 0.5, "source_gram": 1.0, "ratio": 1.
         ({"source_gram": -1}, "no vectors have these inner products"),
         ({"alignment": [0.5, 0.5]}, "source_gram has shape"),
         ({"alignment": [0, 0], "source_gram": [[1, 0.5], [0, 1]]}, "not symmetric"),
+        ({"alignment": [0, 0], "source_gram": [[1, 0.5], [0.4, 1]]}, "not symmetric"),
         ({"alignment": [0, 0], "source_gram": [[1, 2], [2, 1]]}, "no vectors"),
     ],
 )
 def test_bad_scalars(bad, message):
     with pytest.raises(ValueError, match=message):
         isotropic_asymptotics(**(SCALARS | bad))
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+@pytest.mark.parametrize("bad", [{"alignment": 1.1}, {"source_gram": -1.0}])
+def test_bad_scalars_in_other_units(bad, scale):
+    bad = SCALARS | bad
+    bad |= {"alignment": scale * bad["alignment"], "source_gram": scale**2 * bad["source_gram"]}
+    with pytest.raises(ValueError, match="no vectors have these inner products"):
+        isotropic_asymptotics(**bad)
+
+
+@pytest.mark.parametrize(("mean", "accuracy"), [(2.0, 1.0), (0.0, 0.5), (-2.0, 0.0)])
+def test_a_margin_without_variance_is_right_always_half_the_time_or_never(mean, accuracy):
+    theory = MarginAsymptotics(
+        mean=np.array([mean, 0.0]), spread=np.zeros((1, 2)), delta=0.0, kappa=0.0
+    )
+    assert theory.accuracy(0.0) == accuracy
+
+
+def test_moments_overflow_to_infinity_without_a_warning():
+    theory = target_asymptotics(**GOOD)
+    assert theory.margin_variance(1e200) == theory.margin_second_moment(1e200) == np.inf
 
 
 @pytest.mark.parametrize("method", [*QUANTITIES, "margin_variance"])

@@ -1,0 +1,119 @@
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from peft import PeftModel
+from sklearn.base import BaseEstimator
+from skorch import NeuralNetClassifier
+
+__all__ = ["AlphaLoRANetClassifier", "add_alpha", "export_dora", "get_alpha", "load_alpha"]
+
+_Path: TypeAlias = str | PathLike[str]
+_Rows: TypeAlias = ArrayLike | Sequence[str] | Sequence[tuple[str, str]]
+_Alphas: TypeAlias = Mapping[str, ArrayLike | torch.Tensor]
+
+# What skorch calls in training is skorch's, and in its classes.
+class AlphaLoRANetClassifier(NeuralNetClassifier):
+    model: _Path | torch.nn.Module | BaseEstimator
+    rank: int
+    lora_alpha: float | None
+    lora_dropout: float
+    target_modules: str | list[str]
+    alpha: Literal["learn"] | float | _Alphas
+    alpha_init: float | _Alphas
+    alpha_every: int
+    alpha_lr: float
+    alpha_split: float
+    alpha_batch_size: int | None
+    max_length: int | None
+    tokenizer: Any
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    early_stopping: bool | int
+    precision: Literal["float32", "bfloat16"]
+    accelerator: Mapping[str, Any] | None
+    random_state: int | np.random.RandomState | None
+
+    history_: Any
+    module_: torch.nn.Module
+    n_features_in_: int
+    prefixes_: ClassVar[list[str]]
+
+    def __init__(
+        self,
+        model: _Path | torch.nn.Module | BaseEstimator,
+        *,
+        rank: int = 8,
+        lora_alpha: float | None = None,
+        lora_dropout: float = 0.0,
+        target_modules: str | list[str] = "auto",
+        alpha: Literal["learn"] | float | _Alphas = "learn",
+        alpha_init: float | _Alphas = 1.0,
+        alpha_every: int = 1,
+        alpha_lr: float = 0.005,
+        alpha_split: float = 0.0,
+        alpha_batch_size: int | None = None,
+        lr: float = 0.001,
+        max_epochs: int = 10,
+        batch_size: int = 16,
+        max_length: int | None = None,
+        tokenizer: Any = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        early_stopping: bool | int = False,
+        device: str = "cpu",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        accelerator: Mapping[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        criterion: Any = ...,
+        optimizer: Any = ...,
+        train_split: Any = None,
+        **kwargs: Any,
+    ) -> None: ...
+    @property
+    def classes_(self) -> NDArray[Any]: ...
+    @property
+    def alpha_(self) -> dict[str, NDArray[np.float32]]: ...
+    @property
+    def n_trainable_parameters_(self) -> int: ...
+    def fit(self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self: ...
+    def partial_fit(
+        self,
+        X: _Rows,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self: ...
+    def decision_function(self, X: _Rows) -> NDArray[np.float32]: ...
+    def predict(self, X: _Rows) -> NDArray[Any]: ...
+    def predict_proba(self, X: _Rows) -> NDArray[np.float64]: ...
+    def predict_log_proba(self, X: _Rows) -> NDArray[np.float64]: ...
+    def set_params(self, **params: Any) -> Self: ...
+    def set_score_request(self, *, sample_weight: bool | str | None = ...) -> Self: ...
+    def merged_model(self) -> torch.nn.Module: ...
+    def save(self, folder: _Path) -> None: ...
+    @classmethod
+    def load(cls, folder: _Path, *, model: _Path | torch.nn.Module | None = None) -> Self: ...
+    def export_dora(self, folder: _Path) -> None: ...
+    def export_onnx(self, file: _Path) -> None: ...
+
+def add_alpha(
+    peft_model: PeftModel,
+    alpha: float | _Alphas = 1.0,
+    *,
+    scale_bias: bool = False,
+    adapter_name: str = "default",
+) -> PeftModel: ...
+def get_alpha(
+    peft_model: PeftModel, *, adapter_name: str = "default"
+) -> dict[str, torch.Tensor]: ...
+def load_alpha(
+    model: torch.nn.Module,
+    folder: _Path,
+    *,
+    adapter_name: str = "default",
+    is_trainable: bool = False,
+) -> PeftModel: ...
+def export_dora(peft_model: PeftModel, folder: _Path, *, adapter_name: str = "default") -> None: ...
