@@ -27,7 +27,8 @@ ROOMS = [
     for room in ("datasets", "inspection", "linear_model", "neural_network", "theory")
 ]
 PUBLIC = {name: getattr(room, name) for room in ROOMS for name in room.__all__}
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
+TEXTS = ("README", "CHANGELOG", "CONTRIBUTING", "RELEASING", "SECURITY")
+PAGES = [*(ROOT / f"{name}.md" for name in TEXTS), *DOCS]
 
 
 def names(paths):

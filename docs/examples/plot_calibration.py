@@ -24,7 +24,8 @@ from sklearn_alpha.datasets import make_domain_transfer
 
 data = make_domain_transfer(n_target=80, n_features=200, n_test=5000, random_state=2)
 source = LogisticRegression(C=0.01).fit(data.X_source, data.y_source)
-model = AlphaTransferClassifier(source, selection="evidence").fit(data.X_target, data.y_target)
+model = AlphaTransferClassifier(source, selection="evidence", store_loo=True)
+model.fit(data.X_target, data.y_target)
 
 values = {
     "fitted rows": model.decision_function(data.X_target) * data.y_target,

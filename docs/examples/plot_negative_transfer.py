@@ -53,14 +53,14 @@ plt.show()
 # How to see it without a test set
 # --------------------------------
 # The labelled rows tell, without any held out: `loo_decision_function_` holds the decision value of
-# each of them with the adapter fitted without it. Its accuracy beside that of the target alone and
+# each of them with the adapter fitted without it (``store_loo=True``). Its accuracy beside that of the target alone and
 # of the source alone is the comparison to make.
 data = make_domain_transfer(n_target=40, beta=-0.8, random_state=0)
 source = 3 * data.source_mean
 for name, model in {
-    "target alone": AlphaTransferClassifier(),
-    "fine-tuning": AlphaTransferClassifier(source, alpha=1.0),
-    "α chosen": AlphaTransferClassifier(source),
+    "target alone": AlphaTransferClassifier(store_loo=True),
+    "fine-tuning": AlphaTransferClassifier(source, alpha=1.0, store_loo=True),
+    "α chosen": AlphaTransferClassifier(source, store_loo=True),
 }.items():
     model.fit(data.X_target, data.y_target)
     left_out = np.mean(np.sign(model.loo_decision_function_) == data.y_target)

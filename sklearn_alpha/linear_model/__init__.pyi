@@ -15,7 +15,7 @@ _Floats: TypeAlias = NDArray[np.float64]
 _Coefficients: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike]
 _Source: TypeAlias = _Coefficients | BaseEstimator
 _Selection: TypeAlias = Literal["blend", "evidence", "generative", "loo", "theory", "cv"]
-_Solver: TypeAlias = Literal["auto", "primal", "dual"]
+_Solver: TypeAlias = Literal["auto", "primal", "dual", "krylov"]
 _Folds: TypeAlias = int | Iterable[tuple[ArrayLike, ArrayLike]] | BaseEstimator
 _Scoring: TypeAlias = str | Callable[..., float]
 _Request: TypeAlias = bool | str | None
@@ -32,6 +32,7 @@ class _AlphaTransfer(BaseEstimator):
     fit_intercept: bool
     intercept_scaling: Literal["auto"] | float
     solver: _Solver
+    store_loo: bool
 
     coef_: _Floats
     alpha_: _Floats
@@ -80,6 +81,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
         intercept_scaling: Literal["auto"] | float = "auto",
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         solver: _Solver = "auto",
+        store_loo: bool = False,
     ) -> None: ...
     def partial_fit(
         self,
@@ -113,6 +115,7 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
         fit_intercept: bool = True,
         intercept_scaling: Literal["auto"] | float = ...,
         solver: _Solver = "auto",
+        store_loo: bool = False,
     ) -> None: ...
     def partial_fit(
         self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None

@@ -13,6 +13,8 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_alpha.linear_model._device import to_host
+
 FORMAT = 1
 MARK = "_written_by"  # (format, version); files older than the mark are of format 1 too
 
@@ -91,7 +93,8 @@ class Persistent(BaseEstimator):
             model, y = Ridge(), np.zeros((2, *np.shape(self.intercept_)))
         # scikit-learn sets what it needs beside coefficients; rows of zeros cost nothing
         model.fit(np.zeros((len(y), self.n_features_in_)), y)
-        model.coef_, model.intercept_ = np.array(self.coef_), np.array(self.intercept_)[()]
+        coef, intercept = np.array(to_host(self.coef_)), np.array(to_host(self.intercept_))
+        model.coef_, model.intercept_ = coef, intercept[()]
         if hasattr(self, "feature_names_in_"):
             model.feature_names_in_ = self.feature_names_in_.copy()
         return model
