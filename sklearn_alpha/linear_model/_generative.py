@@ -208,7 +208,8 @@ def source_part(d, U, rows, c, Z):
     if U.shape[1] == 1:
         theta, least = U.T @ d, 2 * error(Z)
         return np.where(theta > -least, np.maximum(theta, least), theta)
-    noise = max(np.mean(error(Z) ** 2), TINY)
+    # rows that do not vary are not known better than to rounding
+    noise = max(np.mean(error(Z) ** 2), np.finfo(np.float64).eps ** 2 * (d @ d), TINY)
     found = [residual_form(forms, np.array([kappa])) for kappa in LAMBDAS]
     P = posterior(np.array([log_det[0] - rr[0] / (2 * noise) for rr, log_det, _ in found]))
     theta = P @ np.array([theta[0] for *_, theta in found])

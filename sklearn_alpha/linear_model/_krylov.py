@@ -117,7 +117,9 @@ class KrylovResolvent(DualResolvent):
             U, found = np.column_stack([U, rows.root / np.sqrt(rows.n)]), np.append(found, 0.0)
         else:
             trace = trace + rows.height**2
-        probes = np.random.default_rng(0).choice([-1.0, 1.0], size=(rows.n_rows, N_PROBES))
+        # small problems can have more for what the large ones pay
+        n_probes = min(max(N_PROBES, N_PROBES * TOGETHER // rows.n_rows), rows.n_rows + 1)
+        probes = np.random.default_rng(0).choice([-1.0, 1.0], size=(rows.n_rows, n_probes))
         probes -= U @ (U.T @ probes)
         return Quadrature(self._product, trace, probes, found, self._gammas)
 

@@ -33,9 +33,8 @@ cases = pytest.mark.parametrize(
 
 def text(shape, seed=0):
     """Rows like texts: Zipf's law, a word that none has, two equal rows, and one that is empty."""
-    p = shape[1]
     rng = np.random.default_rng(seed)
-    counts = rng.poisson(8 / np.arange(2.0, 2 + p), size=shape) * rng.gamma(2, size=shape)
+    counts = rng.poisson(8 / np.arange(2.0, 2 + shape[1]), size=shape) * rng.gamma(2, size=shape)
     X = np.log1p(counts)
     X[:, -1], X[1], X[2] = 0, X[0], 0
     return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-9)
