@@ -140,7 +140,7 @@ def distance(path, n, p):
     (load,) = chunks(path, n, p, n)
     X, y = load()
     model = AlphaTransferClassifier(np.load(f"{path}.source.npy"), selection="evidence")
-    whole = model.fit(X, y).coef_
+    whole = model.fit(X.astype(np.float64), y).coef_  # else it comes in the precision of X
     stream = AlphaTransferClassifier(model.source)
     for part in np.array_split(np.arange(n), 7):
         stream.partial_fit(X[part], y[part], classes=[0, 1])

@@ -52,9 +52,9 @@ plt.show()
 # %%
 # How to see it without a test set
 # --------------------------------
-# The labelled rows tell, without any held out: with ``store_loo=True``, `loo_decision_function_` holds
-# the decision value of each of them with the adapter fitted without it. Its accuracy beside that of
-# the target alone and of the source alone is the comparison to make.
+# The labelled rows tell, without any held out: with ``store_loo=True``,
+# `loo_decision_function_` holds the decision value of each of them with the adapter fitted without
+# it. Its accuracy beside that of the target alone and of the source alone is what to compare.
 data = make_domain_transfer(n_target=40, beta=-0.8, random_state=0)
 source = 3 * data.source_mean
 for name, model in {

@@ -1,6 +1,7 @@
-"""What the displays share: matplotlib when it is asked for, axes, and checks of what is shown."""
+"""What the displays share: matplotlib when it is asked for, axes, checks and sources' outputs."""
 
 import numpy as np
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -48,3 +49,10 @@ def check_names(kind, names, n, default):
     if len(names) != n:
         raise ValueError(f"{kind} has {len(names)} entries; pass {n}, one for each.")
     return names
+
+
+def source_outputs(estimator, X):
+    """X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
+    W, b = estimator.source_coef_, estimator.source_intercept_
+    S = safe_sparse_dot(X, W.reshape(b.size, W.shape[2]).T, dense_output=True)
+    return S.reshape(X.shape[0], *b.shape) + b

@@ -4,8 +4,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import validate_data
 
-from sklearn_alpha.inspection._drawing import check_transfer, subplots
-from sklearn_alpha.linear_model._task import outputs
+from sklearn_alpha.inspection._drawing import check_transfer, source_outputs, subplots
 
 # What a rule keeps in `path_` for each γ; of several α's the best counts.
 SCORES = {
@@ -157,7 +156,7 @@ class AlphaPathDisplay:
         path = estimator.alpha_path(X, y, alphas=alphas, sample_weight=sample_weight)
         ends = estimator.alpha_path(X, y, alphas=[0.0, 1.0], sample_weight=sample_weight).scores
         rows = validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        S = outputs(rows, estimator.source_coef_, estimator.source_intercept_)
+        S = source_outputs(estimator, rows)
         alone = [
             estimator._score_decisions(S[:, :, k], y, sample_weight) for k in range(S.shape[2])
         ]

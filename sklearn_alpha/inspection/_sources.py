@@ -5,8 +5,12 @@ from sklearn.base import is_classifier
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import validate_data
 
-from sklearn_alpha.inspection._drawing import check_names, check_transfer, subplots
-from sklearn_alpha.linear_model._task import outputs
+from sklearn_alpha.inspection._drawing import (
+    check_names,
+    check_transfer,
+    source_outputs,
+    subplots,
+)
 
 
 class SourceContributionDisplay:
@@ -110,7 +114,7 @@ class SourceContributionDisplay:
         output_names = check_names("output_names", output_names, n_outputs, default)
 
         X = validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        parts = outputs(X, estimator.source_coef_, estimator.source_intercept_) * alphas
+        parts = source_outputs(estimator, X) * alphas
         # intercepts move no covariance
         whole = safe_sparse_dot(X, np.atleast_2d(estimator.coef_).T, dense_output=True)
         parts = np.concatenate([parts, (whole - parts.sum(axis=2))[:, :, None]], axis=2)
