@@ -21,6 +21,10 @@ def register_onnx():
     ImportError
         If skl2onnx is not installed.
 
+    References
+    ----------
+    `ONNX operators <https://onnx.ai/onnx/operators/>`_: MatMul, Add, Softmax, ArgMax and Gather.
+
     Examples
     --------
     >>> import numpy as np
