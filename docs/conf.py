@@ -134,7 +134,7 @@ html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_sidebars = {
-    page: [] for page in ("index", "install", "tour", "comparison", "cite", "changelog")
+    page: [] for page in ("index", "install", "tour", "comparison", "cite", "security", "changelog")
 }
 html_theme_options = {
     "logo": {"text": project},

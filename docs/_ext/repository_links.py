@@ -17,6 +17,7 @@ PAGES = (
     (r"examples/(plot_\w+)\.py", r"/auto_examples/\1.rst"),
     (r"examples/GALLERY_HEADER\.rst", "/auto_examples/index.rst"),
     (r"CHANGELOG\.md", "/changelog.md"),
+    (r"SECURITY\.md", "/security.md"),
     (r"README\.md", "/index.md"),
 )
 

@@ -119,6 +119,7 @@ def test_predicting_changes_nothing(net):
 
 @pytest.mark.parametrize("name", ["predict", "predict_proba", "decision_function"])
 def test_subsets_are_predicted_alike(net, name):
+    net.set_params(callbacks__linear_probe=None)  # that of a random network magnifies rounding
     method = getattr(net.fit(X, Y), name)
     whole = method(X)
     parts = np.concatenate([method(X[:1]), method(X[1:9]), method(X[9:])])
