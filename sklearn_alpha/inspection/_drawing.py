@@ -1,8 +1,9 @@
 """What the displays share: matplotlib when it is asked for, axes, checks and sources' outputs."""
 
 import numpy as np
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
+
+from sklearn_alpha.linear_model._base import affine
 
 
 def pyplot(display):
@@ -54,5 +55,5 @@ def check_names(kind, names, n, default):
 def source_outputs(estimator, X):
     """X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
     W, b = estimator.source_coef_, estimator.source_intercept_
-    S = safe_sparse_dot(X, W.reshape(b.size, W.shape[2]).T, dense_output=True)
-    return S.reshape(X.shape[0], *b.shape) + b
+    S = affine(X, W.reshape(b.size, W.shape[2]), b.ravel())
+    return S.reshape(X.shape[0], *b.shape)
