@@ -1,17 +1,20 @@
 """How to learn α in a network: what was tried, against α = 1 at equal rows, epochs and step size.
 
-On the transfers between digits of `vision`, with the perceptron and the transformer. Paired over
-draws of source and target rows; intervals are over these draws, all tasks averaged first.
+On the transfers between digits of `vision`, with the perceptron and the transformer; with `--text`
+MiniLM on GLUE's tasks of which a few hundred rows teach it something. Paired over draws of rows;
+intervals are over these draws, all tasks averaged first.
 """
 
+import numpy as np
 from sklearn.model_selection import train_test_split
 
+from benchmarks import glue
 from benchmarks._nets import (
     LORA,
-    add_net_arguments,
     against,
     conditions,
     methods_markdown,
+    minilm_path,
     one_thread,
     packages,
     score_net,
@@ -32,10 +35,14 @@ from benchmarks._vision import ARCHITECTURES
 from benchmarks.vision import TASKS, load_task
 from sklearn_alpha.neural_network import AlphaLoRANetClassifier
 
+MINILM, TOKENS, N_SCORED = "MiniLM", 64, 500
+DIGITS = {"tasks": TASKS, "n": 100, "draws": 10, "epochs": 20, "lr": [1e-2]}
+TEXT = {"tasks": ("SST-2", "QQP"), "n": 200, "draws": 3, "epochs": 3, "lr": [3e-3]}
 FAST = {"alpha_lr": 2e-2}
 # Name, class or function, and parameters.
 RULES = {
     LORA: (AlphaLoRANetClassifier, {"alpha": 1.0}),
+    "same batch, step 0.001": (AlphaLoRANetClassifier, {"alpha_lr": 1e-3}),
     "same batch, step 0.005": (AlphaLoRANetClassifier, {"alpha_lr": 5e-3}),
     "same batch, step 0.02": (AlphaLoRANetClassifier, FAST),
     "same batch, step 0.05": (AlphaLoRANetClassifier, {"alpha_lr": 5e-2}),
@@ -56,39 +63,47 @@ RULES = {
     ),
     "held out, riding": (RidingNetClassifier, FAST | {"alpha_split": 0.2}),
 }
-BY = ["network", "lr"]
+BY = ["network"]
 
 
 def add_arguments(parser):
-    """Add networks, size, draws and what nets are trained with."""
-    parser.add_argument(
-        "--networks", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES), help="networks"
-    )
-    parser.add_argument("--n", type=int, default=100, help="labelled target rows")
-    parser.add_argument("--draws", type=int, default=10, help="draws of source and target rows")
-    parser.add_argument("--epochs", type=int, default=20, help="passes over the target rows")
-    add_net_arguments(parser, lr=[1e-2])
+    """Add kind, sizes and draws."""
+    parser.add_argument("--text", action="store_true", help=f"{MINILM} on GLUE in place of digits")
+    for name, text in {
+        "n": "labelled target rows",
+        "draws": "draws of rows, and of the source of digits",
+        "epochs": "passes over the target rows",
+    }.items():
+        parser.add_argument(
+            f"--{name}", type=int, help=f"{text} (default {DIGITS[name]}; {TEXT[name]} with --text)"
+        )
 
 
 def main(args):
     """Train and score all, and write it down."""
+    kind = TEXT if args.text else DIGITS
+    args.lr = kind["lr"]
+    for name in ("n", "draws", "epochs"):
+        if getattr(args, name) is None:
+            setattr(args, name, kind[name])
     cells = [
-        {"network": network, "task": task, "seed": seed, "rule": rule, "lr": lr}
+        {"network": network, "task": task, "seed": seed, "rule": rule, "lr": kind["lr"][0]}
         | {"n": args.n, "epochs": args.epochs}
-        for network in args.networks
-        for task in TASKS
+        for network in ([MINILM] if args.text else ARCHITECTURES)
+        for task in kind["tasks"]
         for seed in range(args.draws)
-        for lr in args.lr
         for rule in RULES
     ]
-    frame = run_cells("alpha-rules", score_rule, cells, resume=args.resume)
+    name = "alpha-rules-text" if args.text else "alpha-rules"
+    frame = run_cells(name, score_rule, cells, resume=args.resume)
     summary = against(frame, BY)
     table = (
-        f"# alpha-rules\n\nMean of {len(TASKS)} tasks x {args.draws} draws, n = {args.n}. "
-        f"{conditions(args)}\n\n{methods_markdown(summary, BY)}"
+        f"# {name}\n\nMean of {len(kind['tasks'])} tasks ({', '.join(kind['tasks'])}) x "
+        f"{args.draws} draws, n = {args.n}. {conditions(args)}\n\n"
+        f"{methods_markdown(summary, BY)}"
     )
     config = vars(args) | {"packages": packages()}
-    write_results(summary, "alpha-rules", out=args.out, config=config, table=table)
+    write_results(summary, name, out=args.out, config=config, table=table)
     print(table)
 
 
@@ -96,12 +111,21 @@ def main(args):
 @one_thread()
 def score_rule(network, task, seed, rule, lr, n, epochs):
     """One rule on one draw."""
-    source, X, y = load_task(network, task, seed)
-    X, X_scored, y, y_scored = train_test_split(X, y, train_size=n, stratify=y, random_state=seed)
-    kind, own = RULES[rule]
-    options = {"lr": lr, "max_epochs": epochs, "rank": 4, "random_state": seed, **own}
-    if isinstance(kind, type):
-        net = kind(source.module_, **options).fit(X, y)
+    own = {"lr": lr, "max_epochs": epochs, "random_state": seed}
+    if network == MINILM:
+        X, y = glue.some(*glue.load(task, "train", hub=False), n, seed)
+        X_scored, y_scored = glue.some(*glue.load(task, "dev", hub=False), N_SCORED, 0)
+        X = np.array(X, dtype=object)  # rules take rows of it
+        model, own = minilm_path(), own | {"rank": 8, "max_length": TOKENS}
     else:
-        net = kind(source.module_, X, y, options, seed)
+        source, X, y = load_task(network, task, seed)
+        X, X_scored, y, y_scored = train_test_split(
+            X, y, train_size=n, stratify=y, random_state=seed
+        )
+        model, own = source.module_, own | {"rank": 4}
+    kind, options = RULES[rule]
+    if isinstance(kind, type):
+        net = kind(model, **own | options).fit(X, y)
+    else:
+        net = kind(model, X, y, own | options, seed)
     return score_net(net, X_scored, y_scored) | {"method": rule}

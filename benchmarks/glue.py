@@ -1,10 +1,11 @@
 """GLUE with LoRA, α-LoRA and other adapters: RTE, SST-2, CoLA, QQP, MNLI.
 
 n rows are drawn from a task's training file. A tenth of them is each method's validation set: it
-chooses the epoch, and the step size where there are several. The rows of the dev file are scored
-once, at the end. There is no source that knows the classes; the shares of the classes stand in its
-place. `--preset paper` is the set-up of the paper's Table 2, without its choice of the checkpoint
-by the dev rows, its α batches that the adapter is trained on too, and its scaled bias.
+chooses the epoch, and the step size where there are several. Rows of the dev file, the same for all
+methods and draws, are scored once, at the end. There is no source that knows the classes; the
+shares of the classes stand in its place. `--preset paper` is the set-up of the paper's Table 2,
+without its choice of the checkpoint by the dev rows, its α batches that the adapter is trained on
+too, and its scaled bias.
 """
 
 from functools import lru_cache
@@ -40,6 +41,7 @@ PAPER = {
     "n": None,
     "epochs": None,
     "tokens": 512,
+    "n_scored": None,
     "lr": [1e-4],
     "methods": ["lora", "alpha", "held-1", "held-10", "held-20"],
 }
@@ -48,6 +50,7 @@ SMALL = {
     "n": 500,
     "epochs": 3,
     "tokens": 64,
+    "n_scored": 2000,
     "lr": [1e-3],
     "methods": ["lora", "alpha", "held-10"],
 }
@@ -69,6 +72,9 @@ def add_arguments(parser):
     parser.add_argument("--n", type=int, help="training rows; all in the paper's")
     parser.add_argument("--epochs", type=int, help="passes over the rows")
     parser.add_argument("--tokens", type=int, help="where texts are cut")
+    parser.add_argument(
+        "--n-scored", type=int, help="rows of the dev file scored; all in the paper's"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="draws of the training rows")
     parser.add_argument("--hub", action="store_true", help="read nyu-mll/glue through datasets")
     add_net_arguments(parser, lr=None, methods=())
@@ -85,6 +91,7 @@ def main(args):
         load(task, "train", args.hub)
     cells = [
         {"task": task, "seed": seed, "method": method, "lr": args.lr, "n": args.n}
+        | {"n_scored": args.n_scored}
         | {"model": args.model, "tokens": args.tokens, "hub": args.hub, "on": device()}
         | {"epochs": args.epochs or (40 if task == "RTE" else 10)}
         | {"published": args.preset == "paper"}
@@ -95,9 +102,11 @@ def main(args):
     frame = run_cells("glue", score_method, cells, resume=args.resume)
     summary = against(frame, ["task"])
     args.epochs = args.epochs or "10 (RTE 40)"
+    scored = f"at most {args.n_scored}" if args.n_scored else "all"
     table = (
-        f"# glue\n\n{args.model}, {args.n or 'all'} training rows, {args.seeds} seeds; all dev "
-        f"rows are scored. The epoch is each method's best on a tenth of its training rows. "
+        f"# glue\n\n{args.model}, {args.n or 'all'} training rows, {args.seeds} seeds; "
+        f"{scored} of the dev rows are scored. "
+        "The epoch is each method's best on a tenth of its training rows. "
         f"{conditions(args)}\n\n{methods_markdown(summary, ['task'])}"
     )
     config = vars(args) | {"packages": packages()}
@@ -108,14 +117,12 @@ def main(args):
 @version(1, "sklearn_alpha.neural_network", "sklearn_alpha.datasets")
 @one_thread()
 def score_method(
-    task, seed, method, lr, n, model, tokens, hub, on, epochs, published=False, rank=8
+    task, seed, method, lr, n, n_scored, model, tokens, hub, on, epochs, published=False, rank=8
 ):
     """One method on one draw of training rows; `on` tells devices apart."""
     X, y = load(task, "train", hub)
-    if n is not None and n < len(y):
-        rows, _ = train_test_split(np.arange(len(y)), train_size=n, stratify=y, random_state=seed)
-        X, y = [X[row] for row in rows], y[rows]
-    X_dev, y_dev = load(task, "dev", hub)
+    X, y = some(X, y, n, seed)
+    X_dev, y_dev = some(*load(task, "dev", hub), n_scored, 0)
     if method == "shares":
         shares = DummyClassifier(strategy="prior").fit(X, y)
         return {"method": SHARES} | score(shares, X_dev, y_dev, shares.classes_)
@@ -133,6 +140,14 @@ def score_method(
         **(PUBLISHED if published else {"batch_size": 16}),
     )
     return score_net(net, X_dev, y_dev) | {"method": METHODS[method][0]}
+
+
+def some(X, y, n, seed):
+    """n of the rows, in the classes' shares; None is all."""
+    if n is None or n >= len(y):
+        return X, y
+    rows, _ = train_test_split(np.arange(len(y)), train_size=n, stratify=y, random_state=seed)
+    return [X[row] for row in rows], y[rows]
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,8 @@ from benchmarks._runner import run_cells, write_results
 RANKS = [1, 2, 4, 8, 16, 32]
 # Cells of `vision` and of `glue`.
 DIGITS = {"network": "transformer", "task": "rotated", "n": 200}
-SST2 = {"task": "SST-2", "n": 500, "model": "MiniLM", "tokens": 64, "hub": False}
+SST2 = {"task": "SST-2", "n": 500, "n_scored": None, "model": "MiniLM", "tokens": 64}
+SST2 |= {"hub": False}
 
 
 def add_arguments(parser):

@@ -66,7 +66,7 @@ def inverse_temperature(values, targets, weights, start=1.0):
         low, high = np.where(slope < 0, beta, low), np.where(slope > 0, beta, high)
         step = beta - slope / np.maximum(curvature, np.finfo(np.float64).tiny)
         step = np.where((step > low) & (step < high), step, np.sqrt(low * high))
-        converged = np.abs(step - beta) <= 1e-8 * beta  # what is left is its square
+        converged = np.abs(step - beta) <= 1e-6 * beta  # what is left is its square
         beta = step
         if converged.all():
             break

@@ -68,7 +68,8 @@ class KrylovResolvent(DualResolvent):
         space = KrylovSpace(self._product, self._Z, self._steps or MOST_STEPS)
         if self._steps:
             space.grow(self._steps)
-        while space.residual(np.median(self._gammas)) > ENOUGH and not space.ended:
+        middle = np.median(self._gammas, keepdims=True)
+        while space.residuals(middle) > ENOUGH and not space.ended:
             space.grow(1)
         return space
 
@@ -79,7 +80,7 @@ class KrylovResolvent(DualResolvent):
     def reaches(self, gammas, probabilities):
         """Whether residuals at these γ are small for their weight; else the space has grown."""
         space = self._basis
-        left = [P * space.residual(gamma) for gamma, P in zip(gammas, probabilities, strict=True)]
+        left = probabilities * space.residuals(gammas)
         worst = int(np.argmax(left))
         if self._steps or left[worst] <= TOLERANCE:
             return True
@@ -87,7 +88,6 @@ class KrylovResolvent(DualResolvent):
             self._warn(gammas[worst], left[worst])
             return True
         space.grow(1 + space.steps // 8)
-        self._solved.clear()
         return False
 
     def _warn(self, gamma, residual):

@@ -138,9 +138,9 @@ class KrylovSpace:
         self._edge = self._outer[-1] @ self.vectors[m - len(self._inner[-1]) :] if m else T
         self.errors = np.linalg.norm(self._edge, axis=0)
 
-    def solve(self, columns, gamma):
-        """(Θ + γI)⁻¹ @ columns, (size, m)."""
-        return columns / (self.values + gamma)[:, None]
+    def solve(self, columns, gammas):
+        """(Θ + γI)⁻¹ @ columns for each γ: (n_gammas, size, m)."""
+        return columns / (self.values + gammas[:, None])[:, :, None]
 
     def rotate_back(self, columns, index=slice(None)):
         """QV @ columns, or rows of it."""
@@ -157,10 +157,10 @@ class KrylovSpace:
         seen = self.errors <= CONVERGED * self.values
         return self.basis.dot(self.vectors[:, seen]), self.values[seen]
 
-    def residual(self, gamma):
-        """The largest ‖z − (A + γI)x‖/‖z‖ of a column x of the solution."""
-        left = np.linalg.norm(self._edge @ self.solve(self.start, gamma), axis=0)
-        return np.max(left / self._size, initial=0.0)
+    def residuals(self, gammas):
+        """The largest ‖z − (A + γI)x‖/‖z‖ of a column x of the solution, for each γ."""
+        left = np.linalg.norm(self._edge @ self.solve(self.start, gammas), axis=1)
+        return np.max(left / self._size, axis=1, initial=0.0)
 
 
 def directions(W, least):

@@ -154,7 +154,7 @@ class PrimalResolvent(Exact):
         self._D = np.eye(len(moments.square), V.shape[1])
         self._D[n_outputs:, n_outputs:] = b
         self._mean = np.append(moments.mean_Y, moments.mean @ W + b)
-        self._V, self._solved = V, {}
+        self._V = V
 
     @cached_property
     def _basis(self):
@@ -181,25 +181,20 @@ class PrimalResolvent(Exact):
         mixed = v.T @ e @ D
         return self.n * (v.T @ self._v_T + mixed + mixed.T + D.T @ self.moments.square @ D)
 
-    def _weights(self, gamma):
-        """A(γ) in the basis: its parts from E and from MV."""
-        if gamma not in self._solved:
-            both = self._basis.solve(np.hstack([self._e, self._v_T]), gamma)
-            self._solved[gamma] = np.split(both, [self._e.shape[1]], axis=1)
-        return self._solved[gamma]
+    def _weights(self, gammas):
+        """A(γ) in the basis for each γ, (n_gammas, N, m): its parts from E and from MV."""
+        both = self._basis.solve(np.hstack([self._e, self._v_T]), gammas)
+        return both[:, :, : self._e.shape[1]], both[:, :, self._e.shape[1] :]
 
     def quadratic(self, gammas):
         """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
-        found = np.empty((len(gammas), self._D.shape[1], self._D.shape[1]))
-        square, D = self.moments.square, self._D
-        for i, gamma in enumerate(gammas):
-            of_e, of_v = self._weights(gamma)
-            rest = square - self._e.T @ of_e
-            # what is left of an exact fit is rounding, of either sign
-            np.fill_diagonal(rest, np.maximum(rest.diagonal(), EPS * square.diagonal()))
-            mixed = self._v.T @ of_e @ D
-            found[i] = self._v.T @ of_v + mixed + mixed.T + D.T @ rest @ D / gamma
-        return self.n * found
+        square, D, (of_e, of_v) = self.moments.square, self._D, self._weights(gammas)
+        rest, own = square - self._e.T @ of_e, np.arange(len(square))
+        # what is left of an exact fit is rounding, of either sign
+        rest[:, own, own] = np.maximum(rest[:, own, own], EPS * square.diagonal())
+        mixed = self._v.T @ of_e @ D
+        mixed = mixed + mixed.swapaxes(1, 2)
+        return self.n * (self._v.T @ of_v + mixed + D.T @ rest @ D / gammas[:, None, None])
 
     def log_det(self, gammas):
         """log det G(γ) for each γ, over the n repeated rows (less one when they are centred)."""
@@ -227,11 +222,9 @@ class PrimalResolvent(Exact):
         a : ndarray of shape (m, n_features)
         b : ndarray of shape (m,)
         """
-        weights, moments = 0.0, self.moments
-        for C, gamma, P in zip(coefficients, gammas, probabilities, strict=True):
-            of_e, of_v = self._weights(gamma)
-            weights = weights + P * (of_e @ (self._D @ C) + of_v @ C)
-        a = self._basis.rotate_back(weights).T
+        moments, (of_e, of_v) = self.moments, self._weights(gammas)
+        weights = of_e @ (self._D @ coefficients) + of_v @ coefficients
+        a = self._basis.rotate_back(np.tensordot(probabilities, weights, axes=1)).T
         if moments.height == 0:
             return a, np.zeros(len(a))
         if not moments.centred:
@@ -243,11 +236,8 @@ class PrimalResolvent(Exact):
         """Residuals of Z C(γ) (n_gammas, n_rows, m) of some of the rows numbered `index` a time."""
         moments, basis = self.moments, self._basis
         k = moments.height
-        E, of_E, of_M = targets(Y, rows), self._D @ coefficients, []
-        for C, gamma in zip(coefficients, gammas, strict=True):
-            of_e, of_v = self._weights(gamma)
-            of_M.append((self._v - of_v) @ C - of_e @ (self._D @ C))
-        of_M = np.concatenate(of_M, axis=1)
+        E, of_E, (of_e, of_v) = targets(Y, rows), self._D @ coefficients, self._weights(gammas)
+        of_M = np.hstack([*((self._v - of_v) @ coefficients - of_e @ of_E)])
         for part in parts(index, len(gammas), rows):
             columns = np.full((len(basis), len(part)), k, order="F")
             columns[: rows.n_features] = rows.take(part).T
@@ -281,7 +271,7 @@ class DualResolvent(Exact):
     def _take(self, rows, Z):
         self.rows, self.n, self.centred = rows, rows.n, rows.centred
         self._mean = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
-        self._Z, self._solved = rows.root[:, None] * (Z - self._mean), {}
+        self._Z = rows.root[:, None] * (Z - self._mean)
 
     @cached_property
     def _basis(self):
@@ -298,15 +288,13 @@ class DualResolvent(Exact):
     def inner(self):
         return self._z.T @ self._z
 
-    def _weights(self, gamma):
-        """GZ in the basis."""
-        if gamma not in self._solved:
-            self._solved[gamma] = self._basis.solve(self._z, gamma)
-        return self._solved[gamma]
+    def _weights(self, gammas):
+        """GZ in the basis for each γ: (n_gammas, N, n_columns)."""
+        return self._basis.solve(self._z, gammas)
 
     def quadratic(self, gammas):
         """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
-        return np.array([self._z.T @ self._weights(gamma) for gamma in gammas])
+        return self._z.T @ self._weights(gammas)
 
     def log_det(self, gammas):
         """log det G(γ) for each γ, over the n repeated rows (less one when they are centred)."""
@@ -316,10 +304,7 @@ class DualResolvent(Exact):
     def adapter(self, coefficients, gammas, probabilities):
         """Σ_γ P(γ) A(γ)C(γ), as in :class:`PrimalResolvent`."""
         rows = self.rows
-        dual = sum(
-            P * self._weights(gamma) @ C
-            for C, gamma, P in zip(coefficients, gammas, probabilities, strict=True)
-        )
+        dual = np.tensordot(probabilities, self._weights(gammas) @ coefficients, axes=1)
         dual[self._basis.null] = 0.0  # Mᵀ takes it to zero up to rounding, times 1/γ
         values = rows.root[:, None] * self._basis.rotate_back(dual) / rows.n
         a, total = rows.rdot(values).T, values.sum(axis=0)
@@ -332,9 +317,8 @@ class DualResolvent(Exact):
 
     def leave_one_out(self, coefficients, gammas, rows, Y, index):
         """As in :class:`PrimalResolvent`."""
-        dual = np.hstack(
-            [g * self._weights(g) @ C for C, g in zip(coefficients, gammas, strict=True)]
-        )
+        dual = gammas[:, None, None] * (self._weights(gammas) @ coefficients)
+        dual = np.hstack([*dual])
         for part in parts(index, len(gammas), rows):
             columns = self._basis.rows(part)
             residuals = columns.T @ dual / rows.root[part, None]

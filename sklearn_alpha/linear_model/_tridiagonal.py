@@ -54,7 +54,6 @@ class Tridiagonal:
                 A, lower=1, lwork=LAPACK_BLOCK * N, overwrite_a=1
             )
             self._Q, self._reflectors = None, (below_diagonal(reduced), tau)
-        self._factors = {}
 
     def __len__(self):
         return len(self.diagonal)
@@ -86,16 +85,20 @@ class Tridiagonal:
         """Which columns of Q span the null space of A, where T is diagonal; else none."""
         return (self.diagonal == 0) & (not self.side.any())
 
-    def _factor(self, gamma):
-        """Pivots (N,) and multipliers (N − 1,) of T + γI."""
-        if gamma not in self._factors:
-            pivots, lower, _ = lapack.dpttrf(self.diagonal + gamma, self.side)
-            self._factors[gamma] = pivots, lower
-        return self._factors[gamma]
+    def _factors_at(self, gammas):
+        """Pivots (n_gammas, N) and multipliers (n_gammas, N − 1) of T + γI."""
+        pivots, lower = self.diagonal + gammas[:, None], np.tile(self.side, (len(gammas), 1))
+        if self.side.any():
+            for i, shifted in enumerate(pivots):
+                pivots[i], lower[i], _ = lapack.dpttrf(shifted, self.side)
+        return pivots, lower
 
-    def solve(self, columns, gamma):
-        """(T + γI)⁻¹ @ columns, (N, m)."""
-        return lapack.dpttrs(*self._factor(gamma), columns)[0]
+    def solve(self, columns, gammas):
+        """(T + γI)⁻¹ @ columns for each γ: (n_gammas, N, m)."""
+        pivots, lower = self._factors_at(gammas)
+        if not self.side.any():
+            return columns / pivots[:, :, None]
+        return np.array([lapack.dpttrs(*both, columns)[0] for both in zip(pivots, lower)])
 
     def dot(self, columns):
         """T @ columns, (N, m)."""
@@ -106,14 +109,14 @@ class Tridiagonal:
 
     def log_det(self, gammas):
         """log det(A + γI) for each γ."""
-        return np.array([np.log(self._factor(gamma)[0]).sum() for gamma in gammas])
+        return np.log(self._factors_at(gammas)[0]).sum(axis=1)
 
     def sqnorms(self, columns, gammas):
         """zᵀ(T + γI)⁻¹z of each column z (N, m), for each γ: (n_gammas, m).
 
         It is ‖D^−½L⁻¹z‖²: one forward substitution, for all columns and γ side by side.
         """
-        pivots, lower = (np.array(part) for part in zip(*map(self._factor, gammas), strict=True))
+        pivots, lower = self._factors_at(gammas)
         if not self.side.any():
             return (1 / pivots) @ columns**2
         lower, scale = lower[:, :, None], 1 / pivots[:, :, None]

@@ -3,8 +3,9 @@
     logits = β [(α v + a)·z + b],        z the input of the head
 
 v is the head that the network brought along (none if it was drawn at random); α, a, b and β are
-those of `AlphaTransferClassifier`, its generative rule, on the training rows. From a head drawn at
-random the first steps would bend the network towards weights that mean nothing (Kumar et al.,
+those of `AlphaTransferClassifier` on the training rows, β from rows left out, so that the fit of
+the rows it has seen does not leave the network without a gradient. From a head drawn at random the
+first steps would bend the network towards weights that mean nothing (Kumar et al.,
 "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution",
 arXiv 2202.10054).
 """
@@ -79,11 +80,9 @@ def probe(Z, codes, weights, head, *, known):
         b = head.bias.detach().double().cpu().numpy() if has_bias else np.zeros(len(v))
         # two logits are one decision value
         source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
-    # Ridge would fit these very rows so well that they left the network little to learn. Hidden
-    # states may lie far from zero: the intercept is free.
-    model = AlphaTransferClassifier(
-        source, selection="generative", fit_intercept=has_bias, intercept_scaling=np.inf
-    ).fit(Z, codes, sample_weight=weights)
+    # Hidden states may lie far from zero: the intercept is free.
+    model = AlphaTransferClassifier(source, fit_intercept=has_bias, intercept_scaling=np.inf)
+    model.fit(Z, codes, sample_weight=weights)
     beta = model.inverse_temperature_
     v, b = beta * model.coef_, beta * model.intercept_
     return (v, b) if len(v) > 1 else (np.vstack([-v, v]) / 2, np.append(-b, b) / 2)

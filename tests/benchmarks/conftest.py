@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks import _amazon_nets, _nets, _runner, amazon_text, glue, rank, vision
+from benchmarks import _amazon_nets, _nets, _runner, alpha_rules, amazon_text, glue, rank, vision
 from benchmarks._amazon_nets import features, reviews, source_net
 from tests.neural_network.conftest import tiny_bert  # noqa: F401  (a fixture)
 
@@ -30,6 +30,6 @@ def short_pretraining(clean_cache, monkeypatch):
 @pytest.fixture
 def tiny_minilm(tiny_bert, clean_cache, monkeypatch):  # noqa: F811
     """A tiny random BERT in MiniLM's place."""
-    for module in (_nets, _amazon_nets, amazon_text, glue, rank):
+    for module in (_nets, _amazon_nets, alpha_rules, amazon_text, glue, rank):
         monkeypatch.setattr(module, "minilm_path", lambda: tiny_bert)
     return tiny_bert

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import _amazon_nets, _nets, amazon_text, glue, rank, vision
+from benchmarks import _amazon_nets, _nets, alpha_rules, amazon_text, glue, rank, vision
 from benchmarks.__main__ import main
 from tests.neural_network.conftest import make_texts
 
@@ -104,6 +104,26 @@ def test_glue_in_the_papers_setup(tmp_path, tiny_bert):
     assert meta["config"]["lr"] == [1e-4]
 
 
+@pytest.mark.usefixtures("tasks")
+def test_alpha_rules_of_texts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(alpha_rules, "TOKENS", 16)
+    monkeypatch.setitem(alpha_rules.TEXT, "tasks", ("SST-2",))
+    main(
+        ["alpha-rules", "--text", "--n", "40", "--draws", "2", "--epochs", "1"]
+        + ["--out", str(tmp_path)]
+    )
+    check(tmp_path / "alpha-rules-text", alpha_rules.RULES)
+
+
+@pytest.mark.usefixtures("short_pretraining")
+def test_alpha_rules_of_digits(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(alpha_rules.DIGITS, "tasks", ("noisy",))
+    few = {rule: alpha_rules.RULES[rule] for rule in list(alpha_rules.RULES)[:2]}
+    monkeypatch.setattr(alpha_rules, "RULES", few)
+    main(["alpha-rules", "--n", "40", "--draws", "2", "--epochs", "1"] + ["--out", str(tmp_path)])
+    check(tmp_path / "alpha-rules", few)
+
+
 @pytest.mark.usefixtures("tiny_minilm")
 def test_glue_without_files(tmp_path, monkeypatch):
     monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(tmp_path))
@@ -127,6 +147,7 @@ def test_no_label_of_a_dev_row_is_used(monkeypatch):
     monkeypatch.setattr(glue, "score_net", record)
     load = glue.load
     cell = {"task": "SST-2", "seed": 0, "method": "alpha", "lr": [1e-3, 1e-2], "n": 40}
+    cell |= {"n_scored": None}
     cell |= {"model": "MiniLM", "tokens": 16, "hub": False, "on": "cpu", "epochs": 1}
     glue.score_method(**cell)
 

@@ -139,16 +139,18 @@ def test_the_space_ends_where_there_is_no_more():
     Q = space.rotate_back(np.eye(len(space.values)))
     assert_allclose(Q.T @ Q, np.eye(len(space.values)), atol=1e-12)
     expected = np.linalg.solve(A + 0.1 * np.eye(40), Z)
-    assert_allclose(space.rotate_back(space.solve(space.start, 0.1)), expected, atol=1e-9)
-    assert space.residual(0.1) < 1e-9
+    gammas = np.array([0.1])
+    assert_allclose(space.rotate_back(space.solve(space.start, gammas)[0]), expected, atol=1e-9)
+    assert space.residuals(gammas) < 1e-9
     assert_allclose(space.rotate_back(np.eye(len(space.values)), [3, 1]), Q[[3, 1]], atol=1e-14)
 
 
 def test_nothing_to_span():
     space = KrylovSpace(np.eye(4).__matmul__, np.zeros((4, 2)), 10)
     assert space.ended
-    assert space.residual(1.0) == 0
-    assert_allclose(space.rotate_back(space.solve(space.start, 1.0)), np.zeros((4, 2)))
+    gammas = np.array([1.0])
+    assert space.residuals(gammas) == 0
+    assert_allclose(space.rotate_back(space.solve(space.start, gammas)[0]), np.zeros((4, 2)))
 
 
 @pytest.mark.parametrize("f", [np.log1p, np.square, lambda x: 1 / (1 + x)])

@@ -145,9 +145,10 @@ def test_tridiagonal_form(N, rank, least, n_columns):
         # rounding is told from the null space
         assert np.count_nonzero(form.diagonal) == min(rank, N)
     columns = rng.normal(size=(N, 4))
-    for gamma, sqnorms in zip(gammas, form.sqnorms(columns, gammas), strict=True):
+    found = form.solve(columns, gammas), form.sqnorms(columns, gammas)
+    for gamma, solved, sqnorms in zip(gammas, *found, strict=True):
         inverse = inv(T + gamma * np.eye(N))
-        assert_allclose(form.solve(columns, gamma), inverse @ columns, rtol=1e-9, atol=1e-12)
+        assert_allclose(solved, inverse @ columns, rtol=1e-9, atol=1e-12)
         assert_allclose(sqnorms, np.sum(columns * (inverse @ columns), axis=0), rtol=1e-9)
     log_dets = [np.linalg.slogdet(A + gamma * np.eye(N))[1] for gamma in gammas]
     assert_allclose(form.log_det(gammas), log_dets, rtol=1e-9)

@@ -22,7 +22,6 @@ from .conftest import make_module, make_numbers, make_texts
 STILL = {"max_epochs": 1, "lr": 0.0, "alpha_lr": 0.0, "rank": 2, "random_state": 0}
 # With a step of zero Adam still divides, so weight decay is off as well.
 STILL |= {"optimizer__weight_decay": 0.0}
-RULE = {"selection": "generative", "intercept_scaling": np.inf}
 
 
 def hidden(net, X):
@@ -45,8 +44,8 @@ def source_of(head):
 
 def oracle(Z, y, source=None, weights=None, **options):
     """P(class) of the linear half."""
-    model = AlphaTransferClassifier(source, **RULE, **options).fit(Z, y, sample_weight=weights)
-    return model.predict_proba(Z)
+    model = AlphaTransferClassifier(source, intercept_scaling=np.inf, **options)
+    return model.fit(Z, y, sample_weight=weights).predict_proba(Z)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
