@@ -87,11 +87,13 @@ class HeadNetClassifier(AlphaLoRANetClassifier):
 
 LORA = "LoRA (α = 1)"
 ALONE = "source alone"
-_HELD_OUT = {"alpha_split": HELD_OUT}
+_FROM_ONE = {"alpha_init": 1.0, "alpha_lr": 5e-3}
+_HELD_OUT = _FROM_ONE | {"alpha_split": HELD_OUT}
 # By the name on the command line: the name in tables, class and parameters.
 METHODS = {
     "lora": (LORA, AlphaLoRANetClassifier, {"alpha": 1.0}),
     "alpha": ("α-LoRA, default", AlphaLoRANetClassifier, {}),
+    "from-1": ("α-LoRA, from α = 1", AlphaLoRANetClassifier, _FROM_ONE),
     "held-1": ("α-LoRA, held out, T = 1", AlphaLoRANetClassifier, {"alpha_every": 1, **_HELD_OUT}),
     "held-10": (
         "α-LoRA, held out, T = 10",

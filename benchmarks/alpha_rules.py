@@ -1,8 +1,9 @@
 """How to learn α in a network: what was tried, against α = 1 at equal rows, epochs and step size.
 
 On the transfers between digits of `vision`, with the perceptron and the transformer; with `--text`
-MiniLM on GLUE's tasks of which a few hundred rows teach it something. Paired over draws of rows;
-intervals are over these draws, all tasks averaged first.
+MiniLM on GLUE's tasks of which a few hundred rows teach it something. α starts at 1, but where
+"left-out rows" of the linear probe say where. Paired over draws of rows; intervals are over these
+draws, all tasks averaged first.
 """
 
 import numpy as np
@@ -38,14 +39,20 @@ from sklearn_alpha.neural_network import AlphaLoRANetClassifier
 MINILM, TOKENS, N_SCORED = "MiniLM", 64, 500
 DIGITS = {"tasks": TASKS, "n": 100, "draws": 10, "epochs": 20, "lr": [1e-2]}
 TEXT = {"tasks": ("SST-2", "QQP"), "n": 200, "draws": 3, "epochs": 3, "lr": [3e-3]}
-FAST = {"alpha_lr": 2e-2}
+FROM_ONE = {"alpha_init": 1.0}
+FAST = FROM_ONE | {"alpha_lr": 2e-2}
 # Name, class or function, and parameters.
 RULES = {
     LORA: (AlphaLoRANetClassifier, {"alpha": 1.0}),
-    "same batch, step 0.001": (AlphaLoRANetClassifier, {"alpha_lr": 1e-3}),
-    "same batch, step 0.005": (AlphaLoRANetClassifier, {"alpha_lr": 5e-3}),
+    "α = 0.7": (AlphaLoRANetClassifier, {"alpha": 0.7}),
+    "α = 0.5": (AlphaLoRANetClassifier, {"alpha": 0.5}),
+    "left-out rows, held": (AlphaLoRANetClassifier, {"alpha_lr": 0.0}),
+    "left-out rows, step 0.001: the default": (AlphaLoRANetClassifier, {}),
+    "left-out rows, step 0.005": (AlphaLoRANetClassifier, {"alpha_lr": 5e-3}),
+    "same batch, step 0.001": (AlphaLoRANetClassifier, FROM_ONE | {"alpha_lr": 1e-3}),
+    "same batch, step 0.005": (AlphaLoRANetClassifier, FROM_ONE | {"alpha_lr": 5e-3}),
     "same batch, step 0.02": (AlphaLoRANetClassifier, FAST),
-    "same batch, step 0.05": (AlphaLoRANetClassifier, {"alpha_lr": 5e-2}),
+    "same batch, step 0.05": (AlphaLoRANetClassifier, FROM_ONE | {"alpha_lr": 5e-2}),
     "same batch, every 10th step": (AlphaLoRANetClassifier, FAST | {"alpha_every": 10}),
     "one α for each layer": (PerLayer, FAST),
     "on the scale of log α": (LogScale, FAST),

@@ -50,7 +50,7 @@ SMALL = {
     "n": 500,
     "epochs": 3,
     "tokens": 64,
-    "n_scored": 2000,
+    "n_scored": 1000,
     "lr": [1e-3],
     "methods": ["lora", "alpha", "held-10"],
 }

@@ -23,7 +23,7 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     lora_dropout: float
     target_modules: str | list[str]
     alpha: Literal["learn"] | float | _Alphas
-    alpha_init: float | _Alphas
+    alpha_init: Literal["auto"] | float | _Alphas
     alpha_every: int
     alpha_lr: float
     alpha_split: float
@@ -50,9 +50,9 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
         lora_dropout: float = 0.0,
         target_modules: str | list[str] = "auto",
         alpha: Literal["learn"] | float | _Alphas = "learn",
-        alpha_init: float | _Alphas = 1.0,
+        alpha_init: Literal["auto"] | float | _Alphas = "auto",
         alpha_every: int = 1,
-        alpha_lr: float = 0.005,
+        alpha_lr: float = 0.001,
         alpha_split: float = 0.0,
         alpha_batch_size: int | None = None,
         lr: float = 0.001,

@@ -1,46 +1,117 @@
-"""Where the head starts: at the linear probe of the frozen network.
+"""Where training starts: at the linear probe of the frozen network, and at the α that it says.
 
-    logits = β [(α v + a)·z + b],        z the input of the head
+    logits = β [(α_v v + a)·z(α) + b]
 
-v is the head that the network brought along (none if it was drawn at random); α, a, b and β are
-those of `AlphaTransferClassifier` on the training rows, β from rows left out, so that the fit of
-the rows it has seen does not leave the network without a gradient. From a head drawn at random the
-first steps would bend the network towards weights that mean nothing (Kumar et al.,
-"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution",
-arXiv 2202.10054).
+z(α) is the input of the head with all rows of all adapted layers at α, and v the head that the
+network brought along (none if it was drawn at random); α_v, a, b and β are those of
+`AlphaTransferClassifier` on the training rows, β from rows left out, so that the fit of the rows it
+has seen does not leave the network without a gradient. From a head drawn at random the first steps
+would bend the network towards weights that mean nothing (Kumar et al., "Fine-Tuning can Distort
+Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
+
+Gradients of the training loss cannot choose α: they see the fit of rows that the adapter fits as
+well. Rows left out of the probe can. As γ is in the linear half, α is averaged over its posterior,
+
+    P(α) ∝ exp(−L(α)) N(log α | 0, 1),    L = log loss of left-out rows,    log α₀ = Σ P(α) log α
 """
 
 import numpy as np
 import torch
+from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Subset
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier
+from sklearn_alpha.linear_model._calibration import log_probabilities
+from sklearn_alpha.linear_model._task import posterior
+from sklearn_alpha.neural_network._alpha import alpha_parameters
 from sklearn_alpha.neural_network._rows import by_length
 
-MOST_ROWS = 10_000  # more say little about a start
+MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more say little about a start
+ALPHAS = np.array([0.25, 0.5, 1.0, 2.0])  # nearly all optima that were seen lie below 1
 
 
 class LinearProbe(Callback):
-    """Sets the head before the first step of a fit; a head that is adapted itself is left."""
+    """Sets α and the head before the first step of a fit; a head that is adapted itself is left."""
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if len(net.history) > 1 or net.module_.head is None:
             return
         generator = torch.Generator().manual_seed(net.seed_)  # one for all processes
-        rows = torch.randperm(len(dataset_train), generator=generator)[:MOST_ROWS]
-        rows, _ = by_length(Subset(dataset_train, rows.tolist()))
-        head = net.module_.get_submodule(net.module_.head)
-        found = inputs_of(head, net, rows)
-        if found is None or set(found[1]) != set(range(head.out_features)):
+        order = torch.randperm(len(dataset_train), generator=generator).tolist()
+        if net._learns and isinstance(net.alpha_init, str):
+            rows = Subset(dataset_train, order[:MOST_ROWS_OF_ALPHA])
+            set_alpha(net, net.processes_.agree(chosen_alpha(net, rows)))
+        found = fit_probe(net, Subset(dataset_train, order[:MOST_ROWS]))
+        if found is None:
             return
-        known = not net.module_.head_is_new
-        start = net.processes_.agree(probe(*found, head, known=known))
+        head = net.module_.get_submodule(net.module_.head)
+        start = net.processes_.agree(logits_of(found.model))
         with torch.no_grad():
             for parameter, value in zip((head.weight, head.bias), start):
                 if parameter is not None:
                     parameter.copy_(torch.from_numpy(value))
+
+
+def set_alpha(net, alpha):
+    """One α for all rows of all layers."""
+    for parameter in alpha_parameters(net.module_.network).values():
+        parameter.data.fill_(alpha)
+
+
+def chosen_alpha(net, rows):
+    """exp Σ P(α) log α; 1 where there is no probe."""
+    log_P = -(np.log(ALPHAS) ** 2) / 2
+    for i, alpha in enumerate(ALPHAS):
+        set_alpha(net, alpha)
+        found = fit_probe(net, rows, store_loo=True)
+        if found is None:
+            return 1.0
+        log_P[i] -= left_out_loss(found)
+    return float(np.exp(posterior(log_P) @ np.log(ALPHAS)))
+
+
+def left_out_loss(found):
+    """Log loss of the rows, each left out, summed over their weights."""
+    values = found.model.loo_decision_function_
+    values = values if values.ndim > 1 else values[:, None]
+    log_p = log_probabilities(values, found.model.inverse_temperature_)
+    return -found.weights @ log_p[np.arange(len(log_p)), found.codes]
+
+
+def fit_probe(net, rows, **options):
+    """`AlphaTransferClassifier` on the inputs of the head, or None where it cannot replace it.
+
+    Parameters
+    ----------
+    net : AlphaLoRANetClassifier
+    rows : Subset
+    **options
+        Of the classifier.
+
+    Returns
+    -------
+    found : Bunch or None
+        model, codes and weights; None where logits are not the head's output, or a class has no
+        row.
+    """
+    head = net.module_.get_submodule(net.module_.head)
+    found = inputs_of(head, net, by_length(rows)[0])
+    if found is None or set(found[1]) != set(range(head.out_features)):
+        return None
+    Z, codes, weights = found
+    source, has_bias = None, head.bias is not None
+    if not net.module_.head_is_new:
+        v = head.weight.detach().double().cpu().numpy()
+        b = head.bias.detach().double().cpu().numpy() if has_bias else np.zeros(len(v))
+        # two logits are one decision value
+        source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
+    # Hidden states may lie far from zero: the intercept is free.
+    model = AlphaTransferClassifier(
+        source, fit_intercept=has_bias, intercept_scaling=np.inf, **options
+    ).fit(Z, codes, sample_weight=weights)
+    return Bunch(model=model, codes=codes, weights=weights)
 
 
 def inputs_of(head, net, rows):
@@ -63,26 +134,8 @@ def inputs_of(head, net, rows):
     return (Z, codes, weights) if np.isfinite(Z).all() else None
 
 
-def probe(Z, codes, weights, head, *, known):
-    """Weights (n_classes, n_features) and biases (n_classes,) of the logits βf.
-
-    Parameters
-    ----------
-    Z : ndarray of shape (n_rows, n_features)
-    codes, weights : ndarray of shape (n_rows,)
-    head : torch.nn.Linear
-    known : bool
-        Whether the head's weights are worth anything.
-    """
-    source, has_bias = None, head.bias is not None
-    if known:
-        v = head.weight.detach().double().cpu().numpy()
-        b = head.bias.detach().double().cpu().numpy() if has_bias else np.zeros(len(v))
-        # two logits are one decision value
-        source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
-    # Hidden states may lie far from zero: the intercept is free.
-    model = AlphaTransferClassifier(source, fit_intercept=has_bias, intercept_scaling=np.inf)
-    model.fit(Z, codes, sample_weight=weights)
+def logits_of(model):
+    """Weights (n_classes, n_features) and biases (n_classes,) of the logits βf."""
     beta = model.inverse_temperature_
     v, b = beta * model.coef_, beta * model.intercept_
     return (v, b) if len(v) > 1 else (np.vstack([-v, v]) / 2, np.append(-b, b) / 2)

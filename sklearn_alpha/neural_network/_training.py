@@ -79,6 +79,11 @@ class Training(NeuralNetClassifier):
 
     # ------------------------------------------------------------ what is trained
 
+    @property
+    def _learns(self):
+        """Whether α is learned; "learn" is the one name that it can have."""
+        return isinstance(self.alpha, str)
+
     def initialize_criterion(self):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}
@@ -96,7 +101,7 @@ class Training(NeuralNetClassifier):
         ]
         args, options = self.get_params_for_optimizer("optimizer", trained)
         self.optimizer_ = self.optimizer(*args, **{"lr": self.lr, **options})
-        if self.alpha == "learn":
+        if self._learns:
             options = self.get_params_for("alpha_optimizer")
             options = {"lr": self.alpha_lr, "betas": (0.9, 0.99), **options}
             self.alpha_optimizer_ = torch.optim.Adam(alphas.values(), **options)
@@ -156,7 +161,7 @@ class Training(NeuralNetClassifier):
 
     @property
     def _holds_out(self):
-        return self.alpha == "learn" and self.alpha_split > 0
+        return self._learns and self.alpha_split > 0
 
     def get_iterator(self, dataset, training=False):
         """Shuffled batches of alike lengths in training, the rows in their order otherwise."""
@@ -255,7 +260,7 @@ class Training(NeuralNetClassifier):
             _require(rest, True)
 
     def _learns_here(self):
-        return self.alpha == "learn" and self.n_steps_ % self.alpha_every == 0
+        return self._learns and self.n_steps_ % self.alpha_every == 0
 
     def _alphas(self):
         return list(alpha_parameters(self.module_.network).values())

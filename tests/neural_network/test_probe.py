@@ -1,9 +1,11 @@
-"""The head starts at the linear probe: closed form on its inputs, the training rows' alone."""
+"""Head and α start where the linear probe says: closed form on training rows alone."""
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.special import log_softmax, softmax
+from scipy.stats import norm
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 from transformers import (
@@ -20,6 +22,7 @@ from .conftest import make_module, make_numbers, make_texts
 
 # One epoch that moves nothing but the head's start.
 STILL = {"max_epochs": 1, "lr": 0.0, "alpha_lr": 0.0, "rank": 2, "random_state": 0}
+STILL |= {"alpha_init": 1.0}
 # With a step of zero Adam still divides, so weight decay is off as well.
 STILL |= {"optimizer__weight_decay": 0.0}
 
@@ -110,24 +113,81 @@ def test_texts_start_at_the_probe(tiny_bert, kind):
 
 def test_held_out_rows_are_not_seen(monkeypatch):
     X, y = make_numbers(100)
-    seen, probe = [], _probe.probe
-    monkeypatch.setattr(
-        _probe, "probe", lambda Z, *args, **known: seen.append(len(Z)) or probe(Z, *args, **known)
-    )
-    AlphaLoRANetClassifier(make_module(), alpha_split=0.2, early_stopping=True, **STILL).fit(X, y)
-    assert seen == [72]  # of 100, ten validate, and a fifth of the rest is α's
+    seen = watched(monkeypatch)
+    options = {**STILL, "alpha_init": "auto", "alpha_split": 0.2, "early_stopping": True}
+    AlphaLoRANetClassifier(make_module(), **options).fit(X, y)
+    assert seen == 5 * [72]  # of 100, ten validate, and a fifth of the rest is α's
 
 
-def test_at_most_so_many_rows(monkeypatch):
+@pytest.mark.parametrize(("alpha_init", "expected"), [(1.0, [30]), ("auto", [20, 20, 20, 20, 30])])
+def test_at_most_so_many_rows(alpha_init, expected, monkeypatch):
     monkeypatch.setattr(_probe, "MOST_ROWS", 30)
+    monkeypatch.setattr(_probe, "MOST_ROWS_OF_ALPHA", 20)
     X, y = make_numbers(100)
-    lengths = []
-    inputs_of = _probe.inputs_of
+    seen = watched(monkeypatch)
+    AlphaLoRANetClassifier(make_module(), **{**STILL, "alpha_init": alpha_init}).fit(X, y)
+    assert seen == expected
+
+
+def watched(monkeypatch):
+    """How many rows the probe reads, each time."""
+    seen, inputs_of = [], _probe.inputs_of
     monkeypatch.setattr(
-        _probe, "inputs_of", lambda *args: lengths.append(len(args[2])) or inputs_of(*args)
+        _probe, "inputs_of", lambda *args: seen.append(len(args[2])) or inputs_of(*args)
     )
-    AlphaLoRANetClassifier(make_module(), **STILL).fit(X, y)
-    assert lengths == [30]
+    return seen
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_alpha_is_the_mean_of_its_posterior(known, weighted, n_classes):
+    """By hand: a net for each α, the log loss of its probe's left-out rows, a log-normal prior."""
+    X, y = make_numbers(60, n_classes=n_classes)
+    module = make_module(n_out=n_classes if known else 5)
+    weights = np.random.default_rng(0).uniform(0.5, 2, size=60) if weighted else np.ones(60)
+    weights /= weights.mean()
+    source = source_of(module[-1]) if known else None
+    log_P = []
+    for alpha in _probe.ALPHAS:
+        net = AlphaLoRANetClassifier(module, **STILL | {"alpha": alpha})
+        Z = hidden(net.fit(X, y), X)
+        model = AlphaTransferClassifier(source, intercept_scaling=np.inf, store_loo=True)
+        model.fit(Z, y, sample_weight=weights)
+        values = model.inverse_temperature_ * model.loo_decision_function_
+        values = values if n_classes > 2 else np.column_stack([np.zeros(60), values])
+        log_P.append(weights @ log_softmax(values, axis=1)[np.arange(60), y])
+        log_P[-1] += norm.logpdf(np.log(alpha))
+    expected = np.exp(softmax(log_P) @ np.log(_probe.ALPHAS))
+    net = AlphaLoRANetClassifier(module, **STILL | {"alpha_init": "auto"})
+    net.fit(X, y, sample_weight=weights)
+    assert_allclose(net.alpha_["0"], np.full(8, expected), rtol=1e-4)
+    assert_allclose(net.predict_proba(X), oracle(hidden(net, X), y, source, weights), atol=1e-4)
+
+
+def test_a_saturated_source_is_shrunk():
+    """The scale of a source may be an accident: of sixteen times the weights, α is less."""
+    X, y = make_numbers(200, n_classes=3)
+    alphas = []
+    for scale in (0.25, 4):
+        module = make_module(n_out=3)
+        with torch.no_grad():
+            module[0].weight *= scale
+        net = AlphaLoRANetClassifier(module, **STILL | {"alpha_init": "auto"}).fit(X, y)
+        alphas.append(net.alpha_["0"][0])
+    assert alphas[1] < 0.8 * alphas[0]
+
+
+def test_a_learned_alpha_goes_on_from_there():
+    X, y = make_numbers(60)
+    options = {"max_epochs": 1, "rank": 2, "random_state": 0, "alpha_init": "auto"}
+    start, net = (
+        AlphaLoRANetClassifier(make_module(), **options, alpha_lr=lr).fit(X, y).alpha_["0"]
+        for lr in (0.0, 1e-3)
+    )
+    assert np.ptp(start) == 0
+    assert start[0] != 1
+    assert 0 < np.abs(net - start).max() < 0.02
 
 
 def test_weights_count(monkeypatch):
@@ -167,7 +227,8 @@ class Halved(nn.Module):
 )
 def test_a_head_that_stays(module, options):
     X, y = make_numbers(60)
-    net = AlphaLoRANetClassifier(module, **STILL, **options).fit(X, y)
+    net = AlphaLoRANetClassifier(module, **STILL | {"alpha_init": "auto"}, **options).fit(X, y)
+    assert all((alpha == 1).all() for alpha in net.alpha_.values())
     X = torch.as_tensor(X, dtype=torch.float32)
     logits = module(X).detach().numpy()
     assert_allclose(net.decision_function(X.numpy()), logits[:, 1] - logits[:, 0], atol=1e-5)
@@ -176,7 +237,9 @@ def test_a_head_that_stays(module, options):
 def test_a_class_without_rows_leaves_the_head():
     X, y = make_numbers(60)
     module = make_module(n_out=3)
-    net = AlphaLoRANetClassifier(module, **STILL).partial_fit(X, y, classes=[0, 1, 2])
+    net = AlphaLoRANetClassifier(module, **STILL | {"alpha_init": "auto"})
+    net.partial_fit(X, y, classes=[0, 1, 2])
+    assert (net.alpha_["0"] == 1).all()
     logits = module(torch.as_tensor(X, dtype=torch.float32)).detach().numpy()
     assert_allclose(net.decision_function(X), logits, atol=1e-5)
 
