@@ -98,6 +98,12 @@ class CrossFitted(RuleNet):
         return step
 
 
+def longer(model, X, y, options, random_state):
+    """LoRA with twice the epochs: what takes longer must beat it too."""
+    twice = options | {"max_epochs": 2 * options["max_epochs"]}
+    return AlphaLoRANetClassifier(model, **twice, alpha=1.0).fit(X, y)
+
+
 def accepted(model, X, y, options, random_state):
     """α learned or held at 1, as rows that neither was trained on say by more than their noise.
 

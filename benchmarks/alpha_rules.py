@@ -29,6 +29,7 @@ from benchmarks._rules import (
     Pulled,
     Settled,
     accepted,
+    longer,
     strength_chosen,
 )
 from benchmarks._runner import run_cells, version, write_results
@@ -44,6 +45,7 @@ FAST = FROM_ONE | {"alpha_lr": 2e-2}
 # Name, class or function, and parameters.
 RULES = {
     LORA: (AlphaLoRANetClassifier, {"alpha": 1.0}),
+    "LoRA, twice the epochs": (longer, {}),
     "α = 0.7": (AlphaLoRANetClassifier, {"alpha": 0.7}),
     "α = 0.5": (AlphaLoRANetClassifier, {"alpha": 0.5}),
     "left-out rows, held": (AlphaLoRANetClassifier, {"alpha_lr": 0.0}),
