@@ -28,7 +28,7 @@ TOLERANCE = 1e-4  # of a residual, beside its column of Z: that of scikit-learn'
 ENOUGH = 1e-2  # of it at the middle of the grid, for a first look
 MOST_STEPS = 300
 N_PROBES = 6
-TOGETHER = 50_000
+TOGETHER = 90_000
 
 
 class KrylovResolvent(DualResolvent):
@@ -118,7 +118,7 @@ class KrylovResolvent(DualResolvent):
         else:
             trace = trace + rows.height**2
         # small problems can have more for what the large ones pay
-        n_probes = min(max(N_PROBES, N_PROBES * TOGETHER // rows.n_rows), rows.n_rows + 1)
+        n_probes = min(N_PROBES * max(TOGETHER // rows.n_rows, 1), rows.n_rows + 1)
         probes = np.random.default_rng(0).choice([-1.0, 1.0], size=(rows.n_rows, n_probes))
         probes -= U @ (U.T @ probes)
         return Quadrature(self._product, trace, probes, found, self._gammas)
@@ -144,7 +144,7 @@ class KrylovResolvent(DualResolvent):
     def leave_one_out(self, coefficients, gammas, rows, Y, index):
         """As in :class:`DualResolvent`, but for rows that are left out together; n·γ is held."""
         residuals, n = self._values[index] @ coefficients, rows.n_rows
-        n_groups = min(max(-(-TOGETHER // n), -(-20 * len(index) // n)), len(index))
+        n_groups = min(max(TOGETHER // n, -(-20 * len(index) // n)), len(index))
         for start in range(n_groups):
             members = slice(start, None, n_groups)
             group, weights = index[members], rows.weights.copy()
