@@ -1,7 +1,7 @@
 """Write the README's results from the files in benchmarks/results.
 
-What stands between the two markers in README.md is made here, from the `summary.csv` of the honest
-benchmarks, and never by hand.
+What stands between the markers in README.md is made here, from the `summary.csv` of the honest
+benchmarks and the `results.csv` of those of networks, and never by hand.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from benchmarks._comparison import ALONE, DEFAULT
 from benchmarks._runner import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+BEGIN, END = "<!-- {}:begin -->", "<!-- {}:end -->"
 # Heading, folder, and the rows: (what it is called here, source, method).
 TABLES = (
     (
@@ -67,6 +67,34 @@ TABLES = (
         ),
     ),
 )
+LORA, ALPHA = "LoRA (α = 1)", "α-LoRA, default"
+# Heading, folder, name of the default there, and the rows: what is looked up, and its name here.
+NETWORKS = (
+    (
+        "Digits, four shifts, 100 labels",
+        "alpha-rules",
+        "left-out rows, step 0.001: the default",
+        {("network", name): name for name in ("transformer", "perceptron")},
+    ),
+    (
+        "Rotated digits, 200 labels, transformer",
+        "rank",
+        ALPHA,
+        {("rank", rank): f"rank {rank}" for rank in (1, 8, 32)},
+    ),
+    (
+        "MiniLM on GLUE, 200 labels",
+        "glue",
+        ALPHA,
+        {("task", task): task for task in ("SST-2", "QQP", "MNLI", "CoLA", "RTE")},
+    ),
+    (
+        "MiniLM of one domain's reviews on another's, 50 labels",
+        "amazon-text",
+        ALPHA,
+        {("target", "books"): "dvd → books", ("target", "kitchen"): "books → kitchen"},
+    ),
+)
 
 
 def add_arguments(parser):
@@ -74,19 +102,43 @@ def add_arguments(parser):
 
 
 def main(args):
-    """Replace the block between the markers."""
+    """Replace the blocks between the markers."""
     README.write_text(filled(README.read_text("utf-8"), args.out), "utf-8")
     print(f"{README} now says what {args.out} holds.")
 
 
 def filled(text, results=RESULTS):
     """Return the README's text with its results as the files have them."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{block(Path(results))}\n{END}{after}"
+    for name, block in (("results", linear), ("networks", networks)):
+        begin, end = BEGIN.format(name), END.format(name)
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = f"{before}{begin}\n{block(Path(results))}\n{end}{after}"
+    return text
 
 
-def block(results):
+def networks(results):
+    """Accuracy of LoRA and α-LoRA, and paired differences with their intervals."""
+    lines = ["| | LoRA | α-LoRA | difference, points | of the log loss |"]
+    lines += ["| --- |" + " --- |" * 4]
+    for heading, folder, default, rows in NETWORKS:
+        summary = pd.read_csv(results / folder / "results.csv")
+        lines += [f"| *[{heading}](benchmarks/results/{folder}/table.md)* |" + " |" * 4]
+        for (column, value), name in rows.items():
+            own = summary[summary[column] == value].set_index("method")
+            alpha = own.loc[default]
+            accuracy, log_loss = (
+                f"{unit * alpha[f'{measure}_difference']:+.{digits}f} "
+                f"[{unit * alpha[f'{measure}_low']:+.{digits}f}, "
+                f"{unit * alpha[f'{measure}_high']:+.{digits}f}]"
+                for measure, unit, digits in (("accuracy", 100, 1), ("log_loss", 1, 3))
+            )
+            cells = [f"{100 * own.accuracy[method]:.1f}" for method in (LORA, default)]
+            lines += [f"| {name} | " + " | ".join([*cells, accuracy, log_loss]) + " |"]
+    return "\n".join(lines)
+
+
+def linear(results):
     """Accuracies in per cent, and where each comes from."""
     sizes = None
     lines = []
