@@ -118,7 +118,7 @@ def test_alpha_rules_of_texts(tmp_path, monkeypatch, capsys):
 @pytest.mark.usefixtures("short_pretraining")
 def test_alpha_rules_of_digits(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(alpha_rules.DIGITS, "tasks", ("noisy",))
-    main(["alpha-rules", "--n", "40", "--draws", "2", "--epochs", "1"] + ["--out", str(tmp_path)])
+    main(["alpha-rules", "--n", "80", "--draws", "2", "--epochs", "1"] + ["--out", str(tmp_path)])
     check(tmp_path / "alpha-rules", alpha_rules.RULES)
 
 
