@@ -6,12 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from transformers import AutoModel, AutoTokenizer
 
 from benchmarks import _runner
-from benchmarks._data import Transfer, amazon_texts, split
+from benchmarks._data import Transfer, amazon_texts, some, split
 from benchmarks._nets import device, minilm_path, train
 from benchmarks._runner import source_digest
 from benchmarks.amazon_embeddings import mean_states
@@ -31,9 +30,7 @@ def reviews(domain):
 def source_rows(domain, n_source):
     """Texts and labels that a source is trained on; None is all."""
     texts, y, _ = reviews(domain)
-    if n_source is None:
-        return texts, y
-    rows, _ = train_test_split(np.arange(len(y)), train_size=n_source, stratify=y, random_state=0)
+    rows = some(y, n_source, seed=0)
     return texts[rows], y[rows]
 
 

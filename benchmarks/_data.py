@@ -52,6 +52,14 @@ def split(transfer, n, seed):
     return train, test
 
 
+def some(y, n, seed):
+    """Numbers of n of the rows, in the classes' shares; None is all."""
+    rows = np.arange(len(y))
+    if n is None or n >= len(y):
+        return rows
+    return train_test_split(rows, train_size=n, stratify=y, random_state=seed)[0]
+
+
 def amazon_features(domain):
     """Return the 400 features of a domain, z-scored over all its rows, and y = 1 - 2 label."""
     reviews = _fetch(fetch_amazon_review, domain)

@@ -98,6 +98,17 @@ class CrossFitted(RuleNet):
         return step
 
 
+def parted(y, random_state):
+    """Numbers of four fifths of the rows, and of the last fifth."""
+    return train_test_split(np.arange(len(y)), test_size=0.2, stratify=y, random_state=random_state)
+
+
+def log_losses(net, X, y):
+    """Log loss of each row."""
+    P = net.predict_proba(X)
+    return -np.log(P[np.arange(len(y)), np.searchsorted(net.classes_, y)])
+
+
 def longer(model, X, y, options, random_state):
     """LoRA with twice the epochs: what takes longer must beat it too."""
     twice = options | {"max_epochs": 2 * options["max_epochs"]}
@@ -110,14 +121,11 @@ def accepted(model, X, y, options, random_state):
     Both are trained on four fifths of the rows; α is learned on all rows only where the mean
     difference of the losses on the last fifth is larger than its standard error.
     """
-    own, held = train_test_split(
-        np.arange(len(y)), test_size=0.2, stratify=y, random_state=random_state
-    )
+    own, held = parted(y, random_state)
     losses = []
     for alpha in ("learn", 1.0):
         net = AlphaLoRANetClassifier(model, **options, alpha=alpha).fit(X[own], y[own])
-        P = net.predict_proba(X[held])
-        losses.append(-np.log(P[np.arange(len(held)), np.searchsorted(net.classes_, y[held])]))
+        losses.append(log_losses(net, X[held], y[held]))
     gain = losses[1] - losses[0]
     learns = gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain))
     return AlphaLoRANetClassifier(model, **options, alpha="learn" if learns else 1.0).fit(X, y)
@@ -125,9 +133,7 @@ def accepted(model, X, y, options, random_state):
 
 def strength_chosen(model, X, y, options, random_state):
     """`Pulled` with the strength, of none, 2, 10 and infinite, that a fifth of the rows prefers."""
-    own, held = train_test_split(
-        np.arange(len(y)), test_size=0.2, stratify=y, random_state=random_state
-    )
+    own, held = parted(y, random_state)
 
     def fit(strength, rows):
         net = Pulled(model, **options) if np.isfinite(strength) else None
@@ -137,7 +143,6 @@ def strength_chosen(model, X, y, options, random_state):
         return net.fit(X[rows], y[rows])
 
     def loss(strength):
-        P = fit(strength, own).predict_proba(X[held])
-        return -np.log(P[np.arange(len(held)), np.searchsorted(np.unique(y), y[held])]).mean()
+        return log_losses(fit(strength, own), X[held], y[held]).mean()
 
     return fit(min((0.0, 2.0, 10.0, np.inf), key=loss), np.arange(len(y)))

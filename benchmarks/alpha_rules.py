@@ -72,7 +72,7 @@ RULES = {
     ),
     "held out, riding": (RidingNetClassifier, FAST | {"alpha_split": 0.2}),
 }
-# A text takes a hundred times as long as an image: of the ways that are alike there, one.
+# Texts take longer than images: of ways that are alike on these, one.
 OF_TEXT = [
     LORA,
     "LoRA, twice the epochs",
@@ -136,8 +136,8 @@ def score_rule(network, task, seed, rule, lr, n, epochs):
     """One rule on one draw."""
     own = {"lr": lr, "max_epochs": epochs, "random_state": seed}
     if network == MINILM:
-        X, y = glue.some(*glue.load(task, "train", hub=False), n, seed)
-        X_scored, y_scored = glue.some(*glue.load(task, "dev", hub=False), N_SCORED, 0)
+        X, y = glue.part(*glue.load(task, "train", hub=False), n, seed)
+        X_scored, y_scored = glue.part(*glue.load(task, "dev", hub=False), N_SCORED, seed=0)
         X = np.array(X, dtype=object)  # rules take rows of it
         model, own = minilm_path(), own | {"rank": 8, "max_length": TOKENS}
     else:

@@ -12,9 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import train_test_split
 
-from benchmarks._data import SHARED, MissingData
+from benchmarks._data import SHARED, MissingData, some
 from benchmarks._nets import (
     METHODS,
     PublishedStart,
@@ -121,8 +120,8 @@ def score_method(
 ):
     """One method on one draw of training rows; `on` tells devices apart."""
     X, y = load(task, "train", hub)
-    X, y = some(X, y, n, seed)
-    X_dev, y_dev = some(*load(task, "dev", hub), n_scored, 0)
+    X, y = part(X, y, n, seed)
+    X_dev, y_dev = part(*load(task, "dev", hub), n_scored, seed=0)
     if method == "shares":
         shares = DummyClassifier(strategy="prior").fit(X, y)
         return {"method": SHARES} | score(shares, X_dev, y_dev, shares.classes_)
@@ -142,11 +141,9 @@ def score_method(
     return score_net(net, X_dev, y_dev) | {"method": METHODS[method][0]}
 
 
-def some(X, y, n, seed):
-    """n of the rows, in the classes' shares; None is all."""
-    if n is None or n >= len(y):
-        return X, y
-    rows, _ = train_test_split(np.arange(len(y)), train_size=n, stratify=y, random_state=seed)
+def part(X, y, n, seed):
+    """`some` of the rows, and their classes."""
+    rows = some(y, n, seed)
     return [X[row] for row in rows], y[rows]
 
 

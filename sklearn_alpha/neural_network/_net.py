@@ -393,7 +393,7 @@ class AlphaLoRANetClassifier(Storage, Training):
         base = self._load_base()
         self.new_modules_ = base.new
         self.fingerprint_ = fingerprint(base)
-        start = self.alpha_init if self._learns else self.alpha
+        start = self._alpha_start
         self.module_ = self._attach(base, alpha=1.0 if isinstance(start, str) else start)
         return self
 

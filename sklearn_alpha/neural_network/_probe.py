@@ -25,7 +25,6 @@ from torch.utils.data import Subset
 from sklearn_alpha.linear_model import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import log_probabilities
 from sklearn_alpha.linear_model._task import posterior
-from sklearn_alpha.neural_network._alpha import alpha_parameters
 from sklearn_alpha.neural_network._rows import by_length
 
 MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more say little about a start
@@ -40,7 +39,7 @@ class LinearProbe(Callback):
             return
         generator = torch.Generator().manual_seed(net.seed_)  # one for all processes
         order = torch.randperm(len(dataset_train), generator=generator).tolist()
-        if net._learns and isinstance(net.alpha_init, str):
+        if isinstance(net._alpha_start, str):
             rows = Subset(dataset_train, order[:MOST_ROWS_OF_ALPHA])
             set_alpha(net, net.processes_.agree(chosen_alpha(net, rows)))
         found = fit_probe(net, Subset(dataset_train, order[:MOST_ROWS]))
@@ -56,7 +55,7 @@ class LinearProbe(Callback):
 
 def set_alpha(net, alpha):
     """One α for all rows of all layers."""
-    for parameter in alpha_parameters(net.module_.network).values():
+    for parameter in net._alphas():
         parameter.data.fill_(alpha)
 
 

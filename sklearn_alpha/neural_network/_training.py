@@ -84,6 +84,11 @@ class Training(NeuralNetClassifier):
         """Whether α is learned; "learn" is the one name that it can have."""
         return isinstance(self.alpha, str)
 
+    @property
+    def _alpha_start(self):
+        """Where α starts: a number, one array for each layer, or "auto"."""
+        return self.alpha_init if self._learns else self.alpha
+
     def initialize_criterion(self):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}
