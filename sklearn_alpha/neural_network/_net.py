@@ -72,9 +72,9 @@ class AlphaLoRANetClassifier(Storage, Training):
     alpha : "learn", float or dict, default="learn"
         α is learned, or held at a number, or at an array for each layer name.
     alpha_init : "auto", float or dict, default="auto"
-        Where a learned α starts. "auto" is one α for all layers, chosen before the first step by
-        the log loss of rows left out of the linear probe, which takes four passes over the rows,
-        1000 of them at most, without gradients. 1.0 is the paper's.
+        Where a learned α starts. "auto" is one α from ½ to 1 for all layers, chosen before the
+        first step by the log loss of rows left out of the linear probe, which takes two passes
+        over the rows, 1000 of them at most, without gradients. 1.0 is the paper's.
     alpha_every : int, default=1
         T: α moves every T steps of the adapter.
     alpha_lr : float, default=1e-3

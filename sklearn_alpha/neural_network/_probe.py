@@ -10,13 +10,15 @@ would bend the network towards weights that mean nothing (Kumar et al., "Fine-Tu
 Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
 
 Gradients of the training loss cannot choose α: they see the fit of rows that the adapter fits as
-well. Rows left out of the probe can. As γ is in the linear half, α is averaged over its posterior,
+well. Rows left out of the probe can. At even odds beforehand of ½ and 1, and with L the log loss of
+these rows,
 
-    P(α) ∝ exp(−L(α)) N(log α | 0, 1),    L = log loss of left-out rows,    log α₀ = Σ P(α) log α
+    α₀ = 2^(−P),    P = 1 / (1 + exp(L(½) − L(1))) = P(α = ½ | rows)
 """
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 from torch import nn
@@ -24,11 +26,9 @@ from torch.utils.data import Subset
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import log_probabilities
-from sklearn_alpha.linear_model._task import posterior
 from sklearn_alpha.neural_network._rows import by_length
 
 MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more say little about a start
-ALPHAS = np.array([0.25, 0.5, 1.0, 2.0])  # nearly all optima that were seen lie below 1
 
 
 class LinearProbe(Callback):
@@ -60,15 +60,15 @@ def set_alpha(net, alpha):
 
 
 def chosen_alpha(net, rows):
-    """exp Σ P(α) log α; 1 where there is no probe."""
-    log_P = -(np.log(ALPHAS) ** 2) / 2
-    for i, alpha in enumerate(ALPHAS):
+    """2^(−P(½)), the mean of ½ and 1 on the scale of log α; 1 where there is no probe."""
+    L = []
+    for alpha in (0.5, 1.0):
         set_alpha(net, alpha)
         found = fit_probe(net, rows, store_loo=True)
         if found is None:
             return 1.0
-        log_P[i] -= left_out_loss(found)
-    return float(np.exp(posterior(log_P) @ np.log(ALPHAS)))
+        L.append(left_out_loss(found))
+    return float(2 ** -expit(L[1] - L[0]))
 
 
 def left_out_loss(found):
