@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 
 from benchmarks._data import split
+from benchmarks._names import ALONE, DEFAULT
 from benchmarks._peers import (
     FINE_TUNING,
     POOLED,
@@ -20,9 +21,6 @@ from benchmarks._peers import (
 from benchmarks._runner import run_cells, version, write_results
 from benchmarks._stats import paired_bootstrap
 from sklearn_alpha import AlphaTransferClassifier
-
-ALONE = "source alone"
-DEFAULT = "chosen: blend"
 
 
 def fit_sources(transfer, names=tuple(SOURCES)):

@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.metrics import log_loss
 
 from benchmarks._data import MissingData
+from benchmarks._names import ALPHA_LORA, LORA
 from benchmarks._stats import paired_bootstrap
 
 try:
@@ -85,14 +86,13 @@ class HeadNetClassifier(AlphaLoRANetClassifier):
         return self
 
 
-LORA = "LoRA (α = 1)"
-ALONE = "source alone"
 _FROM_ONE = {"alpha_init": 1.0, "alpha_lr": 5e-3}
 _HELD_OUT = _FROM_ONE | {"alpha_split": HELD_OUT}
 # By the name on the command line: the name in tables, class and parameters.
 METHODS = {
     "lora": (LORA, AlphaLoRANetClassifier, {"alpha": 1.0}),
-    "alpha": ("α-LoRA, default", AlphaLoRANetClassifier, {}),
+    "alpha": (ALPHA_LORA, AlphaLoRANetClassifier, {}),
+    "quarter": ("α = 0.25", AlphaLoRANetClassifier, {"alpha": 0.25}),
     "from-1": ("α-LoRA, from α = 1", AlphaLoRANetClassifier, _FROM_ONE),
     "held-1": ("α-LoRA, held out, T = 1", AlphaLoRANetClassifier, {"alpha_every": 1, **_HELD_OUT}),
     "held-10": (
@@ -110,7 +110,7 @@ METHODS = {
     "ia3": ("IA³", IA3NetClassifier, {"alpha": 1.0}),
     "head": ("head only", HeadNetClassifier, {"alpha": 1.0}),
 }
-ALL = [method for method in METHODS if method != "held-20"]
+ALL = [method for method in METHODS if method not in ("quarter", "held-20")]
 
 
 def add_net_arguments(parser, *, lr, methods=ALL):

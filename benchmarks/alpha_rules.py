@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from benchmarks import glue
+from benchmarks._names import LEFT_OUT_ROWS, LORA
 from benchmarks._nets import (
-    LORA,
     against,
     conditions,
     methods_markdown,
@@ -49,7 +49,7 @@ RULES = {
     "α = 0.7": (AlphaLoRANetClassifier, {"alpha": 0.7}),
     "α = 0.5": (AlphaLoRANetClassifier, {"alpha": 0.5}),
     "left-out rows, held": (AlphaLoRANetClassifier, {"alpha_lr": 0.0}),
-    "left-out rows, step 0.001: the default": (AlphaLoRANetClassifier, {}),
+    LEFT_OUT_ROWS: (AlphaLoRANetClassifier, {}),
     "left-out rows, step 0.005": (AlphaLoRANetClassifier, {"alpha_lr": 5e-3}),
     "same batch, step 0.001": (AlphaLoRANetClassifier, FROM_ONE | {"alpha_lr": 1e-3}),
     "same batch, step 0.005": (AlphaLoRANetClassifier, FROM_ONE | {"alpha_lr": 5e-3}),
@@ -79,7 +79,7 @@ OF_TEXT = [
     "α = 0.7",
     "α = 0.5",
     "left-out rows, held",
-    "left-out rows, step 0.001: the default",
+    LEFT_OUT_ROWS,
     "same batch, step 0.005",
     "cross-fitted halves of a batch",
     "accepted by held-out loss",

@@ -11,8 +11,9 @@ from functools import lru_cache
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from benchmarks._comparison import ALONE, DEFAULT, add_comparison_arguments, report
+from benchmarks._comparison import add_comparison_arguments, report
 from benchmarks._data import DOMAINS, PAIRS, Transfer, amazon_features, split
+from benchmarks._names import ALONE, DEFAULT
 from benchmarks._peers import logistic, ridge, transport
 from benchmarks._runner import run_cells, version
 from sklearn_alpha import AlphaTransferClassifier

@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks._amazon_nets import BATCH_SIZE, draw, features, source_net, source_rows
 from benchmarks._data import PAIRS
+from benchmarks._names import ALONE
 from benchmarks._nets import (
-    ALONE,
     METHODS,
     add_net_arguments,
     against,

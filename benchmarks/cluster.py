@@ -10,7 +10,6 @@ fit, after one of a quarter of the rows, and after those of all.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import pandas as pd
 import threadpoolctl
 
 from benchmarks._data import MissingData
+from benchmarks._peak import peak
 from benchmarks._runner import write_results
 from benchmarks.stream import check_space, chunks, write
 from sklearn_alpha import AlphaTransferClassifier
@@ -83,9 +83,9 @@ def cluster(n_workers):
 
 def measure(path, n, p, chunk, *, rounds, client):
     """Seconds of each way and round, and what the cluster held and moved."""
-    rows, coef = [peak("before any fit", client)], {}
+    rows, coef = [held("before any fit", client)], {}
     fit_together(path, n // 4, p, chunk)  # in which workers import what they need
-    rows.append(peak("a quarter of the rows", client))
+    rows.append(held("a quarter of the rows", client))
     before = moved(client)
     ways = [(ALONE, fit_alone), (TOGETHER, fit_together), (ONE_THREAD, fit_in_one_thread)]
     for turn in range(rounds):
@@ -95,7 +95,7 @@ def measure(path, n, p, chunk, *, rounds, client):
             seconds = {"value": time.perf_counter() - start, "cpu": cpu_seconds(client) - cpu}
             rows.append({"what": what, "when": turn} | seconds)
         ways.reverse()
-    rows.append(peak("all rows", client))
+    rows.append(held("all rows", client))
     rows.append({"what": MOVED, "value": (moved(client) - before) / rounds})
     apart = np.abs(coef[ALONE] - coef[TOGETHER]).max() / np.abs(coef[ALONE]).max()
     rows.append({"what": DISTANCE, "value": apart})
@@ -134,10 +134,9 @@ def cpu_seconds(client):
     return time.process_time() + sum(client.run(time.process_time).values())
 
 
-def peak(when, client):
+def held(when, client):
     """Largest resident set of the scheduler's process so far."""
-    usage = client.run_on_scheduler(resource.getrusage, resource.RUSAGE_SELF)
-    return {"what": SCHEDULER, "when": when, "value": usage.ru_maxrss / 1024}
+    return {"what": SCHEDULER, "when": when, "value": client.run_on_scheduler(peak) / 1e6}
 
 
 def moved(client):

@@ -6,10 +6,10 @@ a few steps. What is subtracted is the peak of a process that only imports and l
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 
+from benchmarks._peak import peak
 from benchmarks._runner import write_results
 from benchmarks.overhead import (
     BATCH_SIZE,
@@ -38,7 +38,8 @@ def add_arguments(parser):
 def main(args):
     """Start a process for each way and write the table."""
     if args.way:
-        print(peak(args.way))
+        train(args.way)
+        print(peak() / 2**20)
         return
     found = []
     for turn in range(args.rounds):
@@ -57,8 +58,8 @@ def main(args):
     write_results(frame, "memory", out=args.out, config=args, table=text)
 
 
-def peak(way):
-    """MiB that this process had at most."""
+def train(way):
+    """A few steps of one way."""
     import torch
 
     torch.set_num_threads(1)
@@ -72,6 +73,3 @@ def peak(way):
     batches = equal_batches(folder, X, y)
     for _ in range(0 if way == NOTHING else STEPS):
         step(next(batches))
-    # A child's `ru_maxrss` starts with its parent's; the kernel's own mark does not.
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024

@@ -1,7 +1,8 @@
 """Rank of the adapter: LoRA against α-LoRA for ranks 1 to 32.
 
 On digits rotated by 90° with a small transformer that knows upright ones (see `vision`), n = 200
-labels; with --text on SST-2 with MiniLM (see `glue`), 500 rows.
+labels; with --text on SST-2 with MiniLM (see `glue`), 500 rows. Beside them α = ¼, which is
+less than a start may be.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ def add_arguments(parser):
     parser.add_argument("--ranks", type=int, nargs="+", default=RANKS, help="ranks")
     parser.add_argument("--draws", type=int, help="draws of the rows (default 10, text 3)")
     parser.add_argument("--epochs", type=int, help="passes over the rows (default 15, text 3)")
-    add_net_arguments(parser, lr=None, methods=["lora", "alpha", "held-10"])
+    add_net_arguments(parser, lr=None, methods=["lora", "alpha", "quarter", "held-10"])
 
 
 def main(args):

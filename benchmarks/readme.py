@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks._comparison import ALONE, DEFAULT
+from benchmarks._names import ALONE, ALPHA_LORA, DEFAULT, LEFT_OUT_ROWS, LORA
 from benchmarks._runner import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -67,31 +67,30 @@ TABLES = (
         ),
     ),
 )
-LORA, ALPHA = "LoRA (α = 1)", "α-LoRA, default"
 # Heading, folder, name of the default there, and the rows: what is looked up, and its name here.
 NETWORKS = (
     (
         "Digits, four shifts, 100 labels",
         "alpha-rules",
-        "left-out rows, step 0.001: the default",
+        LEFT_OUT_ROWS,
         {("network", name): name for name in ("transformer", "perceptron")},
     ),
     (
         "Rotated digits, 200 labels, transformer",
         "rank",
-        ALPHA,
+        ALPHA_LORA,
         {("rank", rank): f"rank {rank}" for rank in (1, 8, 32)},
     ),
     (
         "MiniLM on GLUE, 200 labels",
         "glue",
-        ALPHA,
+        ALPHA_LORA,
         {("task", task): task for task in ("SST-2", "QQP", "CoLA", "RTE")},
     ),
     (
         "MiniLM of one domain's reviews on another's, 50 labels",
         "amazon-text",
-        ALPHA,
+        ALPHA_LORA,
         {("target", "books"): "dvd → books", ("target", "kitchen"): "books → kitchen"},
     ),
 )

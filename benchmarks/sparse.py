@@ -28,17 +28,14 @@ BLEND, EVIDENCE, RIDGE = "default (blend)", "evidence", 'Ridge(solver="sparse_cg
 TOPICS = 20
 WATCHED = """
 import sys
-from pathlib import Path
 import numpy as np
 from scipy import sparse
 from sklearn.linear_model import Ridge
+from benchmarks._peak import peak
 from sklearn_alpha import AlphaTransferClassifier
 
-def mark():  # `ru_maxrss` of a child starts with its parent's; the kernel's own mark does not
-    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-
 folder, n, p, gamma = sys.argv[1], *map(int, sys.argv[2:4]), float(sys.argv[4])
-before = mark()
+before = peak()
 read = lambda name: np.load(f"{folder}/{name}.npy")
 X = sparse.csr_matrix(tuple(map(read, ("data", "indices", "indptr"))), shape=(n, p))
 size = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
@@ -46,7 +43,7 @@ if gamma:
     Ridge(n * gamma, solver="sparse_cg").fit(X, read("y"))
 else:
     AlphaTransferClassifier(read("source"), solver="krylov").fit(X, read("y"))
-print((mark() - before) / size)
+print((peak() - before) / size)
 """
 
 

@@ -26,8 +26,9 @@ OURS, SOLUTION = "partial_fit", "the solution, once"
 SINGLE, DOUBLE = "X.T @ X, single precision", "X.T @ X, double precision"
 COMPARED = 50_000
 WATCHED = """
-import resource, sys
+import sys
 import numpy as np
+from benchmarks._peak import peak
 from sklearn_alpha import AlphaTransferClassifier
 
 path, n, p, chunk = sys.argv[1], *map(int, sys.argv[2:])
@@ -39,7 +40,7 @@ for start in range(0, n, chunk):
     y = np.memmap(path + ".labels", np.int8, "r", start, (rows,))
     model.partial_fit(X, y, classes=[0, 1])
 model.coef_
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak())
 """
 
 
@@ -130,7 +131,7 @@ def measure(path, n, p, chunk):
         [sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, check=True
     )
     rows = [{"what": name, "seconds": s, "rows/s": n / s} for name, s in seconds.items()]
-    rows.append({"what": "peak of the process, MB", "value": int(watched.stdout) / 1024})
+    rows.append({"what": "peak of the process, MB", "value": int(watched.stdout) / 1e6})
     rows.append({"what": "distance from fit", "value": distance(path, min(n, COMPARED), p)})
     return pd.DataFrame(rows)
 

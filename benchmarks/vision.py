@@ -14,9 +14,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from benchmarks._figures import BLACK, BLUE, ORANGE, save, subplots
+from benchmarks._names import ALONE, LORA
 from benchmarks._nets import (
-    ALONE,
-    LORA,
     METHODS,
     add_net_arguments,
     against,

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import _amazon_nets, _nets, alpha_rules, amazon_text, glue, rank, vision
+from benchmarks import _amazon_nets, _names, alpha_rules, amazon_text, glue, rank, vision
 from benchmarks.__main__ import main
 from tests.neural_network.conftest import make_texts
 
@@ -70,7 +70,7 @@ def test_amazon_text(tmp_path, capsys):
     argv = ["amazon-text", "--n", "20", "--draws", "2", "--n-source", "30", "--n-scored", "20"]
     argv += ["--tokens", "16", *SMALL, "--out", str(tmp_path)]
     main(argv)
-    names = [_nets.ALONE, _nets.LORA, "α-LoRA, default", "head only"]
+    names = [_names.ALONE, _names.LORA, _names.ALPHA_LORA, "head only"]
     names += [f"AlphaTransferClassifier, {f}" for f in amazon_text.FEATURES.values()]
     check(tmp_path / "amazon-text", names)
     assert len(list((tmp_path / "cache" / "nets").iterdir())) == 2  # a source is trained once
@@ -90,7 +90,7 @@ def test_glue(tmp_path, capsys):
         ["glue", "--tasks", "SST-2", "RTE", "--n", "40", "--seeds", "2", "--tokens", "16", *SMALL]
         + ["--out", str(tmp_path)]
     )
-    check(tmp_path / "glue", [glue.SHARES, _nets.LORA, "α-LoRA, default"])
+    check(tmp_path / "glue", [glue.SHARES, _names.LORA, _names.ALPHA_LORA])
 
 
 @pytest.mark.usefixtures("tasks")
@@ -164,7 +164,7 @@ def test_vision(tmp_path, capsys):
         ["vision", "--networks", "perceptron", "--tasks", "rotated", "new classes", "--n", "60"]
         + ["--draws", "2", "--lr", "0.01", *SMALL, "--out", str(tmp_path)]
     )
-    check(tmp_path / "vision", [_nets.ALONE, _nets.LORA, "α-LoRA, default", "head only"])
+    check(tmp_path / "vision", [_names.ALONE, _names.LORA, _names.ALPHA_LORA, "head only"])
     assert (tmp_path / "vision" / "figure.png").stat().st_size > 10_000
 
 
@@ -185,14 +185,14 @@ def test_shifts():
 @pytest.mark.usefixtures("short_pretraining")
 def test_rank(tmp_path, capsys):
     main(["rank", "--ranks", "1", "4", "--draws", "2", *SMALL, "--out", str(tmp_path)])
-    check(tmp_path / "rank", [_nets.ALONE, _nets.LORA])
+    check(tmp_path / "rank", [_names.ALONE, _names.LORA])
 
 
 @pytest.mark.usefixtures("tasks")
 def test_rank_of_text(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(rank.SST2, "tokens", 16)
     main(["rank", "--text", "--ranks", "2", "--draws", "2", *SMALL, "--out", str(tmp_path)])
-    check(tmp_path / "rank-text", [glue.SHARES, _nets.LORA])
+    check(tmp_path / "rank-text", [glue.SHARES, _names.LORA])
 
 
 @pytest.mark.parametrize("name", ["amazon-text", "glue", "rank", "vision"])

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from benchmarks import _nets
-from benchmarks._nets import LORA, METHODS, against, methods_markdown, score, score_net, train
+from benchmarks._names import LORA
+from benchmarks._nets import METHODS, against, methods_markdown, score, score_net, train
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 OPTIONS = {"max_epochs": 1, "batch_size": 8, "rank": 2}
