@@ -8,7 +8,7 @@ less than a start may be.
 import numpy as np
 
 from benchmarks import glue, vision
-from benchmarks._figures import BLUE, GREEN, ORANGE, save, subplots
+from benchmarks._figures import BLUE, GREEN, ORANGE, RED, save, subplots
 from benchmarks._nets import (
     add_net_arguments,
     against,
@@ -68,13 +68,15 @@ def main(args):
 def draw(summary, path):
     """Accuracy and log loss along the ranks."""
     figure, axes = subplots(1, 2, figsize=(9, 3.6))
+    ranks = summary["rank"].unique()
     methods = summary.method.unique()[1:]  # the first is without training
-    colours = np.resize([BLUE, ORANGE, GREEN], len(methods))
+    colours = np.resize([BLUE, ORANGE, RED, GREEN], len(methods))
     for ax, measure, unit in zip(axes, ("accuracy", "log_loss"), (100, 1)):
         for method, colour in zip(methods, colours):
             own = summary[summary.method == method]
             ax.plot(own["rank"], unit * own[measure], "o-", color=colour, label=method)
         ax.set_xscale("log", base=2)
+        ax.set_xticks(ranks, ranks)
         ax.set(xlabel="rank", ylabel="accuracy, %" if unit == 100 else "log loss")
     axes[0].legend(fontsize="small")
     return save(figure, path)
