@@ -11,7 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from benchmarks import _runner
 from benchmarks._data import Transfer, amazon_texts, some, split
-from benchmarks._nets import device, minilm_path, train
+from benchmarks._nets import NETS, device, minilm_path, train
 from benchmarks._runner import source_digest
 from benchmarks.amazon_embeddings import mean_states
 from sklearn_alpha.neural_network import AlphaLoRANetClassifier
@@ -54,7 +54,7 @@ def source_net(source, n_source, tokens, epochs):
         tokens,
         epochs,
         device(),
-        source_digest("sklearn_alpha.neural_network"),
+        *map(source_digest, NETS),
     ]
     key = hashlib.sha256(json.dumps([minilm_path(), *what]).encode()).hexdigest()[:16]
     folder = _runner.CACHE / "nets" / f"{source}-{key}"

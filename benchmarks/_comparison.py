@@ -19,7 +19,7 @@ from benchmarks._peers import (
     pooled,
 )
 from benchmarks._runner import run_cells, version, write_results
-from benchmarks._stats import paired_bootstrap
+from benchmarks._stats import paired_interval
 from sklearn_alpha import AlphaTransferClassifier
 
 
@@ -127,7 +127,7 @@ def compare(benchmark, pairs, args):
     return pd.concat(frames, ignore_index=True).drop(columns="benchmark")
 
 
-def report(frame, name, unit, args, *, targets=None):
+def report(frame, name, unit, args):
     """Write a comparison down and print its summary.
 
     `results.csv` holds the mean of each pair, `summary.csv` the mean of all, `draws.csv.gz` what
@@ -143,12 +143,10 @@ def report(frame, name, unit, args, *, targets=None):
         What is random, see :func:`against_source`.
     args : argparse.Namespace
         Options of the run.
-    targets : dict, optional
-        Accuracies to be reached by the default: by source, then by n.
     """
     summary = against_source(frame, unit)
     pairs = against_source(frame, "seed", by=("source", "target"))
-    overview = summary_markdown(summary, targets)
+    overview = summary_markdown(summary)
     table = (
         f"# {name}\n\nAccuracy in %, mean of {frame.groupby(['source', 'target']).ngroups} "
         f"transfers x {args.draws} draws; in brackets the difference to the same source alone "
@@ -191,7 +189,7 @@ def against_source(frame, unit, by=()):
     for key, group in frame.groupby([*by, "model", "method", "n"], sort=False):
         difference, low, high = np.nan, np.nan, np.nan
         if group.difference.notna().all():
-            difference, low, high = paired_bootstrap(group.groupby(unit).difference.mean())
+            difference, low, high = paired_interval(group.groupby(unit).difference.mean())
         rows.append((*key, group.accuracy.mean(), difference, low, high))
     columns = ["mean", "difference", "low", "high"]
     result = pd.DataFrame(rows, columns=[*by, "model", "method", "n", *columns])
@@ -199,19 +197,13 @@ def against_source(frame, unit, by=()):
     return result
 
 
-def summary_markdown(summary, targets=None):
-    """Mean accuracy of every method in Markdown, one table per source.
-
-    `targets` holds, for the sources that have any, the accuracies to reach, by n.
-    """
+def summary_markdown(summary):
+    """Mean accuracy of every method in Markdown, one table per source."""
     parts = []
     for model, group in summary.groupby("model", sort=False):
         cells = group.assign(cell=[_cell(row) for row in group.itertuples()])
         table = cells.pivot(index="method", columns="n", values="cell")
         table = table.loc[group.method.unique()]
-        if targets and model in targets:
-            reach = targets[model]
-            table.loc["*to reach by the default*"] = [str(reach.get(n, "")) for n in table.columns]
         title = f"Source: {model}" if model else "No source"
         parts += [f"### {title}", _markdown(table)]
     return "\n\n".join(parts)

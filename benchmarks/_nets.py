@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 
 from benchmarks._data import MissingData
 from benchmarks._names import ALPHA_LORA, LORA
-from benchmarks._stats import paired_bootstrap
+from benchmarks._stats import FEW, paired_interval
 
 try:
     import torch
@@ -32,6 +32,8 @@ except ImportError as error:
     ) from error
 
 
+# Packages that decide how a net comes out: where it starts is the linear half's.
+NETS = ("sklearn_alpha.linear_model", "sklearn_alpha.neural_network")
 HELD_OUT = 0.2  # share of the rows that α alone is trained on, where it is
 
 
@@ -271,7 +273,7 @@ def against(frame, by, unit="seed", baseline=LORA):
             row = dict(zip(by, key)) | {"method": method} | own[MEASURES].mean().to_dict()
             for measure in ("accuracy", "log_loss"):
                 difference = (own[measure] - base[measure]).dropna()
-                interval = paired_bootstrap(difference) if len(difference) else [np.nan] * 3
+                interval = paired_interval(difference) if len(difference) else [np.nan] * 3
                 names = [f"{measure}_{name}" for name in ("difference", "low", "high")]
                 row |= dict(zip(names, interval))
             rows.append(row)
@@ -324,6 +326,7 @@ def conditions(args):
     )
     return (
         f"All nets: same rows, {args.epochs} epochs, batches and seeds; {chosen}. In brackets the "
-        f"difference to {LORA} on the same draws, with its 95 % paired bootstrap interval. "
+        f"difference to {LORA} on the same draws, with its 95 % interval (bootstrap; Student's for "
+        f"fewer than {FEW} draws). "
         "Time: the epochs of one training, on one thread where there is no GPU."
     )

@@ -12,5 +12,7 @@ def peak():
     """
     status = Path("/proc/self/status")
     if not status.exists():
-        raise MissingData("Peaks of memory are read from /proc/self/status, which Linux has.")
+        raise MissingData(
+            "Peaks of memory are read from /proc/self/status; run this benchmark on Linux."
+        )
     return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])

@@ -3,13 +3,16 @@
 import numpy as np
 from scipy.stats import norm, t
 
+FEW = 8  # draws, below which all resampled means lie too near to each other
 
-def paired_bootstrap(difference, *, level=0.95, n_resamples=4000, seed=0):
-    """Mean of paired differences with its bootstrap interval.
 
-    The interval is the percentile one at the level that is exact for normal data [1]_: with the
-    some 20 draws of a benchmark the plain percentiles are too narrow by a factor of
-    ``sqrt((n - 1) / n) * z / t``.
+def paired_interval(difference, *, level=0.95, n_resamples=4000, seed=0):
+    """Mean of paired differences with its interval: the bootstrap's, or Student's of few draws.
+
+    The bootstrap interval is the percentile one at the level that is exact for normal data [1]_:
+    with 10 or 20 draws the plain percentiles are too narrow by a factor of
+    ``sqrt((n - 1) / n) * z / t``. No percentile goes beyond the draws themselves, so with fewer
+    than 8 of them it is Student's interval.
 
     Parameters
     ----------
@@ -35,6 +38,11 @@ def paired_bootstrap(difference, *, level=0.95, n_resamples=4000, seed=0):
     n = len(difference)
     if n < 2:
         return float(difference.mean()), np.nan, np.nan
+    if n < FEW:
+        half = -t.ppf((1 - level) / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n)
+        return float(difference.mean()), *(
+            float(difference.mean() + side) for side in (-half, half)
+        )
     rng = np.random.default_rng(seed)
     means = difference[rng.integers(n, size=(n_resamples, n))].mean(axis=1)
     tail = norm.cdf(np.sqrt(n / (n - 1)) * t.ppf((1 - level) / 2, n - 1))

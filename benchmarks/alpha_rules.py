@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from benchmarks import glue
 from benchmarks._names import LEFT_OUT_ROWS, LORA
 from benchmarks._nets import (
+    NETS,
     against,
     conditions,
     methods_markdown,
@@ -130,7 +131,7 @@ def main(args):
     print(table)
 
 
-@version(1, "sklearn_alpha.neural_network")
+@version(1, *NETS)
 @one_thread()
 def score_rule(network, task, seed, rule, lr, n, epochs):
     """One rule on one draw."""

@@ -20,6 +20,7 @@ from benchmarks._data import PAIRS
 from benchmarks._names import ALONE
 from benchmarks._nets import (
     METHODS,
+    NETS,
     add_net_arguments,
     against,
     conditions,
@@ -108,7 +109,7 @@ def report(frame, args, n_pairs):
     print(overview, f"\nWritten to {folder}", sep="\n")
 
 
-@version(1, "sklearn_alpha.neural_network")
+@version(1, *NETS)
 @one_thread()
 def score_method(source, target, n, seed, n_scored, method, lr, on, nets):
     """One network method on one draw, or the source net alone; `on` tells devices apart."""
@@ -122,7 +123,7 @@ def score_method(source, target, n, seed, n_scored, method, lr, on, nets):
     return score_net(adapted, texts[scored], y[scored]) | {"method": METHODS[method][0]}
 
 
-@version(1, "sklearn_alpha.linear_model", "sklearn_alpha.neural_network")
+@version(1, *NETS)
 @one_thread()
 def score_linear(source, target, n, seed, n_scored, kind, nets):
     """Logistic regression of the source, alone and fine-tuned in closed form, on one draw."""

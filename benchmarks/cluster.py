@@ -54,6 +54,7 @@ def add_arguments(parser):
 
 def main(args):
     """Write the file, fit it either way, and write down what it took."""
+    peak()  # where there is none, it says so before any work
     sizes = args.rows, args.features, args.chunk
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         check_space(folder, 4 * args.rows * args.features)

@@ -16,6 +16,7 @@ from sklearn.dummy import DummyClassifier
 from benchmarks._data import SHARED, MissingData, some
 from benchmarks._nets import (
     METHODS,
+    NETS,
     PublishedStart,
     add_net_arguments,
     against,
@@ -60,6 +61,7 @@ PUBLISHED = {
     "held_out": 0.1,
     "optimizer__betas": (0.9, 0.99),
     "callbacks": [("published_start", PublishedStart())],
+    "callbacks__linear_probe": None,
 }
 
 
@@ -113,7 +115,7 @@ def main(args):
     print(table, f"\nWritten to {folder}", sep="\n")
 
 
-@version(1, "sklearn_alpha.neural_network", "sklearn_alpha.datasets")
+@version(1, *NETS, "sklearn_alpha.datasets")
 @one_thread()
 def score_method(
     task, seed, method, lr, n, n_scored, model, tokens, hub, on, epochs, published=False, rank=8

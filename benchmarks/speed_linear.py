@@ -82,7 +82,7 @@ def cells(repeats):
 
 @version(1, "sklearn_alpha.linear_model")
 def clock(part, n, p, classes, sources, gammas, methods, repeats):
-    """Median CPU seconds of each method, and the memory of the first two."""
+    """Median CPU seconds of each method, and the memory of those in EVERYWHERE."""
     X, y, W = problem(n, p, classes, sources)
     runs = {name: METHODS[name](X, y, W, gammas) for name in methods}
     seconds = {name: [] for name in methods}

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 
+from benchmarks._peak import peak
 from benchmarks._runner import write_results
 from sklearn_alpha import AlphaTransferClassifier
 
@@ -54,6 +55,7 @@ def add_arguments(parser):
 
 def main(args):
     """Write the file, read it, and write down what it took."""
+    peak()  # where there is none, it says so before any work
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         check_space(folder, 4 * args.rows * args.features)
         path = Path(folder, "rows")

@@ -17,6 +17,7 @@ from benchmarks._figures import BLACK, BLUE, ORANGE, save, subplots
 from benchmarks._names import ALONE, LORA
 from benchmarks._nets import (
     METHODS,
+    NETS,
     add_net_arguments,
     against,
     conditions,
@@ -70,7 +71,7 @@ def main(args):
     print(table, f"\nWritten to {draw(summary, folder / 'figure.png')}", sep="\n")
 
 
-@version(1, "sklearn_alpha.neural_network")
+@version(1, *NETS)
 @one_thread()
 def score_method(network, task, seed, n, method, lr, epochs, rank=4):
     """One method on one draw; or the source alone."""

@@ -166,7 +166,8 @@ def _read(path, task):
     missing = {*task.texts, "label"} - {*columns}
     if missing:
         raise ValueError(
-            f"{path} is no file of this task: it has no column {', '.join(sorted(missing))}."
+            f"{path} is no file of this task: it has no column {', '.join(sorted(missing))}; "
+            "pass one that has."
         )
     places = [columns.index(text) for text in task.texts]
     codes = {label: code for code, label in enumerate(task.labels)}
@@ -175,11 +176,14 @@ def _read(path, task):
         cells = line.split("\t")
         if len(cells) != len(columns):
             raise ValueError(
-                f"{path} is damaged: line {number} has {len(cells)} columns, not {len(columns)}."
+                f"{path} is damaged: line {number} has {len(cells)} columns, not {len(columns)}; "
+                "copy it again."
             )
         label = cells[columns.index("label")]
         if label not in codes:
-            raise ValueError(f"{path} is damaged: line {number} has the label {label!r}.")
+            raise ValueError(
+                f"{path} is damaged: line {number} has the label {label!r}; copy it again."
+            )
         texts = tuple(cells[place] for place in places)
         data.append(texts if len(texts) > 1 else texts[0])
         target.append(codes[label])

@@ -39,6 +39,8 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     history_: Any
     module_: torch.nn.Module
     n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    tokenizer_: Any
     prefixes_: ClassVar[list[str]]
 
     def __init__(

@@ -31,8 +31,11 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
     Raises
     ------
     ValueError
-        If there is no α, if the adapter is merged, or if one α is 0, for which B' does not exist;
-        keep such a net with `peft_model.save_pretrained`, or merge it.
+        If there is no α, if the adapter is merged, or if one α, or one row of W + s·B'A, is 0, for
+        which B' or m does not exist; keep such a net with `peft_model.save_pretrained`, or merge
+        it.
+    FileExistsError
+        If the folder holds something else.
 
     References
     ----------

@@ -115,7 +115,10 @@ class Adapted(nn.Module):
         """The counterpart; with `strict` every name must be there and no other."""
         result = super().load_state_dict(state_dict, strict=False, assign=assign)
         if strict and (state_dict.keys() != self.state_dict().keys()):
-            raise RuntimeError("The state is that of another model or of other target_modules.")
+            raise RuntimeError(
+                "The state is that of another model or of other target_modules; give those of the "
+                "net that was saved."
+            )
         return result
 
 

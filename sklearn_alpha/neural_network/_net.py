@@ -67,14 +67,17 @@ class AlphaLoRANetClassifier(Storage, Training):
     lora_dropout : float, default=0.0
         Dropout before A.
     target_modules : "auto", str or list of str, default="auto"
-        Layers that are adapted, in PEFT's terms. "auto" is query and value where PEFT knows the
-        architecture, and all linear layers but the head otherwise.
+        Layers that are adapted, in PEFT's terms. "auto" is PEFT's own choice where it knows the
+        architecture, mostly query and value, and "all-linear" otherwise: all linear layers but
+        the head.
     alpha : "learn", float or dict, default="learn"
         α is learned, or held at a number, or at an array for each layer name.
     alpha_init : "auto", float or dict, default="auto"
         Where a learned α starts. "auto" is one α from ½ to 1 for all layers, chosen before the
         first step by the log loss of rows left out of the linear probe, which takes two passes
-        over the rows, 1000 of them at most, without gradients. 1.0 is the paper's.
+        over the rows, 1000 of them at most, without gradients; it is 1 where there is no probe,
+        since a class has no row, the head is adapted itself, or its output is not the logits.
+        1.0 is the paper's.
     alpha_every : int, default=1
         T: α moves every T steps of the adapter.
     alpha_lr : float, default=1e-3
@@ -130,6 +133,10 @@ class AlphaLoRANetClassifier(Storage, Training):
         The network; ``module_.network`` is PEFT's.
     n_features_in_ : int
         Where X holds numbers.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X is a frame of numbers whose columns have names.
+    tokenizer_ : transformers tokenizer
+        Where X holds texts.
 
     See Also
     --------
@@ -428,7 +435,10 @@ class AlphaLoRANetClassifier(Storage, Training):
 
     def _check_kind(self, kind):
         if kind != self.kind_:
-            raise ValueError(f"X holds {kind} but the net was fitted on {self.kind_}.")
+            raise ValueError(
+                f"X holds {kind} but the net was fitted on {self.kind_}; pass {self.kind_}, or fit "
+                "another net."
+            )
 
     def _inputs_of(self, kind, columns):
         """Arguments of the network for each row."""
@@ -544,10 +554,16 @@ class AlphaLoRANetClassifier(Storage, Training):
         Returns
         -------
         model : torch.nn.Module
-            A copy: a transformers model where the net reads text, in evaluation mode.
+            A copy, in evaluation mode. Where the net reads text it is a transformers model that
+            knows the labels; its tokenizer is `tokenizer_`.
         """
         check_is_fitted(self)
-        return copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
+        model = copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
+        if self.kind_ == TEXT:
+            labels = dict(enumerate(map(str, self.classes_)))
+            model.config.id2label = labels
+            model.config.label2id = {label: code for code, label in labels.items()}
+        return model
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

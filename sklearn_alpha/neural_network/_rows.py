@@ -152,7 +152,9 @@ def tokenize(tokenizer, columns, max_length, longest):
         Most tokens that the network takes.
     """
     if max_length is not None and longest is not None and max_length > longest:
-        raise ValueError(f"max_length={max_length} but the model takes {longest} tokens at most.")
+        raise ValueError(
+            f"max_length={max_length} but the model takes {longest} tokens at most; lower it."
+        )
     cut = {"truncation": True, "max_length": max_length or longest, "padding": False}
     if max_length is None and longest is not None:
         tokens = tokenizer(*columns, padding=False, verbose=False)

@@ -207,7 +207,9 @@ class Storage:
         Raises
         ------
         ValueError
-            If a row's α is 0.
+            If a row's α is 0, or a row of the summed weights.
+        FileExistsError
+            If the folder holds something else.
         """
         check_is_fitted(self)
         export_dora(self.module_.network, folder)

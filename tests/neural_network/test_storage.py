@@ -14,7 +14,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
 from skorch.exceptions import DeviceWarning
-from transformers import BertForSequenceClassification, BertTokenizerFast
+from transformers import BertForSequenceClassification, BertTokenizerFast, pipeline
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _storage
@@ -266,6 +266,15 @@ def test_merged_model_is_a_plain_transformers_model(net):
     tokens = net.tokenizer_(X, padding=True, return_tensors="pt")
     logits = merged(**tokens).logits.detach().numpy()
     assert_allclose(logits[:, 1] - logits[:, 0], net.decision_function(X), atol=1e-5)
+
+
+def test_a_merged_model_with_its_tokenizer_gives_labels_by_transformers_alone(net, tmp_path):
+    net.merged_model().save_pretrained(tmp_path)
+    net.tokenizer_.save_pretrained(tmp_path)
+    read = pipeline("text-classification", str(tmp_path))
+    found = read(list(X))
+    assert [row["label"] for row in found] == [str(label) for label in net.predict(X)]
+    assert_allclose([r["score"] for r in found], net.predict_proba(X).max(axis=1), atol=1e-5)
 
 
 def test_dora_export_of_a_net_gives_its_logits_with_peft_alone(net, tiny_bert, tmp_path):
