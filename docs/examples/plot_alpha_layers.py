@@ -95,7 +95,7 @@ for name, net in nets.items():
 # α by layer
 # ----------
 # All start at one α, which rows left out of the linear probe of the frozen network chose: ½ where
-# the source is too sure of itself, 1 where it is right as it is. Thin lines are the range over the
+# the source is too sure of itself, 1 where it is good as it is. Thin lines are the range over the
 # rows of a layer, thick ones lie between the quartiles.
 display = AlphaLayersDisplay.from_estimator(nets["α learned"])
 plt.show()

@@ -10,10 +10,12 @@ would bend the network towards weights that mean nothing (Kumar et al., "Fine-Tu
 Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
 
 Gradients of the training loss cannot choose α: they see the fit of rows that the adapter fits as
-well. Rows left out of the probe can. At even odds beforehand of ½ and 1, and with L the log loss of
-these rows,
+well. Rows left out of the probe can. With L(α) their mean log loss,
 
-    α₀ = 2^(−P),    P = 1 / (1 + exp(L(½) − L(1))) = P(α = ½ | rows)
+    α₀ = 2^(−P),    P = 1 / (1 + exp((g − [L(1) − L(½)]) / w)),    g = 0.04 and w = 0.01 nats
+
+The probe is not the training, and what it is wrong by does not shrink with more rows: a gain counts
+by its size, not by how sure it is.
 """
 
 import numpy as np
@@ -29,6 +31,7 @@ from sklearn_alpha.linear_model._calibration import log_probabilities
 from sklearn_alpha.neural_network._rows import by_length
 
 MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more say little about a start
+GAIN, WIDTH = 0.04, 0.01  # nats a row, with which the probe's gain shows after training
 
 
 class LinearProbe(Callback):
@@ -60,7 +63,7 @@ def set_alpha(net, alpha):
 
 
 def chosen_alpha(net, rows):
-    """2^(−P(½)), the mean of ½ and 1 on the scale of log α; 1 where there is no probe."""
+    """2^(−P), between ½ and 1; 1 where there is no probe."""
     L = []
     for alpha in (0.5, 1.0):
         set_alpha(net, alpha)
@@ -68,15 +71,15 @@ def chosen_alpha(net, rows):
         if found is None:
             return 1.0
         L.append(left_out_loss(found))
-    return float(2 ** -expit(L[1] - L[0]))
+    return float(2 ** -expit((L[1] - L[0] - GAIN) / WIDTH))
 
 
 def left_out_loss(found):
-    """Log loss of the rows, each left out, summed over their weights."""
+    """Mean log loss of the rows, each left out."""
     values = found.model.loo_decision_function_
     values = values if values.ndim > 1 else values[:, None]
     log_p = log_probabilities(values, found.model.inverse_temperature_)
-    return -found.weights @ log_p[np.arange(len(log_p)), found.codes]
+    return -np.average(log_p[np.arange(len(log_p)), found.codes], weights=found.weights)
 
 
 def fit_probe(net, rows, **options):
