@@ -82,10 +82,10 @@ NETWORKS = (
         {("rank", rank): f"rank {rank}" for rank in (1, 8, 32)},
     ),
     (
-        "MiniLM on GLUE, 200 labels",
+        "MiniLM on GLUE, 500 labels",
         "glue",
         ALPHA_LORA,
-        {("task", task): task for task in ("SST-2", "QQP", "CoLA", "RTE")},
+        {("task", task): task for task in ("SST-2", "QQP", "CoLA", "MNLI", "RTE")},
     ),
     (
         "MiniLM of one domain's reviews on another's, 50 labels",
