@@ -133,7 +133,7 @@ class AlphaLoRANetClassifier(Storage, Training):
         The network; ``module_.network`` is PEFT's.
     n_features_in_ : int
         Where X holds numbers.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Where X is a frame of numbers whose columns have names.
     tokenizer_ : transformers tokenizer
         Where X holds texts.
