@@ -73,12 +73,12 @@ class Rows:
 
     def dot(self, columns):
         """X @ columns, columns of shape (n_features, ...)."""
-        product = safe_sparse_dot(self.X, columns, dense_output=True)
+        product = times(self.X, columns)
         return product - self.offset @ columns if self._shifted else product
 
     def rdot(self, columns):
         """Xᵀ @ columns, columns of shape (n_rows, ...)."""
-        product = safe_sparse_dot(self.X.T, columns, dense_output=True)
+        product = times(self.X.T, columns)
         if not self._shifted:
             return product
         return product - np.multiply.outer(self.offset, columns.sum(axis=0))
@@ -164,6 +164,14 @@ class Rows:
             add_square(total, (X - self.offset[columns] if self._shifted else X).T)
         mirror(total)
         return total
+
+
+def times(A, columns):
+    """A @ columns, (m, ...), of a large A (m, N) and few columns (N, ...)."""
+    if issparse(A):
+        return safe_sparse_dot(A, columns, dense_output=True)
+    # With few rows on the left BLAS reads A at twice the speed.
+    return (np.asfortranarray(columns).T @ A.T).T
 
 
 def add_square(total, A):
