@@ -14,6 +14,7 @@ from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 OPTIONS = {"max_epochs": 1, "batch_size": 8, "rank": 2}
 ADAPTERS = {"dora": "lora_magnitude_vector", "ia3": "ia3_l"}
+HELD = ("lora", "quarter")  # α is given
 
 
 @pytest.mark.parametrize("kind", ["text", "numbers"])
@@ -35,7 +36,7 @@ def test_methods(method, kind, tiny_bert):
         assert any(ADAPTERS[method] in name for name in body)
     else:
         assert any("lora_B" in name for name in body)
-        assert any("lora_row_scale" in name for name in body) == (method != "lora")
+        assert any("lora_row_scale" in name for name in body) == (method not in HELD)
     assert not any("base_layer" in name or "original_module" in name for name in body)
     row = score_net(net, X, y)
     assert (row["alpha_moved"] is None) == (method in ADAPTERS)
@@ -50,6 +51,7 @@ def test_all_methods_start_from_the_same_predictions(tiny_bert):
             m, tiny_bert, X, y, lr=[0.01], seed=3, **OPTIONS | {"max_epochs": 0}
         ).decision_function(X)
         for m in METHODS
+        if m != "quarter"  # which starts where no other may
     ]
     for other in logits[1:]:
         np.testing.assert_allclose(other, logits[0], rtol=1e-4, atol=1e-5)
