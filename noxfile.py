@@ -160,7 +160,8 @@ def oldest(session):
     """The lower bounds of pyproject.toml, all of them at once, without PyTorch."""
     tools = [r for r in EXTRAS["test"] if not r.startswith("sklearn-alpha")]
     tools += ["pytest<9"]  # to which the checks of scikit-learn 1.6 are an iterator, not a list
-    tools += ["pyarrow<21"]  # the last that take NumPy 1
+    # the last that take NumPy 1, and that tell scikit-learn 1.6 their columns' names
+    tools += ["pyarrow<21", "polars<1.18"]
     session.install(*oldest_versions("data", "plot", "dask", "onnx", "demo"), *tools)
     session.install("--no-deps", "-e", ".")
     pytest(session, *WITHOUT_NETS)

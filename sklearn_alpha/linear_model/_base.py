@@ -54,6 +54,8 @@ class AlphaTransfer(Persistent):
         y, sample_weight = to_host(y), to_host(sample_weight)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=floats(X), **checks)
         weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():  # which scikit-learn 1.6 lets pass
+            raise ValueError("All weights are zero; pass rows of positive weight.")
         return X, y, weight
 
     def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
