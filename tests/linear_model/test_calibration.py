@@ -1,0 +1,87 @@
+"""The temperature of several sets of decision values, against a search by SciPy."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
+
+
+def problem(n_outputs, n=50, n_sets=3, seed=0):
+    """Decision values of sets of different sizes and sharpness, labels and weights."""
+    rng = np.random.default_rng(seed)
+    n_classes = max(n_outputs, 2)
+    y = np.arange(n) % n_classes
+    values = rng.normal(size=(n_sets, n, n_outputs))
+    if n_outputs == 1:
+        values[:, :, 0] += np.where(y, 1, -1)
+    else:
+        values[:, np.arange(n), y] += 1
+    values *= np.geomspace(0.01, 30, n_sets)[:, None, None]
+    return values, y, rng.uniform(0.3, 3, size=n)
+
+
+def losses(values, targets, weights):
+    """Negative log-likelihood of one set, a function of β."""
+    F = np.column_stack([0 * values, values]) if values.shape[1] == 1 else values
+    return lambda beta: -weights @ (targets * log_softmax(beta * F, axis=1)).sum(axis=1)
+
+
+@pytest.mark.parametrize("start", [1e-3, 0.2, 1.0, 50.0])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3, 5])
+def test_temperature_and_loss_of_each_set(n_outputs, start):
+    values, y, weights = problem(n_outputs)
+    targets = smoothed_targets(y, weights, max(n_outputs, 2))
+    beta, loss, size = inverse_temperature(values, targets, weights, start)
+    for k, own in enumerate(values):
+        of = losses(own, targets, weights)
+        scale = 1 / np.geomspace(0.01, 30, 3)[k]
+        best = minimize_scalar(
+            of, bounds=(0.01 * scale, 50 * scale), method="bounded", options={"xatol": 1e-9}
+        )
+        assert_allclose(beta[k], best.x, rtol=1e-4)
+        assert_allclose(loss[k], of(beta[k]), rtol=1e-12)
+        F = np.column_stack([0 * own, own]) if n_outputs == 1 else own
+        F = F - F.mean(axis=1, keepdims=True)
+        assert_allclose(size[k], np.sqrt(np.average((F**2).mean(axis=1), weights=weights)))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_targets_are_platts(n_classes):
+    labels, weights = np.array([0, 1, 1, 0, 1]), np.array([1.0, 2.0, 0.5, 1.0, 1.0])
+    found = smoothed_targets(labels, weights, n_classes)  # the last of three classes has no row
+    for row, label in zip(found, labels):
+        count = weights[labels == label].sum()
+        expected = np.full(n_classes, 1 / (count + n_classes))
+        expected[label] = (count + 1) / (count + n_classes)
+        assert_allclose(row, expected)
+
+
+def test_values_that_say_nothing_have_the_least_temperature():
+    """No rows are told apart: P is that of a tie, and β its floor, n^−½ over a size of 1."""
+    targets = smoothed_targets(np.arange(16) % 2, np.ones(16), 2)
+    beta, loss, size = inverse_temperature(np.zeros((1, 16, 1)), targets, np.ones(16))
+    assert size == 1
+    assert 16**-0.5 <= beta[0] <= 1e3
+    assert_allclose(loss, 16 * np.log(2))
+
+
+def test_values_that_are_against_the_labels_have_the_floor():
+    y = np.arange(100) % 2
+    values = np.where(y, -1.0, 1.0)[None, :, None]
+    targets = smoothed_targets(y, np.ones(100), 2)
+    beta, *_, size = inverse_temperature(values, targets, np.ones(100))
+    assert_allclose(beta * size, 0.1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("far", [1e8, 1e-8])
+def test_the_unit_of_the_values_moves_beta_alone(far):
+    values, y, weights = problem(3)
+    targets = smoothed_targets(y, weights, 3)
+    beta, loss, size = inverse_temperature(values, targets, weights)
+    again = inverse_temperature(far * values, targets, weights)
+    assert_allclose(again[0], beta / far, rtol=1e-9)
+    assert_allclose(again[1], loss, rtol=1e-12)
+    assert_allclose(again[2], size * far, rtol=1e-12)
