@@ -6,7 +6,12 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
+from sklearn_alpha.linear_model._calibration import (
+    inverse_temperature,
+    log_probabilities,
+    smoothed_targets,
+    temperature_of_moments,
+)
 
 
 def problem(n_outputs, n=50, n_sets=3, seed=0):
@@ -85,3 +90,25 @@ def test_the_unit_of_the_values_moves_beta_alone(far):
     assert_allclose(again[0], beta / far, rtol=1e-9)
     assert_allclose(again[1], loss, rtol=1e-12)
     assert_allclose(again[2], size * far, rtol=1e-12)
+
+
+def test_one_far_row_leaves_the_others_their_part():
+    values, y, weights = problem(3, n_sets=1)
+    values[0, 0] = 1e5, -1e5, 0
+    targets = smoothed_targets(y, weights, 3)
+    beta, loss, _ = inverse_temperature(values, targets, weights)
+    assert_allclose(loss, losses(values[0], targets, weights)(beta[0]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_log_probabilities_are_those_of_scipy(n_outputs):
+    values = np.random.default_rng(0).normal(size=(6, n_outputs)) * np.geomspace(1, 1e5, 6)[:, None]
+    F = np.column_stack([0 * values, values]) if n_outputs == 1 else values
+    assert_allclose(log_probabilities(values, 0.3), log_softmax(0.3 * F, axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "unit"), [(2.0, 2.0), (0.0, 1.0)])
+@pytest.mark.parametrize(("difference", "scaled"), [(-1.0, 25**-0.5), (1.0, 1e3)])
+def test_temperature_of_moments_keeps_within_its_bounds(difference, scaled, size, unit):
+    beta = temperature_of_moments(difference, 1e-9, size, n=25, n_outputs=1, leverage=0.1)
+    assert_allclose(beta, scaled / unit)
