@@ -35,16 +35,15 @@ def paired_interval(difference, *, level=0.95, n_resamples=4000, seed=0):
        Statistician 69(4), 2015, section 4.3 (the expanded percentile interval).
     """
     difference = np.asarray(difference, dtype=float)
-    n = len(difference)
+    n, mean = len(difference), float(difference.mean())
     if n < 2:
-        return float(difference.mean()), np.nan, np.nan
+        return mean, np.nan, np.nan
+    quantile = t.ppf((1 - level) / 2, n - 1)
     if n < FEW:
-        half = -t.ppf((1 - level) / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n)
-        return float(difference.mean()), *(
-            float(difference.mean() + side) for side in (-half, half)
-        )
+        half = -float(quantile * difference.std(ddof=1) / np.sqrt(n))
+        return mean, mean - half, mean + half
     rng = np.random.default_rng(seed)
     means = difference[rng.integers(n, size=(n_resamples, n))].mean(axis=1)
-    tail = norm.cdf(np.sqrt(n / (n - 1)) * t.ppf((1 - level) / 2, n - 1))
+    tail = norm.cdf(np.sqrt(n / (n - 1)) * quantile)
     low, high = np.quantile(means, [tail, 1 - tail])
-    return float(difference.mean()), float(low), float(high)
+    return mean, float(low), float(high)

@@ -20,7 +20,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import normalize
 
-from benchmarks._peak import peak as mark
+from benchmarks._peak import peak
 from benchmarks._runner import write_results
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._krylov import TOLERANCE
@@ -59,7 +59,7 @@ def add_arguments(parser):
 
 def main(args):
     """Compare, time, watch, and write it down."""
-    mark()  # where there is none, it says so before any work
+    peak()  # where there is none, it says so before any work
     with threadpoolctl.threadpool_limits(1):
         frame = pd.concat(
             [
@@ -143,7 +143,7 @@ def cost(n, p, words, repeats):
         arrays = {"data": X.data, "indices": X.indices, "indptr": X.indptr}
         for name, array in (arrays | {"y": y, "source": source}).items():
             np.save(Path(folder, name), array)
-        peaks = {BLEND: peak(folder, n, p, 0), RIDGE: peak(folder, n, p, gamma)}
+        peaks = {BLEND: watched(folder, n, p, 0), RIDGE: watched(folder, n, p, gamma)}
     return pd.DataFrame(
         {
             "part": "cost",
@@ -158,7 +158,7 @@ def cost(n, p, words, repeats):
     )
 
 
-def peak(folder, n, p, gamma):
+def watched(folder, n, p, gamma):
     """The most that a process held beside what it held before it read X, in units of X."""
     run = subprocess.run(
         [sys.executable, "-c", WATCHED, folder, *map(str, (n, p, gamma))],

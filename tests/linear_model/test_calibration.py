@@ -64,8 +64,8 @@ def test_targets_are_platts(n_classes):
         assert_allclose(row, expected)
 
 
-def test_values_that_say_nothing_have_the_least_temperature():
-    """No rows are told apart: P is that of a tie, and β its floor, n^−½ over a size of 1."""
+def test_values_that_say_nothing_are_a_tie():
+    """No rows are told apart: whatever β is within its bounds, the loss is log 2 a row."""
     targets = smoothed_targets(np.arange(16) % 2, np.ones(16), 2)
     beta, loss, size = inverse_temperature(np.zeros((1, 16, 1)), targets, np.ones(16))
     assert size == 1

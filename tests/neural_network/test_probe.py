@@ -165,7 +165,7 @@ def test_alpha_follows_the_gain_on_left_out_rows(known, weighted, n_classes):
 
 def test_a_saturated_source_is_shrunk():
     """The scale of a source may be an accident: of sixteen times the weights, α is less."""
-    X, y = make_numbers(100, n_classes=3)
+    X, y = make_numbers(200, n_classes=3)
     alphas = []
     for scale in (0.25, 4):
         module = make_module(n_out=3)
