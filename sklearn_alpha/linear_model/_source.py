@@ -47,16 +47,15 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
                 f"{name} is a number: a list means several sources; pass one source's "
                 "coefficients as a NumPy array."
             )
+        seen = np.ones(n_outputs, dtype=bool)
         if isinstance(one, np.ndarray | tuple):
             coef, intercept = one if isinstance(one, tuple) and len(one) == 2 else (one, 0.0)
             coef, intercept = _check_coefficients(coef, intercept, name, n_features)
-            seen = np.ones(len(coef), dtype=bool)
         else:
             estimator = _check_estimator(one, name, feature_names, classifier=classes is not None)
             coef, intercept = _check_coefficients(
                 estimator.coef_, getattr(estimator, "intercept_", 0.0), name, n_features
             )
-            seen = np.ones(len(coef), dtype=bool)
             if classes is not None:
                 coef, intercept = _by_label(coef, intercept, estimator, classes, name)
                 seen = np.isin(classes, to_host(estimator.classes_))
@@ -172,8 +171,6 @@ def _is_fitted(estimator):
 def _by_label(coef, intercept, estimator, classes, name):
     """Rows of a source classifier in the order of the target's classes, aligned by label."""
     source_classes = to_host(estimator.classes_)
-    # support vector machines have a row for each *pair* of classes
-    one_vs_one = hasattr(estimator, "dual_coef_") and len(source_classes) > 2
     binary = len(classes) == 2
     where = {label: row for row, label in enumerate(source_classes.tolist())}
     unseen = [label for label in classes.tolist() if label not in where]
@@ -196,7 +193,8 @@ def _by_label(coef, intercept, estimator, classes, name):
             )
         sign = 1 if source_classes[1] == classes[1] else -1
         return sign * coef, sign * intercept
-    if one_vs_one or len(coef) != len(source_classes):
+    # support vector machines have a row for each *pair* of classes
+    if hasattr(estimator, "dual_coef_") or len(coef) != len(source_classes):
         raise ValueError(
             f"{name} has {len(coef)} rows of coefficients for {len(source_classes)} classes; pass "
             "a source with one row for each class (one-vs-rest or multinomial)."

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
+from sklearn_alpha.linear_model._source import align_sources, check_range
 
 
 @pytest.fixture
@@ -100,6 +101,14 @@ def test_a_fitted_estimator_equals_its_coefficients(wrap, task_name, build, requ
     assert_array_equal(model.source_coef_, plain.source_coef_)
     assert_array_equal(model.source_intercept_, plain.source_intercept_)
     assert_array_equal(model.coef_, plain.coef_)
+
+
+def test_an_estimator_without_intercept(target):
+    source = as_fitted(np.arange(4.0), 0.0)
+    del source.intercept_
+    model = AlphaTransferRegressor(FrozenEstimator(source)).fit(target.X, target.y)
+    assert_array_equal(model.source_coef_, np.arange(4.0)[None, None])
+    assert_array_equal(model.source_intercept_, [[0.0]])
 
 
 def test_a_sparsified_estimator(binary):
@@ -273,6 +282,8 @@ BAD = {
     "too many axes": (np.ones((1, 1, 4)), r"shape \(1, 1, 4\)"),
     "NaN": (np.array([1.0, np.nan, 0, 0]), "NaN or infinity; refit it"),
     "infinite intercept": ((np.ones(4), np.inf), "NaN or infinity; refit it"),
+    "text for an intercept": ((np.ones(4), "b"), "does not hold numbers"),
+    "overflow": (np.full(4, -1e101), r"the largest entry of source is 1\.0e\+101.*rescale it"),
     "list of numbers": ([1.0, 2.0, 3.0, 4.0], "a list means several sources.*NumPy array"),
     "a number": (2.0, "NumPy array"),
     "strings": (np.array(["a", "b", "c", "d"]), "does not hold numbers"),
@@ -289,8 +300,32 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_source_names_the_mend(name, binary):
     source, message = BAD[name]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         AlphaTransferClassifier(source).fit(binary.X, binary.y)
+    number = {"list of numbers": "[0]", "second of a list": "[1]"}.get(name, "")
+    assert re.search(rf"^(the largest entry of )?source{re.escape(number)}[ ,]", str(error.value))
+
+
+@pytest.mark.parametrize("limit", [1e30, 1e100])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_matrix])
+def test_range_is_that_of_the_largest_entry(limit, sign, convert):
+    """From 1/limit to limit; what is smaller beside it, and zeros alone, are no matter."""
+    least = 1 / limit
+    for largest in (0.0, least, 2 * least, 1.0, limit):
+        check_range("X", convert([[0.0, sign * largest], [0.0, -sign * largest / 4]]), limit)
+    check_range("X", np.empty((3, 0)), limit)
+    for largest in (np.nextafter(least, 0), np.nextafter(limit, np.inf)):
+        with pytest.raises(ValueError, match=re.escape(f"largest entry of X is {largest:.1e},")):
+            check_range("X", convert([[0.0, sign * largest], [0.0, -sign * largest / 4]]), limit)
+
+
+def test_range_of_rows_is_narrower_than_that_of_coefficients():
+    W, _ = align_sources(np.full(4, 1e99), n_outputs=1, n_features=4)
+    assert_array_equal(W, np.full((1, 1, 4), 1e99))
+    check_range("X", np.array([1e30]))
+    with pytest.raises(ValueError, match="largest entry of X"):
+        check_range("X", np.array([1.1e30]))
 
 
 def test_an_unfitted_source_is_a_not_fitted_error(binary):
@@ -300,14 +335,14 @@ def test_an_unfitted_source_is_a_not_fitted_error(binary):
 
 def test_a_regressor_for_classes(binary):
     source = Ridge().fit(binary.X, binary.y)
-    with pytest.raises(ValueError, match="has no classes_; pass a fitted classifier"):
+    with pytest.raises(ValueError, match=r"^source, a Ridge, .*; pass a fitted classifier"):
         AlphaTransferClassifier(source).fit(binary.X, binary.y)
 
 
 def test_a_binary_source_for_three_classes(classes):
     source = LinearSVC().fit(classes.X, classes.y == "ape")
     source.classes_ = np.array(["ape", "bee"])
-    with pytest.raises(ValueError, match=r"is binary but.*fitted on those classes"):
+    with pytest.raises(ValueError, match=r"^source is binary but.*fitted on those classes"):
         AlphaTransferClassifier(source).fit(classes.X, classes.y)
 
 
@@ -317,7 +352,7 @@ def test_an_array_of_one_row_for_three_classes(classes):
 
 
 def test_disjoint_labels(binary, classes):
-    with pytest.raises(ValueError, match=r"none of the target's.*name the target's classes"):
+    with pytest.raises(ValueError, match=r"^source knows .*none of the target's.*; name the t"):
         AlphaTransferClassifier(trained(classes)).fit(binary.X, binary.y)
 
 
