@@ -38,10 +38,9 @@ def shrinkage(sqnorm, noise, dimension, centre):
     return Bunch(T=T, posterior=P, rho=float(P @ (T / total)), mean=float(P @ T))
 
 
-def effective_dimension(trace, sqnorm, fourth, n, n_features):
-    """p_e = trace² / mean_{i≠j}⟨Rᵢ, Rⱼ⟩², from ‖RᵀR/n‖² and Σ‖Rᵢ‖⁴."""
-    pairs = n * (n - 1)
-    across = (n**2 * sqnorm - fourth) / pairs if pairs > 0 else 0.0
+def effective_dimension(trace, sqnorm, fourth, spread, n_features):
+    """p_e = trace² / mean_{i≠j}⟨Rᵢ, Rⱼ⟩²: from ‖RᵀR/n‖², Σ‖Rᵢ‖⁴/n² and 1/n, the share of i = j."""
+    across = (sqnorm - fourth) / (1 - spread) if spread < 1 else 0.0
     if across <= TINY:
         return float(n_features)
     return float(np.clip(trace**2 / across, 1, n_features))
@@ -53,6 +52,9 @@ class Centred:
     def __init__(self, task):
         rows = task.rows
         self.rows, self._sqnorm = rows, task.resolvent.sqnorm
+        # the variance of a mean in units of that of a row: Σ of the squared shares, of repetitions
+        self.squares = rows.weights * rows.unit / rows.n**2
+        self.spread = self.squares.sum()
         self.is_classifier = task.is_classifier
         self.tau = Bunch(rho=float(rows.centred))
         along = rows.dot(rows.mean) if rows.height else np.zeros(rows.n_rows)
@@ -69,12 +71,10 @@ class Centred:
 
     def _shrink_mean(self):
         rows = self.rows
-        n, size, trace = rows.n, rows.mean @ rows.mean, rows.trace
-        spread = rows.weights @ rows.unit / n**2
-        own = (rows.weights * rows.unit) @ rows.sqnorms / n**2
+        size, trace, spread = rows.mean @ rows.mean, rows.trace, self.spread
+        own, fourth = self.squares @ rows.sqnorms, self.squares @ rows.sqnorms**2
         unbiased = (size - own) / (1 - spread) if spread < 1 else 0.0
-        fourth = rows.weights @ rows.sqnorms**2
-        dimension = effective_dimension(trace, self._sqnorm, fourth, n, rows.n_features)
+        dimension = effective_dimension(trace, self._sqnorm, fourth, spread, rows.n_features)
         noise = max((trace - unbiased) * spread, TINY)
         return shrinkage(size, noise, dimension, 0.7 * trace / rows.n_features)
 
@@ -90,8 +90,8 @@ class Centred:
         rows = self.rows
         BQ = BQ - self._kappa * np.outer(rows.mean, rows.mean @ Q)
         sqnorm = self._sqnorm - 2 * (BQ**2).sum() + ((Q.T @ BQ) ** 2).sum()
-        trace, fourth = rows.average(sqnorms), rows.weights @ sqnorms**2
-        return effective_dimension(trace, sqnorm, fourth, rows.n, rows.n_features)
+        trace, fourth = rows.average(sqnorms), self.squares @ sqnorms**2
+        return effective_dimension(trace, sqnorm, fourth, self.spread, rows.n_features)
 
 
 @dataclass
@@ -137,8 +137,7 @@ def mean_shift(centred, y, c, W):
     """
     rows = centred.rows
     n, weights, share = rows.n, rows.weights[:, None], rows.weights * c
-    # the variance of a balanced mean, in units of that of a row
-    spread = (rows.weights * rows.unit) @ c**2 / n**2
+    spread = centred.squares @ c**2  # the variance of the balanced mean
 
     T = unit_columns(W.T)
     U = W.T @ T
@@ -156,7 +155,7 @@ def mean_shift(centred, y, c, W):
     d, of_pooled, totals, BQ = np.split(sums, np.cumsum([p.shape[1] for p in parts[:-1]]), axis=1)
     d = d[:, 0] / n  # m drops out: Σ s c y = 0
     r = d - Q @ (Q.T @ d)
-    theta = source_part(d, U, rows, c, y[:, None] * (inside @ UQ))
+    theta = source_part(d, U, centred, c, y[:, None] * (inside @ UQ))
 
     sqnorms = np.maximum(centred.sqnorms - (inside**2).sum(axis=1), 0)
     means = of_pooled - np.outer(centred.m, pooled.sum(axis=0))
@@ -187,7 +186,7 @@ def variance_within(rows, y, sqnorms, groups, totals):
     return energy / n if freedom <= 1e-9 * n else max(energy - means, 0.0) / freedom
 
 
-def source_part(d, U, rows, c, Z):
+def source_part(d, U, centred, c, Z):
     """θ with v = Uθ, for unit sources U (n_features, m) and the rows' Z = y(x − m)ᵀU.
 
     One source: θ = ⟨d, u⟩. Several: θ = θ̄1 + δ with δ shrunk as in the evidence, in the noise that
@@ -201,9 +200,9 @@ def source_part(d, U, rows, c, Z):
 
     def error(z):
         """Standard error of the mean of z."""
-        mean = rows.average(c[:, None] * z)
-        size = (rows.weights * rows.unit) @ (c[:, None] * (z - mean)) ** 2 / rows.n**2
-        return np.sqrt(size * rows.n / max(rows.n - 1, TINY))
+        mean = centred.rows.average(c[:, None] * z)
+        size = centred.squares @ (c[:, None] * (z - mean)) ** 2
+        return np.sqrt(size / max(1 - centred.spread, TINY))
 
     if U.shape[1] == 1:
         theta, least = U.T @ d, 2 * error(Z)

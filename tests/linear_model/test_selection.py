@@ -269,10 +269,10 @@ def test_gamma_is_averaged_over_its_posterior(kind, problem):
 # ---------------------------------------------------------------- generative
 
 
-def pairs(A, B=None):
-    """Σ_{i≠j} of the product of two matrices."""
-    products = A if B is None else A * B
-    return products.sum() - np.trace(products)
+def mean_of_pairs(products, s):
+    """Mean over pairs i ≠ j of rows of weights s."""
+    shares = np.outer(s, s) * (1 - np.eye(len(s)))
+    return np.sum(shares * products) / shares.sum() if shares.any() else 0.0
 
 
 def log_normal_posterior(sqnorm, noise, dimension, centre):
@@ -282,51 +282,58 @@ def log_normal_posterior(sqnorm, noise, dimension, centre):
     return P @ (T / (T + noise)), P @ T
 
 
-def dimension(A):
-    """(mean ‖Aᵢ‖²)² over the mean of ⟨Aᵢ, Aⱼ⟩² over pairs."""
-    n, gram = len(A), A @ A.T
-    return np.clip((np.trace(gram) / n) ** 2 / (pairs(gram, gram) / (n * (n - 1))), 1, A.shape[1])
+def dimension(A, s):
+    """(mean ‖Aᵢ‖²)² over the mean of ⟨Aᵢ, Aⱼ⟩² over pairs; all of them where that is zero."""
+    gram = A @ A.T
+    across = mean_of_pairs(gram**2, s)
+    ratio = np.average(np.diag(gram), weights=s) ** 2 / across if across else np.inf
+    return np.clip(ratio, 1, A.shape[1])
 
 
-def shrunken_mean(X, height):
+def shrunken_mean(X, height, s=None):
     """m, and the four numbers that decide how far x̄ is shrunk."""
-    n, mean = len(X), X.mean(axis=0)
+    s = np.ones(len(X)) if s is None else s
+    mean = np.average(X, axis=0, weights=s)
     if not height:
         return np.zeros_like(mean), None
     if np.isinf(height):
         return mean, None
-    trace = np.mean(np.sum(X**2, axis=1))
-    noise = (trace - pairs(X @ X.T) / (n * (n - 1))) / n
-    moments = mean @ mean, noise, dimension(X), 0.7 * trace / X.shape[1]
+    trace = np.average(np.sum(X**2, axis=1), weights=s)
+    noise = (trace - mean_of_pairs(X @ X.T, s)) * np.sum(s**2) / s.sum() ** 2
+    moments = mean @ mean, noise, dimension(X, s), 0.7 * trace / X.shape[1]
     return log_normal_posterior(*moments)[0] * mean, moments
 
 
-def shift_oracle(X, y, c, W, m):
-    """Every step of the generative rule for one output, on explicit rows."""
-    n, p = X.shape
+def shift_oracle(X, y, c, W, m, s=None):
+    """Every step of the generative rule for one output, on explicit rows of weights s."""
+    s = np.ones(len(X)) if s is None else s
+    (N, p), n = X.shape, s.sum()
     Q = np.linalg.qr(W.T)[0]
     P = np.eye(p) - Q @ Q.T
     Z = y[:, None] * (X - m)
-    d = c @ Z / n
+    d = s * c @ Z / n
     R = Z @ P
-    r = c @ R / n
-    groups = [y > 0, y < 0] if len(np.unique(np.abs(y))) == 1 else [np.full(n, True)]
+    r = s * c @ R / n
+    groups = [y > 0, y < 0] if len(np.unique(np.abs(y))) == 1 else [np.full(N, True)]
     scatter = sum(np.sum((R[g] - R[g].mean(axis=0)) ** 2) for g in groups)
-    v = scatter / (n - len(groups)) * np.sum(c**2) / n**2
-    centre = 0.7 * np.mean(np.sum((X - m) ** 2, axis=1)) / p * (c @ y**2 / n)
-    moments = r @ r, v, dimension((X - m) @ P), centre
+    free = N - len(groups)
+    v = scatter / free if free else np.sum(R**2) / N
+    v *= np.sum((s * c) ** 2) / n**2
+    trace = np.average(np.sum((X - m) ** 2, axis=1), weights=s)
+    moments = r @ r, v, dimension((X - m) @ P, s), 0.7 * trace / p * (s * c @ y**2 / n)
 
-    return d, r, source_oracle(d, y, c, X - m, W), moments
+    return d, r, source_oracle(d, y, c, X - m, W, s), moments
 
 
-def source_oracle(d, y, c, X, W):
+def source_oracle(d, y, c, X, W, s):
     """α of v = W̃ᵀα, clamped at two standard errors."""
-    n, size = len(X), np.linalg.norm(W, axis=1)
+    n, size = s.sum(), np.linalg.norm(W, axis=1)
     U = W.T / size
     Z = y[:, None] * (X @ U)
 
     def error(z):
-        return np.sqrt(np.sum((c * (z - c @ z / n)) ** 2) / (n * (n - 1)))
+        squares = np.sum((s * c * (z - s * c @ z / n)) ** 2)
+        return np.sqrt(squares / (n**2 - np.sum(s**2)))
 
     if len(W) == 0:
         return np.zeros(0)
@@ -348,12 +355,12 @@ def source_oracle(d, y, c, X, W):
     return theta * max(1, 2 * error(Z @ theta) / (v @ v)) / size
 
 
-def coded(task, counts):
+def coded(task, counts, s=None):
     """For each output: its codes less their balanced mean, and the balancing weights."""
     Y = np.repeat(task.Y, counts, axis=0)
     if task.Estimator is AlphaTransferRegressor:
         return Y - Y.mean(axis=0), np.ones_like(Y)
-    share = (Y > 0).mean(axis=0)
+    share = np.average(Y > 0, axis=0, weights=s)
     return np.sign(Y), np.where(Y > 0, 0.5 / share, 0.5 / (1 - share))
 
 
@@ -392,41 +399,101 @@ def test_moments_equal_double_sums_over_pairs(
     assert_allclose(moments, expected, rtol=1e-7)
 
 
-def half_difference(X, code, counts, classifier):
-    """½(x̄₊ − x̄₋), or the covariance with y in regression, of rows with these counts."""
+@pytest.mark.parametrize("kind", ["binary", "classes"])
+@heights
+@n_sources
+def test_moments_of_weighted_classes_equal_weighted_sums_over_pairs(
+    kind, height, n_sources, problem, moments
+):
+    task = problem(kind, n_sources=n_sources)
+    weights = np.array([0.5, 2.5, 1.5])[task.y]
+    model = task.Estimator(
+        task.source,
+        selection="generative",
+        class_weight=dict(zip(task.y, weights, strict=True)),
+        **constant(height),
+    ).fit(task.X, task.y, sample_weight=task.counts)
+
+    X, s = (np.repeat(values, task.counts, axis=0) for values in (task.X, weights))
+    m, of_mean = shrunken_mean(X, k_of(height), s)
+    y, c = coded(task, task.counts, s)
+    expected = [] if of_mean is None else [of_mean]
+    for j, W in enumerate(task.W):
+        *_, alpha, of_shift = shift_oracle(X, y[:, j], c[:, j], W, m, s)
+        expected.append(of_shift)
+        # but for the scale of y
+        size = np.linalg.norm
+        assert_allclose(model.alpha_[j] * size(alpha), alpha * size(model.alpha_[j]), rtol=1e-7)
+    assert_allclose(moments, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pytest.param([[1.0, 2.0, 3.0]], id="one row"),
+        pytest.param([[1.0], [3.0], [-2.0]], id="one feature"),
+        pytest.param([[1.0, 2.0], [-1.0, -2.0], [1.0, 2.0]], id="one direction"),
+        pytest.param(np.eye(3), id="orthogonal"),
+    ],
+)
+def test_effective_dimension_at_its_bounds(X, moments):
+    X = np.array(X)
+    model = AlphaTransferRegressor(selection="generative", intercept_scaling=0.7)
+    model.fit(X, np.arange(len(X)))
+    assert_allclose(moments[0], shrunken_mean(X, 0.7)[1], atol=1e-15)
+
+
+def test_two_rows_of_two_classes_are_all_noise(problem, moments):
+    task = problem("binary", n=2)
+    task.Estimator(task.source, selection="generative", fit_intercept=False).fit(task.X, task.y)
+    y, c = coded(task, np.ones(2, dtype=int))
+    *_, expected = shift_oracle(task.X, y[:, 0], c[:, 0], task.W[0], np.zeros(task.X.shape[1]))
+    assert_allclose(moments, [expected])
+
+
+def half_difference(X, code, counts, classifier, m):
+    """½(x̄₊ − x̄₋), or the covariance with y in regression, of rows with these counts.
+
+    m stands in for the mean of a class that has no rows.
+    """
     if classifier:
-        plus, minus = counts * (code > 0), counts * (code < 0)
-        return (plus @ X / plus.sum() - minus @ X / minus.sum()) / 2
+        sides = (counts * (code > 0), counts * (code < 0))
+        plus, minus = (side @ X / side.sum() if side.any() else m for side in sides)
+        return (plus - minus) / 2
     n = counts.sum()
     return counts * (code - counts @ code / n) @ (X - counts @ X / n) / n
 
 
 @kinds
-@shapes
+@pytest.mark.parametrize("shape", [(16, 6), (11, 14), (4, 6)])
 @heights
 @n_sources
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 def test_generative_fit_equals_the_oracle(kind, shape, height, n_sources, container, problem):
-    task = problem(kind, shape[0] + 3, shape[1], n_sources=n_sources)
-    counts, k = task.counts, k_of(height)
+    task = problem(kind, *shape, n_sources=n_sources)
+    # of four rows one is the only one of its class
+    counts, k = task.counts if shape[0] > 4 else np.ones(4, dtype=int), k_of(height)
     classifier = task.Estimator is AlphaTransferClassifier
     model = task.Estimator(task.source, selection="generative", store_loo=True, **constant(height))
     model.fit(container(task.X), task.y, sample_weight=counts)
 
     X = np.repeat(task.X, counts, axis=0)
-    m, _ = shrunken_mean(X, k)
+    m, of_mean = shrunken_mean(X, k)
     y, c = coded(task, counts)
     alpha, a = np.empty(task.W.shape[:2]), np.empty((len(task.W), X.shape[1]))
-    loo = np.empty_like(task.Y)
+    loo, path = np.empty_like(task.Y), model.path_.generative
+    shrinkage = float(height == np.inf) if of_mean is None else log_normal_posterior(*of_mean)[0]
+    assert_allclose(path.mean_shrinkage, shrinkage, rtol=1e-8)
     for j, W in enumerate(task.W):
         _, r, alpha[j], moments = shift_oracle(X, y[:, j], c[:, j], W, m)
-        rho, _ = log_normal_posterior(*moments)
-        assert_allclose(model.path_.generative.rho[j], rho, rtol=1e-8)
+        rho, energy = log_normal_posterior(*moments)
+        assert_allclose(path.rho[j], rho, rtol=1e-8)
+        assert_allclose(path.posterior[j] @ path.T[j], energy, rtol=1e-8)
         a[j] = rho * r
         Q = np.linalg.qr(W.T)[0]
         for i, x in enumerate(task.X):
             rest = counts - (np.arange(len(counts)) == i)
-            d = half_difference(task.X, task.Y[:, j], rest, classifier)
+            d = half_difference(task.X, task.Y[:, j], rest, classifier, m)
             loo[i, j] = task.S[i, j] @ alpha[j] + rho * (d - Q @ (Q.T @ d)) @ (x - m)
 
     # the scale of y: the slope of y on the left-out values, at least a correlation of 1/√n
@@ -449,6 +516,21 @@ def test_generative_fit_equals_the_oracle(kind, shape, height, n_sources, contai
     intercept = np.sum(task.b * alpha, axis=1) + shift - a @ m + task.common
     assert_allclose(model.intercept_, np.squeeze(intercept) if kind == "target" else intercept)
     assert model.gamma_ == np.inf
+
+
+@pytest.mark.parametrize("n_positive", [1, 4])
+def test_a_weighted_class_loses_a_whole_row(n_positive, problem):
+    task = problem("binary")
+    y, counts = (np.arange(12) < n_positive).astype(int), np.where(np.arange(12) < 1, 1, 2)
+    model = AlphaTransferClassifier(
+        selection="generative", class_weight={0: 0.2, 1: 0.3}, fit_intercept=False, store_loo=True
+    ).fit(task.X, y, sample_weight=counts)
+    values = []
+    for i, x in enumerate(task.X):
+        rest = counts - (np.arange(12) == i)
+        values.append(half_difference(task.X, 2 * y - 1, rest, True, np.zeros(len(x))) @ x)
+    loo = model.loo_decision_function_  # but for the scale of y
+    assert_allclose(loo * np.linalg.norm(values), np.linalg.norm(loo) * np.array(values))
 
 
 @pytest.mark.parametrize("kind", ["binary", "classes"])
