@@ -102,7 +102,7 @@ class AlphaTransfer(Persistent):
             balance,
             self.solver,
             self._given_gammas(),
-            n_left_out=len(Y) if every else min(len(Y), SAMPLE),
+            n_left_out=len(Y) if every or len(Y) <= SAMPLE else 0,
         )
         solution = select(
             task,

@@ -13,35 +13,45 @@ neither is best, so λ is averaged over too. With A = SᵀGS and Woodbury's iden
 
 so that only quadratic forms of G and its log determinant enter. With few rows ℓ is flat: γ is not
 maximised but averaged over its posterior under a log-normal prior of width 1 around tr(XXᵀ)/n²; the
-average of linear models is one linear model.
+average of linear models is one linear model. Where only a sample of the rows is left out, for an
+estimate, the posterior of log γ gives way to its Gauss quadrature: one γ, or a few.
 """
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import eigh_tridiagonal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from sklearn_alpha.linear_model._task import TINY, family, posterior
+from sklearn_alpha.linear_model._task import TINY, decisions_left_out, family, posterior
 
 LAMBDAS = np.geomspace(1e-2, 1e3, 11)
+NEAR = 1e-2  # ∫(quadrature's polynomial)² / (2k)!, what is left of a function's 2k-th derivative
 
 
 def evidence(task, *, alpha=None):
     """γ averaged over its posterior, with α(γ) by generalised least squares or as given."""
-    gammas, resolvent, settled = task.gammas, task.resolvent, False
+    resolvent, gammas, settled = task.resolvent, task.gammas, False
     while not settled:
-        log_evidence, alphas = profile(task, alpha)
+        log_evidence, alphas = profile(task, gammas, alpha)
+        log_evidence += task.shape[0] * resolvent.log_det(gammas) / 2
         log_posterior = log_evidence - np.log(gammas / task.gamma_centre) ** 2 / 2
         P = posterior(log_posterior)
         settled = resolvent.reaches(gammas, P)
     error = resolvent.log_det_error(gammas)
     doubt(gammas, log_posterior, task.shape[0] / 2 * error)
-    solution = family(task, alphas, gammas, P)
-    solution.path = Bunch(
+
+    def estimate(index):
+        nodes, weights = quadrature(np.log(gammas), P)
+        nodes = np.exp(nodes)
+        return decisions_left_out(task, profile(task, nodes, alpha)[1], nodes, weights)(index)
+
+    path = Bunch(
         gammas=gammas, log_evidence=log_evidence, posterior=P, alphas=alphas, log_det_error=error
     )
-    return solution
+    return replace(family(task, alphas, gammas, P), path=path, estimate=estimate)
 
 
 def doubt(gammas, log_posterior, error):
@@ -57,9 +67,28 @@ def doubt(gammas, log_posterior, error):
         )
 
 
-def profile(task, alpha=None):
-    """ℓ(γ) and α(γ) of shapes (n_gammas,) and (n_gammas, n_outputs, n_sources)."""
-    resolvent, gammas = task.resolvent, task.gammas
+def quadrature(x, P):
+    """Gauss nodes and weights for averages under a distribution P on the points x.
+
+    k nodes are exact for polynomials of degree 2k − 1, and there are as few as `NEAR` allows. They
+    are the eigenvalues of the tridiagonal matrix that Lanczos' steps make of diag(x), from √P.
+    """
+    before, v, diagonal, side, left = 0.0, np.sqrt(P), [], [0.0], 1.0
+    while left > NEAR:
+        w = x * v - side[-1] * before
+        diagonal.append(v @ w)
+        w -= diagonal[-1] * v
+        side.append(np.linalg.norm(w))
+        before, v = v, w / (side[-1] or 1.0)
+        k = len(diagonal)
+        left *= side[-1] ** 2 / (2 * k * (2 * k - 1))
+    nodes, vectors = eigh_tridiagonal(diagonal, side[1:-1])
+    return nodes, vectors[0] ** 2
+
+
+def profile(task, gammas, alpha=None):
+    """ℓ(γ) without its log det G, and α(γ): (n_gammas,) and (n_gammas, n_outputs, n_sources)."""
+    resolvent = task.resolvent
     n_outputs, n_sources = task.shape
     whole = resolvent.quadratic(gammas)
     # (n_lambdas, n_gammas, ...): one λ for all outputs, as one γ
@@ -80,7 +109,6 @@ def profile(task, alpha=None):
             log_evidence[at] += log_det - freedom / 2 * np.log(np.maximum(rGr, TINY))
             if alpha is None:
                 alphas[at, :, c] = theta @ T.T
-    log_evidence += len(task.units) * resolvent.log_det(gammas) / 2
     total = np.logaddexp.reduce(log_evidence, axis=0)
     alphas = np.einsum("lg,lgck->gck", np.exp(log_evidence - total), alphas)
     return total - np.log(n_lambdas), alphas

@@ -57,7 +57,7 @@ class Centred:
         self.spread = self.squares.sum()
         self.is_classifier = task.is_classifier
         self.tau = Bunch(rho=float(rows.centred))
-        along = rows.dot(rows.mean) if rows.height else np.zeros(rows.n_rows)
+        along = rows.along_mean if rows.height else np.zeros(rows.n_rows)
         if 0 < rows.height < np.inf:
             self.tau = self._shrink_mean()
         rho = self.tau.rho
@@ -121,6 +121,12 @@ class MeanShift:
     Q: np.ndarray
     inside: np.ndarray
     totals: np.ndarray
+
+    def outputs(self, centred):
+        """Xv, (n_rows,): v is in the sources' span, and the rows' part there is known."""
+        return (
+            self.inside @ (self.Q.T @ self.along) + (centred.m + centred.rows.offset) @ self.along
+        )
 
 
 def mean_shift(centred, y, c, W):
@@ -259,7 +265,8 @@ def generative(task):
     rho = np.array([s.shrunk.rho for s in shifts])
     a = rho[:, None] * np.array([s.r for s in shifts])
 
-    source = combine(task.S, alpha)
+    source = np.column_stack([s.outputs(centred) for s in shifts])
+    source += combine(task.b, alpha)
     pairs = [left_out_shifts(task, centred, s, j) for j, s in enumerate(shifts)]
     whole, left_out = (np.column_stack(columns) for columns in zip(*pairs, strict=True))
     fitted, loo = source + rho * whole, source + rho * left_out

@@ -73,16 +73,13 @@ class Moments:
     def of(cls, rows, Y):
         """The moments of rows that are at hand."""
         E, k = targets(Y, rows), rows.height
-        weighted = rows.weights[:, None] * E
-        cross = rows.rdot(weighted) / rows.n
-        if 0 < k < np.inf:
-            cross = np.vstack([cross, k * weighted.sum(axis=0) / rows.n])
+        gram, cross = rows.moments(E, constant=0 < k < np.inf)
         return cls(
             n=rows.n,
             height=k,
-            gram=rows.gram(constant=0 < k < np.inf),
+            gram=gram,
             cross=cross,
-            square=weighted.T @ E / rows.n,
+            square=(rows.weights[:, None] * E).T @ E / rows.n,
             mean=rows.mean + rows.offset,
             mean_Y=rows.average(Y),
         )
@@ -235,18 +232,18 @@ class PrimalResolvent(Exact):
     def leave_one_out(self, coefficients, gammas, rows, Y, index):
         """Residuals of Z C(γ) (n_gammas, n_rows, m) of some of the rows numbered `index` a time."""
         moments, basis = self.moments, self._basis
-        k = moments.height
+        k, leverages = moments.height, basis.forms(gammas)
         E, of_E, (of_e, of_v) = targets(Y, rows), self._D @ coefficients, self._weights(gammas)
         of_M = np.hstack([*((self._v - of_v) @ coefficients - of_e @ of_E)])
+        of_M = basis.rotate_back(of_M)
         for part in parts(index, len(gammas), rows):
             columns = np.full((len(basis), len(part)), k, order="F")
             columns[: rows.n_features] = rows.take(part).T
             if moments.centred:
                 columns -= rows.mean[:, None]
-            columns = basis.rotate(columns)
             fitted = (columns.T @ of_M).reshape(len(part), len(gammas), -1).swapaxes(0, 1)
             share = rows.weights[part] / rows.n
-            free = 1 - share * (basis.sqnorms(columns, gammas) + rows.centred)
+            free = 1 - share * (leverages(columns) + rows.centred)
             yield left_out(E[part] @ of_E + fitted, free, rows, part)
 
 
@@ -318,11 +315,10 @@ class DualResolvent(Exact):
     def leave_one_out(self, coefficients, gammas, rows, Y, index):
         """As in :class:`PrimalResolvent`."""
         dual = gammas[:, None, None] * (self._weights(gammas) @ coefficients)
-        dual = np.hstack([*dual])
+        dual, free_of = self._basis.rotate_back(np.hstack([*dual])), self._basis.diagonals(gammas)
         for part in parts(index, len(gammas), rows):
-            columns = self._basis.rows(part)
-            residuals = columns.T @ dual / rows.root[part, None]
-            free = gammas[:, None] * self._basis.sqnorms(columns, gammas)
+            residuals = dual[part] / rows.root[part, None]
+            free = gammas[:, None] * free_of(part)
             free -= rows.centred * rows.weights[part] / rows.n
             residuals = residuals.reshape(len(part), len(gammas), -1).swapaxes(0, 1)
             yield left_out(residuals, free, rows, part)

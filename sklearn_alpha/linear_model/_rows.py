@@ -7,7 +7,7 @@ from scipy.linalg import blas
 from scipy.sparse import issparse
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
-BLOCK = 1 << 15, 1 << 21  # least and most entries of X that are worked on at a time
+BLOCK = 1 << 15, 1 << 20  # least and most entries of X that are worked on at a time
 
 
 class Rows:
@@ -65,6 +65,11 @@ class Rows:
         return self.rdot(self.weights) / self.n
 
     @cached_property
+    def along_mean(self):
+        """xᵢᵀ(x̄ − offset): zero where that is the mean itself."""
+        return np.zeros(self.n_rows) if self._shifted else self.dot(self.mean)
+
+    @cached_property
     def trace(self):
         """tr(XᵀSX)/n, of the centred rows where they are centred."""
         if not self.centred:
@@ -112,33 +117,56 @@ class Rows:
 
     def blocks(self):
         """(slice, rows) of a dense X one after the other: about an eighth of X at a time."""
+        return ((index, self._read(index)) for index in self._slices())
+
+    def _slices(self):
         n, p = self.X.shape
         step = max(min(max(n * p // 8, BLOCK[0]), BLOCK[1]) // p, 1)
-        for start in range(0, n, step):
-            index = slice(start, min(start + step, n))
-            yield index, self._read(index)
+        return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
-    def gram(self, constant=False):
-        """XᵀSX/n of the centred rows where they are centred, or [X, k]ᵀS[X, k]/n."""
-        p = self.n_features
-        gram = np.zeros((p + constant, p + constant), order="F")
-        if issparse(self.X):
-            X = self.X.multiply(self.root[:, None]).tocsr()
-            gram[:p, :p] = safe_sparse_dot(X.T, X, dense_output=True)
-            if self.centred:
-                gram[:p, :p] -= self.n * np.outer(self.mean, self.mean)
-            if constant:
-                gram[p, :p] = gram[:p, p] = self.n * self.height * self.mean
-                gram[p, p] = self.n * self.height**2
-        else:
-            for index, X in self.blocks():
-                M = np.empty((len(X), p + constant))
-                np.multiply(X, self.root[index, None], out=M[:, :p])
-                M[:, p:] = self.height * self.root[index, None] if constant else 0
-                add_square(gram, M)
-            mirror(gram)
+    def moments(self, E, constant=False):
+        """MᵀM/n and Mᵀ√sE/n of M = √S X or √S [X, k], of the centred rows where they are centred.
+
+        A dense X is read once for all of it, and for `mean` and `sqnorms`.
+        """
+        N = self.n_features + constant
+        gram, cross = np.zeros((N, N), order="F"), np.zeros((N, E.shape[1]))
+        (self._add_sparse if issparse(self.X) else self._add_dense)(gram, cross, E)
         gram /= self.n
-        return gram
+        cross /= self.n
+        return gram, cross
+
+    def _add_sparse(self, gram, cross, E):
+        p, k = self.n_features, self.height
+        weighted = self.weights[:, None] * E
+        X = self.X.multiply(self.root[:, None]).tocsr()
+        gram[:p, :p] = safe_sparse_dot(X.T, X, dense_output=True)
+        cross[:p] = self.rdot(weighted)
+        if self.centred:
+            gram[:p, :p] -= self.n * np.outer(self.mean, self.mean)
+        if len(gram) > p:
+            gram[p, :p] = gram[:p, p] = self.n * k * self.mean
+            gram[p, p] = self.n * k**2
+            cross[p] = k * weighted.sum(axis=0)
+
+    def _add_dense(self, gram, cross, E):
+        p, slices = self.n_features, self._slices()
+        E = np.column_stack([E, np.ones(self.n_rows)])
+        sums, sqnorms = np.zeros((len(gram), E.shape[1])), np.empty(self.n_rows)
+        block = np.empty((slices[0].stop, len(gram)))
+        for index in slices:
+            root = self.root[index, None]
+            M = block[: len(root)]
+            sqnorms[index] = row_norms(
+                np.subtract(self.X[index], self.offset, out=M[:, :p]), squared=True
+            )
+            M[:, p:] = self.height if len(gram) > p else 0
+            M *= root
+            add_square(gram, M)
+            sums += times(M.T, root * E[index])
+        mirror(gram)
+        cross += sums[:, :-1]
+        self.mean, self.sqnorms = sums[:p, -1] / self.n, sqnorms  # known from here on
 
     def kernel(self):
         """√S XXᵀ√S/n of the centred rows where they are centred, without a constant column."""

@@ -84,7 +84,7 @@ def cross_validation(
         if alphas is not None:
             grid = np.multiply.outer(alphas, np.ones(task.shape))
             return np.broadcast_to(grid, (len(gammas), *grid.shape))
-        _, own = profile(part)
+        _, own = profile(part, gammas)
         return np.multiply.outer(np.asarray(multiples, dtype=float), own).swapaxes(0, 1)
 
     scores = []

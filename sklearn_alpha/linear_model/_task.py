@@ -111,7 +111,8 @@ class Task(Problem):
     grid : ndarray or None
         The γ's to choose from; None for a grid around the centre.
     n_left_out : int
-        How many rows will be left out, one at a time: what pays for a reduction depends on it.
+        How many rows will be left out, one at a time, at every γ: what pays for a reduction depends
+        on it.
     """
 
     rows: Rows
@@ -152,15 +153,15 @@ class Task(Problem):
 
     @cached_property
     def resolvent(self):
-        rows, least, b = self.rows, self.gammas.min(), self.b / self.scale
-        way = self._way
-        if way != "primal":
-            Z = np.column_stack([self.Y, flat(self.S / self.scale)])
-            if way == "krylov":
-                return KrylovResolvent(rows, Z, self.gammas)
-            return DualResolvent(rows, Z, least, self.n_left_out)
-        W = (self.W / self.scale[:, :, None]).reshape(b.size, rows.n_features).T
-        return PrimalResolvent(Moments.of(rows, self.Y), W, b.ravel(), least, self.n_left_out)
+        rows, b, way = self.rows, self.b / self.scale, self._way
+        if way == "primal":
+            W = (self.W / self.scale[:, :, None]).reshape(b.size, rows.n_features).T
+            moments = Moments.of(rows, self.Y)  # rows know their norms then, which γ's grid needs
+            return PrimalResolvent(moments, W, b.ravel(), self.gammas.min(), self.n_left_out)
+        Z = np.column_stack([self.Y, flat(self.S / self.scale)])
+        if way == "krylov":
+            return KrylovResolvent(rows, Z, self.gammas)
+        return DualResolvent(rows, Z, self.gammas.min(), self.n_left_out)
 
     @cached_property
     def sample(self):
@@ -257,6 +258,8 @@ class Solution:
     left_out : callable
         Of numbers of rows: their decision values when left out, (n_index, n_outputs).
     path : Bunch
+    estimate : callable or None
+        The same, cheaper, and exact but for a quadrature over γ.
     """
 
     problem: Problem
@@ -266,11 +269,14 @@ class Solution:
     b: np.ndarray
     left_out: Callable
     path: Bunch = field(default_factory=Bunch)
+    estimate: Callable | None = None
 
     @cached_property
     def sampled(self):
         """Decision values of the sample, left out: all that an estimate needs."""
-        return self.left_out(self.problem.sample)
+        sample = self.problem.sample
+        exact = self.estimate is None or len(sample) == self.problem.rows.n_rows
+        return (self.left_out if exact else self.estimate)(sample)
 
 
 def flat(values):
@@ -297,11 +303,13 @@ def family(task, alphas, gammas, probabilities=(1.0,)):
     alphas, gammas, P = alphas[seen], gammas[seen], P[seen] / P[seen].sum()
     C = task.residual(alphas)
     a, b = task.resolvent.adapter(C, gammas, P)
+    return Solution(task, alpha, gamma, a, b, decisions_left_out(task, alphas, gammas, P))
 
-    def left_out(index):
-        return task.Y[index] - task.left_out(C, gammas, P, index)
 
-    return Solution(task, alpha, gamma, a, b, left_out)
+def decisions_left_out(task, alphas, gammas, probabilities):
+    """Of numbers of rows: the average over γ of their decision values when left out."""
+    C = task.residual(alphas)
+    return lambda index: task.Y[index] - task.left_out(C, gammas, probabilities, index)
 
 
 def adapter_parts(task, gamma):

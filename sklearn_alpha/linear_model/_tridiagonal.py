@@ -2,7 +2,8 @@
 
 T + γI = LDLᵀ with L bidiagonal, and its pivots D and multipliers cost O(N) for each γ: quadratic
 forms, solutions and the log determinant need no eigenvectors. A diagonal T, of eigenvalues, is one
-more way to have it: dearer to come by, and cheaper where very many forms follow.
+more way to have it: dearer to come by, and cheaper where very many forms follow. At one γ or two,
+many forms are cheapest by Cholesky's factor of A + γI = UᵀU: they are ‖U⁻ᵀx‖².
 """
 
 import numpy as np
@@ -10,9 +11,10 @@ from scipy.linalg import eigh, lapack
 
 # Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
 SAFE = 1e-9
-# Of the columns that `sqnorms` will see, over N²: above it eigenvectors are paid back.
+# Of the columns whose forms are wanted at every γ, over N²: above it eigenvectors are paid back.
 MANY = 1.5e-3
-LAPACK_BLOCK = 64  # columns that LAPACK works on at a time, at most
+FEW = 2  # γ's, up to which forms are Cholesky's
+BLOCK = 64  # columns that LAPACK works on at a time, and rows that are substituted
 
 
 class Tridiagonal:
@@ -26,7 +28,7 @@ class Tridiagonal:
         The smallest γ to come. Where it is so small that the null space of A must be told from
         rounding, T is diagonal and holds the eigenvalues, with those that are rounding at zero.
     n_columns : int
-        How many columns `sqnorms` will see.
+        How many columns will be asked of `forms` at every γ.
     n_rows : int
         Of the matrix whose products A holds: rounding grows with it.
 
@@ -37,7 +39,7 @@ class Tridiagonal:
     """
 
     def __init__(self, A, least, n_columns, n_rows):
-        N = len(A)
+        N, self._n_rows = len(A), n_rows
         if N == 1:
             # LAPACK's wrappers want a number for the side that is not there
             self._Q, self.diagonal, self.side = np.ones((1, 1)), A[0].copy(), np.zeros(1)
@@ -50,10 +52,11 @@ class Tridiagonal:
             self.diagonal = np.where(eigenvalues > floor, eigenvalues, 0.0)
             self.side = np.zeros(N - 1)
         else:
-            reduced, self.diagonal, self.side, tau, _ = lapack.dsytrd(
-                A, lower=1, lwork=LAPACK_BLOCK * N, overwrite_a=1
+            # LAPACK leaves what is above the diagonal as it was
+            self._Q, self._own_diagonal = None, A.diagonal().copy()
+            self._reduced, self.diagonal, self.side, self._tau, _ = lapack.dsytrd(
+                A, lower=1, lwork=BLOCK * N, overwrite_a=1
             )
-            self._Q, self._reflectors = None, (below_diagonal(reduced), tau)
 
     def __len__(self):
         return len(self.diagonal)
@@ -66,18 +69,12 @@ class Tridiagonal:
         """QC, (N, m)."""
         return self._reflect("N", np.array(columns)) if self._Q is None else self._Q @ columns
 
-    def rows(self, index):
-        """Rows of Q by number, as columns: (N, m)."""
-        if self._Q is not None:
-            return self._Q[index].T
-        unit = np.zeros((len(self), len(index)))
-        unit[index, np.arange(len(index))] = 1
-        return self._reflect("T", unit)
-
     def _reflect(self, trans, columns):
         """In place; N reflections of a column cost what a product with Q does, never formed."""
-        lwork = LAPACK_BLOCK * (columns.shape[1] + LAPACK_BLOCK + 1)
-        columns[1:], *_ = lapack.dormqr("L", trans, *self._reflectors, columns[1:], lwork)
+        lwork = BLOCK * (columns.shape[1] + BLOCK + 1)
+        columns[1:], *_ = lapack.dormqr(
+            "L", trans, below_diagonal(self._reduced), self._tau, columns[1:], lwork
+        )
         return columns
 
     @property
@@ -131,10 +128,54 @@ class Tridiagonal:
             found += step
         return found
 
+    def forms(self, gammas):
+        """The function xᵀ(A + γI)⁻¹x of columns x (N, m), for each γ: (n_gammas, m)."""
+        # so that the factors take at most half the memory of the rows
+        roomy = len(gammas) * len(self) <= self._n_rows / 2
+        if self._Q is not None or len(gammas) > FEW or not roomy:
+            return lambda columns: self.sqnorms(self.rotate(columns), gammas)
+        factors = [self._factor(gamma) for gamma in gammas]
+        return lambda columns: np.array([sqnorms_after(*both, columns) for both in factors])
+
+    def diagonals(self, gammas):
+        """The function [(A + γI)⁻¹]ᵢᵢ of numbers i (m,), for each γ: (n_gammas, m)."""
+        if self._Q is not None:
+            return lambda index: self.sqnorms(self._Q[index].T, gammas)
+        forms = self.forms(gammas)
+        return lambda index: forms(unit_columns(len(self), index))
+
+    def _factor(self, gamma):
+        """U of A + γI = UᵀU, and the inverses of its blocks on the diagonal."""
+        U = self._reduced.copy(order="F")
+        np.fill_diagonal(U, self._own_diagonal + gamma)
+        U, _ = lapack.dpotrf(U, clean=1, overwrite_a=1)
+        return U, [lapack.dtrtri(U[block, block])[0] for block in blocks(len(U))]
+
 
 def below_diagonal(A):
-    """A[1:, :-1] of a Fortran-contiguous A (N, N), moved together in its memory."""
-    N, flat = len(A), A.T.reshape(-1)
-    for j in range(N - 1):
-        flat[j * (N - 1) : (j + 1) * (N - 1)] = flat[j * N + 1 : (j + 1) * N]
-    return flat[: (N - 1) ** 2].reshape(N - 1, N - 1).T
+    """A[1:, :-1] of a Fortran-contiguous A (N, N), without a copy, and one more row: of no use."""
+    N = len(A)
+    return A.T.reshape(-1)[1 : 1 + N * (N - 1)].reshape(N - 1, N).T
+
+
+def unit_columns(N, index):
+    """Columns of the unit matrix (N, N), by number."""
+    columns = np.zeros((N, len(index)), order="F")
+    columns[index, np.arange(len(index))] = 1
+    return columns
+
+
+def blocks(N):
+    """Rows, `BLOCK` at a time."""
+    return [slice(start, min(start + BLOCK, N)) for start in range(0, N, BLOCK)]
+
+
+def sqnorms_after(U, inverses, columns):
+    """‖U⁻ᵀx‖² of each column x, by forward substitution in blocks: products, and no divisions."""
+    solved, total = np.empty_like(columns), np.zeros(columns.shape[1])
+    for block, inverse in zip(blocks(len(U)), inverses, strict=True):
+        before = slice(0, block.start)
+        z = inverse.T @ (columns[block] - U[before, block].T @ solved[before])
+        solved[block] = z
+        total += np.einsum("ij,ij->j", z, z)
+    return total

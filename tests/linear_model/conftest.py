@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.linalg import null_space
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model import _base, _task
+from sklearn_alpha.linear_model._evidence import quadrature
 
 
 def codes(y):
@@ -133,3 +135,17 @@ def sample(monkeypatch):
     monkeypatch.setattr(_task, "SAMPLE", 10)
     monkeypatch.setattr(_base, "SAMPLE", 10)
     return lambda n: np.random.default_rng(0).choice(n, min(n, 10), replace=False)
+
+
+@pytest.fixture
+def estimate():
+    """The left-out values of a fit by evidence, as of a sample: averaged over a few γ's."""
+
+    def average(model, task):
+        x, weights = quadrature(np.log(model.path_.gammas), model.path_.posterior)
+        held = clone(model).set_params(selection="evidence", store_loo=True)
+        fits = (held.set_params(gamma=gamma).fit(task.X, task.y) for gamma in np.exp(x))
+        values = sum(w * fit.loo_decision_function_ for w, fit in zip(weights, fits, strict=True))
+        return values.reshape(len(values), -1) - task.common
+
+    return average

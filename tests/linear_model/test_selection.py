@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.linalg import null_space
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import factorial, log_softmax, logsumexp, softmax
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model import _generative
-from sklearn_alpha.linear_model._evidence import LAMBDAS
+from sklearn_alpha.linear_model._evidence import LAMBDAS, NEAR, quadrature
 from sklearn_alpha.linear_model._selection import SELECTIONS
 from sklearn_alpha.theory import regression_asymptotics, target_asymptotics
 
@@ -605,7 +605,7 @@ def best_log_loss(values, labels):
 @kinds
 @heights
 def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
-    kind, height, n, problem, sample
+    kind, height, n, problem, sample, estimate
 ):
     task = problem(kind, n=n)
     model = task.Estimator(task.source, store_loo=True, **constant(height)).fit(task.X, task.y)
@@ -614,7 +614,8 @@ def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
         for name in ("evidence", "generative")
     )
     classifier = task.Estimator is AlphaTransferClassifier
-    f, g = (left_out_values(part, task)[sample(n)] for part in (first, second))
+    f = estimate(first, task) if n > 10 else left_out_values(first, task)
+    f, g = f[sample(n)], left_out_values(second, task)[sample(n)]
     kappa = np.linalg.norm(f) / np.linalg.norm(g) if classifier else 1.0
     shares = np.linspace(0, 1, 21)
     losses = []
@@ -635,6 +636,33 @@ def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
         a, b, mixed = (getattr(part, name) - common for part in (first, second, model))
         assert_allclose(mixed, (1 - t) * a + t * kappa * b, atol=1e-10)
     assert model.gamma_ == first.gamma_
+
+
+@pytest.mark.parametrize("width", [0.0, 0.05, 0.5, 2.0])
+@pytest.mark.parametrize("n_points", [1, 2, 28])
+def test_quadrature_is_exact_for_polynomials_and_no_larger_than_it_need_be(n_points, width):
+    rng = np.random.default_rng(0)
+    x = -3 + width * rng.normal(size=n_points)
+    P = softmax(rng.normal(size=n_points))
+    nodes, weights = quadrature(x, P)
+    k = len(nodes)
+    assert k <= n_points
+    for degree in range(2 * k):
+        assert_allclose(weights @ nodes**degree, P @ x**degree, rtol=1e-9)
+    # of e^x, all derivatives of which are e^x, what is left is the stated part of the largest
+    error = P @ np.exp(x) - weights @ np.exp(nodes)
+    assert -1e-14 <= error <= NEAR * np.exp(x.max())
+    if k > 1:  # and of one node less
+        fewer = np.prod([np.subtract.outer(x, node) for node in moments_nodes(x, P, k - 1)], axis=0)
+        assert P @ fewer**2 / factorial(2 * k - 2) > NEAR
+
+
+def moments_nodes(x, P, k):
+    """Zeros of the polynomial of degree k that is orthogonal to all below it."""
+    shift = P @ x
+    powers = (x - shift) ** np.arange(2 * k)[:, None] @ P
+    hankel = powers[np.add.outer(np.arange(k), np.arange(k))]
+    return np.roots(np.append(1.0, -np.linalg.solve(hankel, powers[k:])[::-1])) + shift
 
 
 # ---------------------------------------------------------------- theory

@@ -429,7 +429,7 @@ def test_inverse_temperature_is_the_best(kind, weighted, problem):
 @kinds
 @selections
 def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing(
-    kind, selection, problem, sample
+    kind, selection, problem, sample, estimate
 ):
     task = problem(kind, n=24)
     options = {"selection": selection, "cv": halves(24)}
@@ -441,7 +441,14 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
     assert_allclose(full.intercept_, model.intercept_, rtol=1e-10)
     if hasattr(model, "predict_proba"):
         assert_allclose(full.inverse_temperature_, model.inverse_temperature_, rtol=1e-10)
-        values = full.loo_decision_function_[sample(24)].reshape(len(sample(24)), -1)
+        values = full.loo_decision_function_.reshape(24, -1)[sample(24)]
+        if selection in ("evidence", "blend"):
+            values = estimate(full, task)[sample(24)]
+        if selection == "blend":
+            other = clone(full).set_params(selection="generative").fit(task.X, task.y)
+            other = other.loo_decision_function_.reshape(24, -1)[sample(24)] - task.common
+            t, kappa = full.path_.share, np.linalg.norm(values) / np.linalg.norm(other)
+            values = (1 - t) * values + t * kappa * other
         n_classes = len(model.classes_)
         targets = smoothed_targets(task.y[sample(24)], np.ones(10), n_classes)
         beta, *_ = inverse_temperature(values[None], targets, np.ones(10))
