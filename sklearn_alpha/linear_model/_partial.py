@@ -141,8 +141,6 @@ class PartialAlphaTransfer(AlphaTransfer):
     def __getattr__(self, name):
         if name in SOLVED and "_sums" in self.__dict__:
             self._solve()
-            if name in self.__dict__:
-                return self.__dict__[name]
         return super().__getattribute__(name)  # which says what is missing, and why
 
     def __add__(self, other):

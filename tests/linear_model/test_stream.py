@@ -1,18 +1,24 @@
 """Chunks against one fit, sums against their parts, and bad chunks."""
 
 import pickle
+import warnings
 
 import hypothesis.strategies as st
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
+from sklearn_alpha.linear_model import _stream
+from sklearn_alpha.linear_model._partial import codes
+from sklearn_alpha.linear_model._stream import Sums
 
 KINDS = ("binary", "classes", "target", "targets")
 HEIGHTS = [0.0, 0.7, "auto", np.inf]
@@ -97,6 +103,44 @@ def test_alpha_zero_is_ridge(problem):
     assert_allclose(model.intercept_, ridge.intercept_)
 
 
+def test_a_source_is_aligned_by_label_and_warns_once(problem):
+    task = problem("classes", 40)
+    fitted = LogisticRegression().fit(task.X, (task.y + 1) % 3)
+    fitted.classes_ = np.array([2, 0, 7])
+    whole = task.Estimator(FrozenEstimator(fitted), selection="evidence")
+    model = clone(whole)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream(model, task, np.split(np.arange(40), 4))
+    with pytest.warns(UserWarning, match=r"^source never saw the classes \[1\]") as caught:
+        assert model.coef_.shape == (3, 7)
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="never saw"):
+        whole.fit(task.X, task.y)
+    assert_same(model, whole)
+
+
+def test_a_source_of_other_columns_is_found_in_the_first_chunk(problem):
+    task = problem("target")
+    X = pd.DataFrame(task.X, columns=list("abcdefg"))
+    source = FrozenEstimator(Ridge().fit(X, task.y))
+    assert task.Estimator(source).partial_fit(X, task.y).coef_.shape == (7,)
+    with pytest.raises(ValueError, match="reorder X"):
+        task.Estimator(source).partial_fit(X.rename(columns={"a": "z"}), task.y)
+
+
+@kinds
+def test_rows_of_weight_zero_count_for_nothing(kind, problem):
+    task = problem(kind, 40)
+    weights = task.counts.astype(np.uint8)  # whose square roots are in half precision
+    whole = task.Estimator(task.source, selection="evidence").fit(task.X, task.y, weights)
+    more = np.r_[task.y, np.full_like(task.y[:3], 9)]
+    X = np.r_[task.X, np.full((3, 7), 1e9)]
+    model = task.Estimator(task.source, selection="evidence")
+    model.partial_fit(X, more, **first_call(task), sample_weight=np.r_[weights, 0, 0, 0])
+    assert_same(model, whole)
+
+
 @kinds
 def test_predictions_of_a_stream(kind, problem):
     task = problem(kind, 40)
@@ -138,6 +182,32 @@ def test_temperature_is_that_of_the_rows(kind, height, problem):
     assert_allclose(model.predict_proba(task.X), P, rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", ["binary", "classes"])
+@pytest.mark.parametrize(
+    ("bound", "noise", "alpha", "gamma"), [(60**-0.5, 0.1, -3.0, 10.0), (1e3, 0.0, 0.0, 1e-9)]
+)
+def test_bounds_of_the_temperature(kind, bound, noise, alpha, gamma, problem):
+    """In units of the logits' root mean square: of wrong decision values, and of perfect ones."""
+    task = problem(kind, 60, p=3 if kind == "classes" else 1)
+    code = (task.Y > 0).astype(float)
+    task.X = code + np.linspace(-noise, noise, 60)[:, None]
+    model = task.Estimator((np.eye(code.shape[1]), 0.3), alpha=alpha, gamma=gamma)
+    stream(model, task, np.split(np.arange(60), 3))
+    F = model.decision_function(task.X).reshape(60, -1)
+    F = np.column_stack([0 * F, F]) if kind == "binary" else F
+    size = np.sqrt(np.mean((F - F.mean(axis=1, keepdims=True)) ** 2))
+    assert_allclose(model.inverse_temperature_, bound / size, rtol=1e-8)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_codes_are_plus_and_minus_one_less_what_they_share(n_classes):
+    labels = np.arange(10) % n_classes
+    values, common = codes(labels, n_classes)
+    own = np.equal.outer(labels, np.arange(n_classes))
+    assert_allclose(values + common, np.where(own[:, n_classes == 2 :], 1.0, -1.0))
+    assert n_classes == 2 or np.abs(values.sum(axis=1)).max() < 1e-12
+
+
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 def test_temperature_agrees_with_that_of_left_out_rows_where_margins_are_normal(n_classes):
     rng = np.random.default_rng(0)
@@ -146,6 +216,63 @@ def test_temperature_agrees_with_that_of_left_out_rows_where_margins_are_normal(
     whole = AlphaTransferClassifier(selection="evidence").fit(X, y)
     model = AlphaTransferClassifier().partial_fit(X, y, classes=range(n_classes))
     assert_allclose(model.inverse_temperature_, whole.inverse_temperature_, rtol=0.05)
+
+
+def test_rows_of_zeros(problem):
+    """Then the constant column has height one, of whatever sort the rows are."""
+    task = problem("targets", 12)
+    task.X[:] = 0
+    model = task.Estimator(selection="evidence", gamma=0.5, intercept_scaling="auto")
+    expected = task.y.mean(axis=0) / (1 + 0.5)
+    assert_allclose(clone(model).fit(task.X, task.y).intercept_, expected)
+    assert_allclose(stream(model, task, [slice(0, 5), slice(5, 12)]).intercept_, expected)
+
+
+# ---------------------------------------------------------------- sums
+
+
+def rows_and_weights(problem):
+    task = problem("targets", 30)
+    task.X[task.X < 0] = 0
+    return task.X, task.y, task.counts / 2
+
+
+def about(origin, X, Y, weights):
+    z = np.column_stack([X - origin, np.ones(len(X)), Y])
+    return (weights[:, None] * z).T @ z
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("block", [1, 7 * 4, 1 << 18])
+def test_sums_are_second_moments_about_their_origin(convert, block, problem, monkeypatch):
+    monkeypatch.setattr(_stream, "BLOCK", block)
+    X, Y, weights = rows_and_weights(problem)
+    for given_origin in (None, np.arange(7.0)):
+        sums = Sums.of(convert(X), Y, weights, given_origin)
+        origin = np.average(X, axis=0, weights=weights) if given_origin is None else given_origin
+        assert_allclose(sums.origin, origin)
+        assert_allclose(sums.total, about(origin, X, Y, weights), atol=1e-12)
+        assert sums.n_chunks == 1
+
+
+def test_sums_moved_added_and_of_other_targets(problem):
+    X, Y, weights = rows_and_weights(problem)
+    parts = [Sums.of(X[rows], Y[rows], weights[rows]) for rows in (slice(9), slice(9, 30))]
+    both = parts[0] + parts[1]
+    A = np.array([[1.0, 2.0, 0.0], [-1.0, 0.5, 3.0]])
+    for sums, origin, targets in (
+        (both, parts[0].origin, Y),
+        (both.about(np.ones(7)), np.ones(7), Y),
+        (both.with_targets(A), parts[0].origin, Y @ A),
+    ):
+        assert_allclose(sums.origin, origin)
+        assert_allclose(sums.total, about(origin, X, targets, weights), atol=1e-12)
+        assert sums.n_chunks == 2
+        assert_allclose(sums.n, weights.sum())
+        assert_allclose(sums.mean, np.average(X, axis=0, weights=weights))
+        assert_allclose(sums.mean_Y, np.average(targets, axis=0, weights=weights))
+        columns = np.column_stack([X, targets]).T
+        assert_allclose(sums.covariance, np.cov(columns, aweights=weights, ddof=0), atol=1e-12)
 
 
 # ---------------------------------------------------------------- state
@@ -198,11 +325,18 @@ def test_coefficients_are_solved_for_when_asked(problem):
     assert np.abs(model.coef_ - first).max() > 1e-3
 
 
-def test_single_precision_and_integers_mix(problem):
+@pytest.mark.parametrize(
+    ("rounded", "dtypes"),
+    [
+        (lambda X: np.round(X * 8), [np.float32, np.float64, int, np.float32]),
+        (lambda X: np.array(X > 0), [bool, np.uint8, np.float16, np.float64]),
+    ],
+)
+def test_single_precision_integers_and_truth_values_mix(rounded, dtypes, problem):
     task = problem("target", 40)
-    task.X = np.round(task.X * 8)
+    task.X = rounded(task.X)
     model = task.Estimator(task.source)
-    for rows, dtype in zip(np.split(np.arange(40), 4), [np.float32, np.float64, int, np.float32]):
+    for rows, dtype in zip(np.split(np.arange(40), 4), dtypes, strict=True):
         model.partial_fit(task.X[rows].astype(dtype), task.y[rows])
     assert_same(model, stream(clone(model), task, [slice(0, 40)]), rtol=1e-12)
 
@@ -251,7 +385,7 @@ BAD = {
     "lengths": (lambda X, y: (X, y[:-1]), r"chunk 3: Found input variables with inconsistent"),
     "text": (lambda X, y: (X.astype(str).astype(object) + "x", y), r"chunk 3: could not convert"),
     "mixed": (lambda X, y: (np.full(X.shape, {}, dtype=object), y), r"chunk 3: .*float"),
-    "range": (lambda X, y: (X * 1e200, y), r"chunk 3: the largest entry of X"),
+    "range": (lambda X, y: (X * 1e200, y), r"chunk 3: the largest entry of X is"),
 }
 
 
@@ -272,7 +406,7 @@ def test_a_bad_chunk_is_named_and_changes_nothing(kind, name, problem):
 
 
 @pytest.mark.parametrize(
-    ("factor", "message"), [(np.nan, "Input y contains NaN"), (1e200, "the largest entry of y")]
+    ("factor", "message"), [(np.nan, "Input y contains NaN"), (1e200, "the largest entry of y is")]
 )
 def test_bad_targets_are_named(factor, message, problem):
     task = problem("target")
@@ -340,6 +474,17 @@ def test_streams_of_different_data_do_not_add_up(problem):
         a + other
     with pytest.raises(TypeError):
         a + AlphaTransferRegressor().partial_fit(one.X, one.y)
+    parts = [
+        one.Estimator().partial_fit(pd.DataFrame(one.X, columns=list(names)), one.y, classes=[0, 1])
+        for names in ("abcdefg", "gabcdef")
+    ]
+    with pytest.raises(ValueError, match=r"feature_names_in is .* in a and .* in b"):
+        parts[0] + parts[1]
+    rows, columns = (
+        AlphaTransferRegressor().partial_fit(one.X, y) for y in (one.y, one.y[:, None])
+    )
+    with pytest.raises(ValueError, match="target_ndim is 1 in a and 2 in b"):
+        rows + columns
 
 
 @settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
