@@ -11,9 +11,9 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model import _krylov, _task
+from sklearn_alpha.linear_model import _krylov, _lanczos, _task
 from sklearn_alpha.linear_model._krylov import KrylovResolvent
-from sklearn_alpha.linear_model._lanczos import KrylovSpace, Quadrature
+from sklearn_alpha.linear_model._lanczos import Basis, KrylovSpace, Quadrature, divided
 from sklearn_alpha.linear_model._resolvent import DualResolvent
 from sklearn_alpha.linear_model._rows import Rows
 
@@ -128,6 +128,32 @@ def test_left_out_alone_is_exact(case, monkeypatch):
     assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("shape", "container"), [((120, 300), np.asarray)])
+@pytest.mark.parametrize("height", HEIGHTS)
+@pytest.mark.parametrize(("together", "n_groups"), [(1, 7), (11 * 120 + 60, 11), (10**6, 41)])
+def test_left_out_in_groups(case, together, n_groups, monkeypatch):
+    """Every so many rows at once, a twentieth of all at most, by solving without them."""
+    monkeypatch.setattr(_krylov, "TOGETHER", together)
+    monkeypatch.setattr(_krylov, "TOLERANCE", 1e-10)
+    C = np.random.default_rng(2).normal(size=(2, 4, 2)) / [[1], [1e3], [1e3], [1]]
+    index, gammas, Z = np.arange(41), GAMMAS[[2, 4]], case.krylov._values
+    while not case.krylov.reaches(gammas, np.ones(2)):
+        pass
+    (found,) = case.krylov.leave_one_out(C, gammas, case.rows, case.Y, index)
+    for start in range(n_groups):
+        group = index[start::n_groups]
+        weights = case.rows.weights.copy()
+        weights[group] -= 1
+        seen = weights > 0
+        rest = Rows(case.X[seen], weights[seen], case.rows.height, np.ones(seen.sum()))
+        held = gammas * case.rows.n / rest.n
+        exact = DualResolvent(rest, Z[seen], held.min(), 0)
+        for at in range(2):
+            a, b = exact.adapter(C[[at]], held[[at]], np.ones(1))
+            expected = Z[group] @ C[at] - (case.X[group] @ a.T + b)
+            assert_allclose(found[at, start::n_groups], expected, atol=1e-6)
+
+
 def test_the_space_ends_where_there_is_no_more():
     rng = np.random.default_rng(0)
     half = rng.normal(size=(40, 5))
@@ -143,6 +169,70 @@ def test_the_space_ends_where_there_is_no_more():
     assert_allclose(space.rotate_back(space.solve(space.start, gammas)[0]), expected, atol=1e-9)
     assert space.residuals(gammas) < 1e-9
     assert_allclose(space.rotate_back(np.eye(len(space.values)), [3, 1]), Q[[3, 1]], atol=1e-14)
+
+
+def test_a_basis_is_one_matrix(monkeypatch):
+    monkeypatch.setattr(_lanczos, "PIECE", 4)
+    rng = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(rng.normal(size=(20, 11)))
+    columns, W = rng.normal(size=(11, 2)), rng.normal(size=(20, 3))
+    basis = Basis(20)
+    for part in (Q[:, :3], Q[:, 3:]):
+        basis.append(part)
+    assert len(basis) == 11
+    for size in (11, 8, 5):  # it may have grown since
+        for index in (slice(None), slice(2, 9), [3, 1]):
+            expected = Q[index, :size] @ columns[:size]
+            assert_allclose(basis.dot(columns[:size], index), expected, atol=1e-14)
+    before = W.copy()
+    assert_allclose(basis.remove(W), Q.T @ before, atol=1e-14)
+    assert_allclose(W, before - Q @ (Q.T @ before), atol=1e-14)
+
+
+@pytest.mark.parametrize("unit", [1e-14, 1.0, 1e14])
+def test_ritz_pairs_are_those_of_the_powers(unit):
+    """A block Krylov space in any unit: an explicit basis of it, by QR, has the same projection."""
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(30, 40))
+    A, Z = half @ half.T, rng.normal(size=(30, 2)) * [1, 1e4]
+    space = KrylovSpace((unit * A).__matmul__, Z, 4)
+    assert (space.steps, len(space.basis)) == (1, 2)
+    assert not space.ended
+    space.grow(2)
+    assert space.steps == 3
+    space.grow(9)
+    assert space.ended
+    assert space.steps == 4
+    powers = [Z / [1, 1e4]]
+    for _ in range(3):
+        powers.append(A @ powers[-1] / 100)
+    Q, _ = np.linalg.qr(np.hstack(powers))
+    U, values = space.rotate_back(np.eye(8)), space.values / unit
+    assert_allclose(U @ U.T, Q @ Q.T, atol=1e-9)
+    assert_allclose(np.sort(values), np.linalg.eigvalsh(Q.T @ A @ Q))
+    assert_allclose(space.start, U.T @ Z, atol=1e-8)
+    assert_allclose(space.errors / unit, np.linalg.norm(A @ U - U * values, axis=0), atol=1e-9)
+    seen = space.errors <= 0.01 * space.values
+    assert_allclose(space.found[0], U[:, seen])
+    assert_allclose(space.found[1], space.values[seen])
+    assert not space.null.any()
+    gammas = np.array([0.1, 10.0])
+    left = []
+    for gamma in gammas:
+        residual = Z - (A + gamma * np.eye(30)) @ U @ ((U.T @ Z) / (values + gamma)[:, None])
+        left.append((np.linalg.norm(residual, axis=0) / np.linalg.norm(Z, axis=0)).max())
+    assert_allclose(space.residuals(unit * gammas), left, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-14, 1.0, 1e14])
+def test_a_space_has_what_is_null_in_it(unit):
+    rng = np.random.default_rng(0)
+    half = np.sqrt(unit) * rng.normal(size=(40, 5))
+    space = KrylovSpace((half @ half.T).__matmul__, rng.normal(size=(40, 3)), 100)
+    space.grow(100)
+    assert len(space.basis) == 5 + 3
+    assert space.null.sum() == 3
+    assert_allclose(np.sort(space.values)[3:], np.linalg.eigvalsh(half.T @ half), rtol=1e-9)
 
 
 def test_nothing_to_span():
@@ -168,6 +258,79 @@ def test_a_trace_within_its_error(f):
         scores.append((found - expected) / error)
     assert 0.6 < np.sqrt(np.mean(np.square(scores))) < 2
     assert abs(np.mean(scores)) < 0.8
+
+
+def spectral(values, probes, exact, f):
+    """What `Quadrature` estimates, from eigenvalues of A and probes in its eigenvectors."""
+    weights = probes**2
+    line = np.polyfit(values, f(values), 1, w=np.sqrt(weights.sum(axis=1)))
+    b, a = line
+    whole = f(exact).sum(axis=0) + a * (len(values) - len(exact))
+    whole += b * (values.sum() - exact.sum())
+    left = weights.T @ (f(values) - np.polyval(line, values[:, None]))
+    return whole, left.std(axis=0, ddof=1) / np.sqrt(len(left))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("n_exact", [0, 2])
+def test_a_quadrature_that_ends_is_exact(n_exact, unit):
+    """Of eight dimensions at most, so that nodes and weights are A's own."""
+    rng = np.random.default_rng(0)
+    values, gammas = np.array([9.0, 5, 3, 2, 1, 0.5, 0.2, 0.1]), np.array([0.1, 1.0])
+    V, _ = np.linalg.qr(rng.normal(size=(8, 8)))
+    A, probes = V * (unit * values) @ V.T, V.T @ rng.choice([-1.0, 1.0], size=(8, 5))
+    probes[:n_exact] = 0
+    exact = values[:n_exact]
+    quadrature = Quadrature(
+        A.__matmul__, unit * values.sum(), V @ probes, unit * exact, unit * gammas
+    )
+    found = quadrature.trace(lambda x: np.log1p(x[..., None] / (unit * gammas)))
+    expected = spectral(values, probes, exact, lambda x: np.log1p(x[..., None] / gammas))
+    assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_quadrature_goes_on_until_its_steps_are_within_its_error(monkeypatch):
+    """Four steps at a time: the first of them that moves log det by less than the error is last."""
+    rng = np.random.default_rng(0)
+    values, gammas = np.geomspace(1e-6, 1, 100), np.array([1e-4])
+    V, _ = np.linalg.qr(rng.normal(size=(100, 100)))
+    A, probes = V * values @ V.T, rng.choice([-1.0, 1.0], size=(100, 60))
+    products = []
+
+    def product(columns):
+        products.append(columns)
+        return A @ columns
+
+    def log_det():
+        products.clear()
+        quadrature = Quadrature(product, values.sum(), probes, np.zeros(0), gammas)
+        (found,), (error,) = quadrature.trace(lambda x: np.log1p(x[..., None] / gammas))
+        return found, error, len(products)
+
+    *_, n_steps = log_det()
+    assert 12 <= n_steps < 100
+    last = np.inf
+    for n_strides in range(1, n_steps // 4 + 1):
+        monkeypatch.setattr(_lanczos, "MOST_STRIDES", n_strides)
+        found, error, n = log_det()
+        assert n == 4 * n_strides
+        assert (np.abs(found - last) <= error) == (n == n_steps)
+        last = found
+
+
+def test_nothing_is_left_to_chance_where_all_is_found():
+    exact = np.array([3.0, 2.0, 0.5])
+    quadrature = Quadrature(np.diag(exact).__matmul__, 5.5, np.zeros((3, 4)), exact, np.ones(1))
+    found, error = quadrature.trace(lambda x: np.stack([x**2, np.log1p(x)], axis=-1))
+    assert_allclose(found, [(exact**2).sum(), np.log1p(exact).sum()])
+    assert_allclose(error, [0, 0])
+
+
+def test_columns_of_norm_one_or_none():
+    columns = np.array([[3e-3, 0.0, 3.0], [4e-3, 0.0, 4.0]])
+    size = np.linalg.norm(columns, axis=0)
+    assert_allclose(divided(columns, size), [[0.6, 0, 0.6], [0.8, 0, 0.8]])
+    assert_allclose(divided(columns, size, 1.0), [[0, 0, 0.6], [0, 0, 0.8]])
 
 
 def test_a_line_has_no_error():
@@ -293,7 +456,7 @@ class Undensified(sparse.csr_matrix):
 def test_nothing_is_made_dense(selection, monkeypatch):
     Estimator, X, y, source = task("binary", (100, 250))
     monkeypatch.setattr(_task, "LARGE", 50)
-    for name in ("gram", "kernel"):
+    for name in ("moments", "kernel"):
         monkeypatch.delattr(Rows, name)
     for name in ("csr_matrix", "csc_matrix", "csr_array", "csc_array"):
         monkeypatch.setattr(getattr(sparse, name), "toarray", Undensified.toarray)
