@@ -25,7 +25,7 @@ class Equivalent(NamedTuple):
 
 def isotropic_equivalent(ratio, gamma):
     """Σ = I: τ is the positive root of τ² + (1 − η − γ)τ − γ = 0, taken without cancellation."""
-    q = ratio + gamma - 1
+    q = ratio - 1 + gamma  # in this order, for at η = 1 the small γ alone is left
     root = np.hypot(q, 2 * np.sqrt(gamma))
     tau = (q + root) / 2 if q > 0 else 2 * gamma / (root - q)
     # The fixed point turns 1 − κ into a sum of positive terms: no loss at η = 1, γ → 0.

@@ -170,7 +170,7 @@ def _representatives(mean_sqnorm, alignment, source_gram):
     size = max(source_gram.diagonal().max(), 0)
     if not np.allclose(source_gram, source_gram.T, rtol=0, atol=1e-7 * size):
         raise ValueError("source_gram is not symmetric; pass source @ source.T.")
-    if across.min() < -1e-7 * size or np.any(alignment[along == 0]):
+    if across.min() < -1e-7 * size or (norm == 0 and alignment.any()):
         raise ValueError(
             "no vectors have these inner products: alignment**2 must not exceed "
             "mean_sqnorm * source_gram; shrink alignment or enlarge mean_sqnorm."

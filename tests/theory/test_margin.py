@@ -1,5 +1,7 @@
 """Classification asymptotics: against simulation, against each other, at the corners."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,6 +127,21 @@ def test_isotropic_closed_forms():
     assert_allclose(
         theory.optimal_alpha, eta * (1 + tau) * t / (tau * (lam * M * G - (lam - eta) * t**2))
     )
+
+
+@pytest.mark.parametrize("ratio", ["0.5", "1", "1.5", "3"])
+@pytest.mark.parametrize("gamma", ["1e-12", "0.25", "0.5", "1e6"])
+def test_isotropic_equivalent_in_fifty_digits(ratio, gamma):
+    theory = isotropic_asymptotics(
+        mean_sqnorm=1, alignment=0.5, source_gram=1, ratio=float(ratio), gamma=float(gamma)
+    )
+    with localcontext(prec=50):
+        eta, gamma = Decimal(ratio), Decimal(gamma)
+        q = eta + gamma - 1
+        tau = (q + (q**2 + 4 * gamma).sqrt()) / 2
+        delta, kappa = tau / gamma - 1, eta / (1 + tau) ** 2
+    assert_allclose(theory.delta, float(delta), rtol=1e-12)
+    assert_allclose(theory.kappa, float(kappa), rtol=1e-12)
 
 
 # --- identities ---------------------------------------------------------------------------------
@@ -335,6 +352,13 @@ def test_no_signal_is_chance():
     assert theory.optimal_alpha == theory.worst_alpha == 0
 
 
+def test_a_covariance_that_is_singular_but_for_rounding_is_singular():
+    mean, source = problem(3)
+    options = {"n_samples": 5, "gamma": 0.7}
+    exact = target_asymptotics(mean, source, covariance=[1, 1, 0], **options)
+    assert_same(exact, target_asymptotics(mean, source, covariance=[1, 1, -1e-12], **options))
+
+
 def test_noise_free_direction_wins():
     # The source and the mean lie where there is no noise: at m = 1 nothing is left of the risk.
     diagonal = np.r_[0, np.ones(29)]
@@ -420,9 +444,11 @@ SKEWED = np.eye(3) + np.triu(np.ones((3, 3)), 1)
         ({"covariance": np.ones(2)}, "covariance has shape"),
         ({"covariance": np.ones((3, 2))}, "covariance has shape"),
         ({"covariance": SKEWED}, "covariance is not symmetric"),
+        ({"covariance": 1e-6 * SKEWED}, "covariance is not symmetric"),
         ({"covariance": np.diag([1.0, 1.0, -0.1])}, "negative eigenvalue -0.1; clip"),
         ({"covariance": [1.0, 1.0, -0.1]}, "negative eigenvalue -0.1; clip"),
         ({"covariance": np.zeros(3)}, "covariance is zero"),
+        ({"covariance": np.zeros((3, 3))}, "covariance is zero"),
     ],
 )
 def test_bad_target(bad, message):
@@ -445,6 +471,7 @@ SCALARS = {"mean_sqnorm": 1.0, "alignment": 0.5, "source_gram": 1.0, "ratio": 1.
         ({"alignment": [0.5, 0.5]}, "source_gram has shape"),
         ({"alignment": [0, 0], "source_gram": [[1, 0.5], [0, 1]]}, "not symmetric"),
         ({"alignment": [0, 0], "source_gram": [[1, 0.5], [0.4, 1]]}, "not symmetric"),
+        ({"alignment": [0, 0], "source_gram": [[1, 0.5], [0.500001, 1]]}, "not symmetric"),
         ({"alignment": [0, 0], "source_gram": [[1, 2], [2, 1]]}, "no vectors"),
     ],
 )
@@ -454,12 +481,27 @@ def test_bad_scalars(bad, message):
 
 
 @pytest.mark.parametrize("scale", [1e-8, 1e8])
-@pytest.mark.parametrize("bad", [{"alignment": 1.1}, {"source_gram": -1.0}])
-def test_bad_scalars_in_other_units(bad, scale):
-    bad = SCALARS | bad
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"alignment": 1.1}, "no vectors have these inner products"),
+        ({"source_gram": -1.0}, "no vectors have these inner products"),
+        ({"alignment": [0, 0], "source_gram": [[1, 0.5], [0.4, 1]]}, "not symmetric"),
+    ],
+)
+def test_bad_scalars_in_other_units(bad, message, scale):
+    bad = {name: np.array(value) for name, value in (SCALARS | bad).items()}
     bad |= {"alignment": scale * bad["alignment"], "source_gram": scale**2 * bad["source_gram"]}
-    with pytest.raises(ValueError, match="no vectors have these inner products"):
+    with pytest.raises(ValueError, match=message):
         isotropic_asymptotics(**bad)
+
+
+def test_rounding_is_no_asymmetry_and_the_least_alignment_no_contradiction():
+    gram = 1e16 * np.array([[1, 0.5], [0.5 + 1e-12, 1]])
+    pair = isotropic_asymptotics(**(SCALARS | {"alignment": [0, 0], "source_gram": gram}))
+    assert_allclose(pair.optimal_alpha, [0, 0])
+    least = isotropic_asymptotics(**(SCALARS | {"alignment": 5e-324, "mean_sqnorm": 100.0}))
+    assert least.optimal_alpha == 0
 
 
 @pytest.mark.parametrize(("mean", "accuracy"), [(2.0, 1.0), (0.0, 0.5), (-2.0, 0.0)])
@@ -468,11 +510,21 @@ def test_a_margin_without_variance_is_right_always_half_the_time_or_never(mean, 
         mean=np.array([mean, 0.0]), spread=np.zeros((1, 2)), delta=0.0, kappa=0.0
     )
     assert theory.accuracy(0.0) == accuracy
+    assert theory.optimal_alpha == 0
 
 
 def test_moments_overflow_to_infinity_without_a_warning():
     theory = target_asymptotics(**GOOD)
-    assert theory.margin_variance(1e200) == theory.margin_second_moment(1e200) == np.inf
+    for name in ("margin_variance", "margin_second_moment", "risk"):
+        assert_allclose(getattr(theory, name)([0, 1e200]), [getattr(theory, name)(0), np.inf])
+    assert_allclose(theory.accuracy([0, 1e200]), theory.accuracy([0, np.inf]))
+
+
+@pytest.mark.parametrize("name", [*QUANTITIES, "margin_variance"])
+def test_several_alphas_of_any_precision_are_each_alone(name):
+    quantity = getattr(target_asymptotics(**GOOD), name)
+    alphas = np.array([0.1, -np.inf, 3.0, 1e30, np.inf], dtype=np.float32)
+    assert_allclose(quantity(alphas), [quantity(float(alpha)) for alpha in alphas], rtol=1e-14)
 
 
 @pytest.mark.parametrize("method", [*QUANTITIES, "margin_variance"])

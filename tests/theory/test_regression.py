@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.linalg import toeplitz
 from scipy.optimize import minimize_scalar
 
-from sklearn_alpha.theory import regression_asymptotics
+from sklearn_alpha.theory import regression_asymptotics, target_asymptotics
 
 ALPHAS = np.array([-1.0, 0.0, 1.0, 3.0])
 
@@ -132,6 +132,16 @@ def test_the_target_itself_as_source_leaves_the_noise():
     assert_allclose(theory.noise_risk, 0.25 / (1 - theory.kappa))
 
 
+@pytest.mark.parametrize("covariance", [None, np.geomspace(0.01, 10, 30)])
+def test_the_equivalent_is_that_of_classification_and_no_noise_is_allowed(covariance):
+    coef, source = problem(30)
+    options = {"n_samples": 20, "gamma": 0.7, "covariance": covariance}
+    theory = regression_asymptotics(coef, source, noise=0, **options)
+    classification = target_asymptotics(coef, source, **options)
+    assert_allclose([theory.delta, theory.kappa], [classification.delta, classification.kappa])
+    assert theory.noise_risk == 0
+
+
 def test_degenerate_sources():
     coef, source = problem(30)
     options = {"n_samples": 20, "gamma": 0.7, "noise": 0.5}
@@ -142,6 +152,7 @@ def test_degenerate_sources():
     two = regression_asymptotics(coef, [source, source], **options)
     assert_allclose(two.optimal_alpha, np.full(2, one.optimal_alpha / 2))
     assert one.risk(-np.inf) == np.inf
+    assert_allclose(one.risk([0, 1e200, np.inf]), [one.risk(0), np.inf, np.inf])
     assert one.risk(np.ones((2, 3))).shape == (2, 3)
     assert two.risk(np.ones((4, 2))).shape == (4,)
 
