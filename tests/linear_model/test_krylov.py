@@ -86,6 +86,17 @@ def test_forms_are_approached_from_below(case):
     assert (found <= np.einsum("gii->gi", expected) * (1 + 1e-9)).all()
 
 
+@pytest.mark.parametrize(("shape", "height", "container"), [((120, 300), 0.3, np.asarray)])
+@pytest.mark.parametrize("at", [0, 2, 6])
+def test_the_space_grows_until_the_gamma_that_has_weight_is_reached(case, at, monkeypatch):
+    monkeypatch.setattr(_krylov, "TOLERANCE", 1e-8)
+    residual, reached, P = 1.0, False, np.eye(len(GAMMAS))[at]
+    while not reached:
+        before, reached = residual, case.krylov.reaches(GAMMAS, P)
+        residual = case.krylov._basis.residuals(GAMMAS)[at]
+    assert residual == before <= 1e-8  # looking alone does not make it grow
+
+
 @cases
 def test_adapter(converged):
     P = np.full(len(GAMMAS), 1 / len(GAMMAS))
