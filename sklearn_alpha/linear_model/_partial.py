@@ -189,7 +189,7 @@ def codes(labels, n_classes):
     """
     member = np.eye(n_classes)[labels]
     member = member[:, 1:] if n_classes == 2 else member
-    common = 2 / n_classes - 1 if n_classes > 2 else 0.0
+    common = 2 / n_classes - 1
     return 2 * member - 1 - common, common
 
 

@@ -90,7 +90,7 @@ class Persistent(BaseEstimator):
         if is_classifier(self):
             model, y = RidgeClassifier(), self.classes_
         else:
-            model, y = Ridge(), np.zeros((2, *np.shape(self.intercept_)))
+            model, y = Ridge(), np.zeros(2)
         # scikit-learn sets what it needs beside coefficients; rows of zeros cost nothing
         model.fit(np.zeros((len(y), self.n_features_in_)), y)
         coef, intercept = np.array(to_host(self.coef_)), np.array(to_host(self.intercept_))
