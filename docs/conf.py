@@ -96,6 +96,7 @@ def figure_style(_gallery, _script):
 
 
 sphinx_gallery_conf = {
+    "write_computation_times": False,  # a page of them fetches scripts from the network
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": ExplicitOrder(

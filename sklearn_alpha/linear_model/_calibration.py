@@ -51,18 +51,25 @@ def inverse_temperature(values, targets, weights, start=1.0):
     top = F.max(axis=0)
     below = F - top  # no exponential of it overflows
 
+    def mean_and_variance(beta):
+        """Of the logits under softmax(βF); where there are two, ±f, the mean is f tanh βf."""
+        if len(F) == 2:
+            mean = top * np.tanh(beta * top)
+            return mean, top**2 - mean**2
+        E = np.exp(beta * below)
+        total = E.sum(axis=0)
+        E *= F
+        mean = E.sum(axis=0) / total
+        E *= F
+        return mean, E.sum(axis=0) / total - mean**2
+
     # The loss is convex in β: Newton's steps, kept between a slope below and a slope above zero.
     # The least β is the noise of a correlation over n rows, so that probabilities never all tie.
     low, high = np.full(len(size), weights.sum() ** -0.5), np.full(len(size), 1e3)
     beta = np.clip(np.full(len(size), start), low, high)
     for _ in range(60):
-        E = np.exp(beta[:, None] * below)
-        total = E.sum(axis=0)
-        E *= F
-        mean = E.sum(axis=0) / total
-        E *= F
-        slope = mean @ weights - pull
-        curvature = (E.sum(axis=0) / total - mean**2) @ weights
+        mean, variance = mean_and_variance(beta[:, None])
+        slope, curvature = mean @ weights - pull, variance @ weights
         low, high = np.where(slope < 0, beta, low), np.where(slope > 0, beta, high)
         step = beta - slope / np.maximum(curvature, np.finfo(np.float64).tiny)
         step = np.where((step > low) & (step < high), step, np.sqrt(low * high))

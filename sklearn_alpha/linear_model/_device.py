@@ -110,16 +110,17 @@ class DeviceRows(Rows):
         """Xᵀ @ columns, columns of shape (n_rows, ...)."""
         return self._host(sum(X.T @ self._own(columns[index]) for index, X in self.blocks()))
 
-    def moments(self, E, constant=False):
+    def gram(self, constant=False):
         """As of :class:`Rows`, added up on the device."""
-        gram = cross = 0.0
+        return self._host(sum(self._squares(constant))) / self.n
+
+    def _squares(self, constant):
         for index, X in self.blocks():
             root = self.root[index, None]
             M = self._own(root) * X
             if constant:
                 M = self._xp.concat([M, self._own(self.height * root)], axis=1)
-            gram, cross = gram + M.T @ M, cross + M.T @ self._own(root * E[index])
-        return self._host(gram) / self.n, self._host(cross) / self.n
+            yield M.T @ M
 
     def _outer(self):
         p, step = self.n_features, max(self.n_features // 8, 1)

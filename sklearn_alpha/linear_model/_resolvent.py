@@ -237,7 +237,7 @@ class PrimalResolvent(Exact):
         of_M = np.hstack([*((self._v - of_v) @ coefficients - of_e @ of_E)])
         of_M = basis.rotate_back(of_M)
         for part in parts(index, len(gammas), rows):
-            columns = np.full((len(basis), len(part)), k, order="F")
+            columns = np.full((len(basis), len(part)), k)
             columns[: rows.n_features] = rows.take(part).T
             if moments.centred:
                 columns -= rows.mean[:, None]

@@ -125,48 +125,51 @@ class Rows:
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
     def moments(self, E, constant=False):
-        """MᵀM/n and Mᵀ√sE/n of M = √S X or √S [X, k], of the centred rows where they are centred.
+        """MᵀM/n and Mᵀ√sE/n of M = √S X or √S [X, k]; of centred rows where they are centred."""
+        weighted = self.weights[:, None] * np.column_stack([E, np.ones(self.n_rows)])
+        sums = self.rdot(weighted) / self.n
+        self.mean, cross = sums[:, -1], sums[:, :-1]  # the mean is known from here on
+        if constant:
+            cross = np.vstack([cross, self.height * weighted[:, :-1].sum(axis=0) / self.n])
+        return self.gram(constant), cross
 
-        A dense X is read once for all of it, and for `mean` and `sqnorms`.
-        """
-        N = self.n_features + constant
-        gram, cross = np.zeros((N, N), order="F"), np.zeros((N, E.shape[1]))
-        (self._add_sparse if issparse(self.X) else self._add_dense)(gram, cross, E)
-        gram /= self.n
-        cross /= self.n
-        return gram, cross
-
-    def _add_sparse(self, gram, cross, E):
+    def gram(self, constant=False):
+        """MᵀM/n. A dense X whose rows are neither weighted nor centred is read where it is."""
         p, k = self.n_features, self.height
-        weighted = self.weights[:, None] * E
-        X = self.X.multiply(self.root[:, None]).tocsr()
-        gram[:p, :p] = safe_sparse_dot(X.T, X, dense_output=True)
-        cross[:p] = self.rdot(weighted)
-        if self.centred:
-            gram[:p, :p] -= self.n * np.outer(self.mean, self.mean)
-        if len(gram) > p:
-            gram[p, :p] = gram[:p, p] = self.n * k * self.mean
-            gram[p, p] = self.n * k**2
-            cross[p] = k * weighted.sum(axis=0)
+        flat = np.zeros((p + constant) ** 2)
+        total = flat[: p * p].reshape(p, p).T
+        if issparse(self.X):
+            X = self.X.multiply(self.root[:, None]).tocsr()
+            total[:] = safe_sparse_dot(X.T, X, dense_output=True)
+            if self.centred:
+                total -= self.n * np.outer(self.mean, self.mean)
+        else:
+            for M in self._weighted_blocks():
+                add_square(total, M)
+            mirror(total)
+        total /= self.n
+        gram = widened(flat, p, p + constant)
+        if constant:
+            gram[p, :p] = gram[:p, p] = k * self.mean
+            gram[p, p] = k**2
+        return gram
 
-    def _add_dense(self, gram, cross, E):
-        p, slices = self.n_features, self._slices()
-        E = np.column_stack([E, np.ones(self.n_rows)])
-        sums, sqnorms = np.zeros((len(gram), E.shape[1])), np.empty(self.n_rows)
-        block = np.empty((slices[0].stop, len(gram)))
+    def _weighted_blocks(self):
+        """Blocks of √S X, all in one place; `sqnorms` are known after the last."""
+        slices = self._slices()
+        weighted = (self.weights != 1).any()
+        if not weighted and not self._shifted:
+            yield from (self.X[index] for index in slices)
+            return
+        place, sqnorms = np.empty((slices[0].stop, self.n_features)), np.empty(self.n_rows)
         for index in slices:
-            root = self.root[index, None]
-            M = block[: len(root)]
-            sqnorms[index] = row_norms(
-                np.subtract(self.X[index], self.offset, out=M[:, :p]), squared=True
-            )
-            M[:, p:] = self.height if len(gram) > p else 0
-            M *= root
-            add_square(gram, M)
-            sums += times(M.T, root * E[index])
-        mirror(gram)
-        cross += sums[:, :-1]
-        self.mean, self.sqnorms = sums[:p, -1] / self.n, sqnorms  # known from here on
+            M = place[: index.stop - index.start]
+            np.subtract(self.X[index], self.offset, out=M)
+            sqnorms[index] = row_norms(M, squared=True)
+            if weighted:
+                M *= self.root[index, None]
+            yield M
+        self.sqnorms = sqnorms
 
     def kernel(self):
         """√S XXᵀ√S/n of the centred rows where they are centred, without a constant column."""
@@ -206,6 +209,14 @@ def add_square(total, A):
     """Add AᵀA to the lower triangle of `total` (Fortran-ordered), without a matrix in between."""
     a, trans = (A.T, 0) if A.flags.c_contiguous else (A, 1)
     blas.dsyrk(1.0, a, beta=1.0, c=total, trans=trans, lower=1, overwrite_c=1)
+
+
+def widened(flat, p, N):
+    """The first p² of N² numbers, a matrix (p, p), as a part of one (N, N) in the same place."""
+    if p < N:
+        for j in reversed(range(p)):
+            flat[j * N : j * N + p] = flat[j * p : j * p + p]
+    return flat.reshape(N, N).T
 
 
 def mirror(total):

@@ -115,7 +115,7 @@ def test_products_are_those_of_numpy(kind, height, solver, dtype, put, problem):
         if dtype == "float64":
             tolerance["atol"] = 1e-12
         pairs = [
-            (rows.kernel(), *rows.moments(columns), *rows.moments(columns, 0 < height < np.inf))
+            (rows.kernel(), rows.gram(), *rows.moments(columns, 0 < height < np.inf))
             + (rows.dot(columns[:5]), rows.rdot(columns), rows.dot(columns[:5, 0]))
             + (rows.take(some), rows.part(some).dot(columns[:5]))
             for rows in (there, here)
