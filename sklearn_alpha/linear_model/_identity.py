@@ -13,9 +13,6 @@ class IdentityClassifier(ClassifierMixin, BaseEstimator):
     def __init__(self, classes):
         self.classes = classes
 
-    def __sklearn_is_fitted__(self):
-        return True
-
     @property
     def classes_(self):
         return self.classes
@@ -33,9 +30,6 @@ class IdentityClassifier(ClassifierMixin, BaseEstimator):
 
 class IdentityRegressor(RegressorMixin, BaseEstimator):
     """Takes predictions for X."""
-
-    def __sklearn_is_fitted__(self):
-        return True
 
     def predict(self, X):
         return X.ravel() if X.shape[1] == 1 else X
