@@ -41,7 +41,7 @@ _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=[1.4, 1])
 for name, values in gains.items():
     left.plot(betas, 100 * np.array(values), "o-", markersize=4, label=name)
 left.axhline(0, color="0.35", linewidth=1)
-left.set(xlabel="β", ylabel="gain over the target alone, points of accuracy")
+left.set(xlabel="β", ylabel="gain over the target alone, points")
 left.legend()
 right.plot(betas, alphas, ".", color="C2", alpha=0.3)
 right.plot(betas, np.mean(alphas, axis=1), color="C2")
