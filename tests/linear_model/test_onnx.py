@@ -101,6 +101,28 @@ def test_dictionaries_of_probabilities(problem):
     assert_allclose([p["yes"] for p in P], model.predict_proba(task.X)[:, 1], rtol=2e-5)
 
 
+@pytest.mark.parametrize("zipmap", [True, "columns"])
+def test_probabilities_by_the_name_of_the_class(zipmap, problem):
+    task = problem("classes")
+    model = AlphaTransferClassifier(task.source).fit(task.X, task.y + 5)
+    _, *P = run(model, task.X, options={"zipmap": zipmap})
+    P = P if zipmap == "columns" else [[p[label] for p in P[0]] for label in (5, 6, 7)]
+    assert_allclose(np.transpose(P), model.predict_proba(task.X), rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("target_opset", [11, 13, 15])
+def test_an_earlier_version_of_the_operators(target_opset, problem):
+    for kind in ("classes", "targets"):
+        task = problem(kind)
+        model = task.Estimator(task.source).fit(task.X, task.y)
+        onnx = to_onnx(model, task.X[:1].astype(np.float32), target_opset=target_opset)
+        versions = {part.domain: part.version for part in onnx.opset_import}
+        assert versions[""] <= target_opset
+        found = run(model, task.X, target_opset=target_opset)[0]
+        expected = model.predict(task.X)
+        assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+
+
 def test_numbers_of_classes_for_labels(problem):
     task = problem("classes")
     y = np.array(["x", "y", "z"])[task.y]
