@@ -430,10 +430,10 @@ def test_moments_of_weighted_classes_equal_weighted_sums_over_pairs(
 @pytest.mark.parametrize(
     "X",
     [
-        pytest.param([[1.0, 2.0, 3.0]], id="one row"),
+        pytest.param([[0.1, 0.2, 0.3]], id="one row"),
         pytest.param([[1.0], [3.0], [-2.0]], id="one feature"),
         pytest.param([[1.0, 2.0], [-1.0, -2.0], [1.0, 2.0]], id="one direction"),
-        pytest.param(np.eye(3), id="orthogonal"),
+        pytest.param(np.eye(4), id="orthogonal"),
     ],
 )
 def test_effective_dimension_at_its_bounds(X, moments):
@@ -449,6 +449,22 @@ def test_two_rows_of_two_classes_are_all_noise(problem, moments):
     y, c = coded(task, np.ones(2, dtype=int))
     *_, expected = shift_oracle(task.X, y[:, 0], c[:, 0], task.W[0], np.zeros(task.X.shape[1]))
     assert_allclose(moments, [expected])
+
+
+def test_sources_are_told_apart_where_rows_do_not_vary():
+    """Without noise the λ that fits best, the largest, has all the weight: ridge on δ alone."""
+    rng = np.random.default_rng(0)
+    y, x, W = np.array([1.0, -1, -1, 1]), 2.0**20 * np.arange(1, 6), rng.normal(size=(2, 5))
+    model = AlphaTransferClassifier(list(W), selection="generative", fit_intercept=False)
+    model.fit(np.outer(y, x), y)
+    size = np.linalg.norm(W, axis=1)
+    U = W.T / size
+    design = np.block(
+        [[U.sum(axis=1)[:, None], U], [np.zeros((2, 1)), np.eye(2) / LAMBDAS[-1] ** 0.5]]
+    )
+    mean, *delta = np.linalg.lstsq(design, np.append(x, [0, 0]))[0]
+    alpha = (mean + delta) / size
+    assert_allclose(model.alpha_[0] * np.linalg.norm(alpha), alpha * np.linalg.norm(model.alpha_))
 
 
 def half_difference(X, code, counts, classifier, m):
@@ -523,7 +539,7 @@ def test_a_weighted_class_loses_a_whole_row(n_positive, problem):
     task = problem("binary")
     y, counts = (np.arange(12) < n_positive).astype(int), np.where(np.arange(12) < 1, 1, 2)
     model = AlphaTransferClassifier(
-        selection="generative", class_weight={0: 0.2, 1: 0.3}, fit_intercept=False, store_loo=True
+        selection="generative", class_weight={0: 0.02, 1: 0.03}, fit_intercept=False, store_loo=True
     ).fit(task.X, y, sample_weight=counts)
     values = []
     for i, x in enumerate(task.X):
