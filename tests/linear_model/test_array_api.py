@@ -197,10 +197,11 @@ def test_another_place_is_an_error_in_one_sentence(library, device, dtype, put, 
             model.alpha_path(sparse.csr_array(task.X), task.y)
         with pytest.raises(ValueError, match=r"chunk 1: partial_fit adds up NumPy's arrays; move"):
             AlphaTransferClassifier().partial_fit(put(task.X), put(task.y), classes=[0, 1])
-        huge = task.X.copy()
-        huge[0, 0] = 1e35
-        with pytest.raises(ValueError, match=r"largest entry of X is 1.0e\+35"):
-            AlphaTransferClassifier().fit(put(huge), put(task.y))
+        for size in (1e35, -1e35):
+            huge = task.X.copy()
+            huge[0, 0] = size
+            with pytest.raises(ValueError, match=r"largest entry of X is 1.0e\+35"):
+                AlphaTransferClassifier().fit(put(huge), put(task.y))
 
 
 @libraries
