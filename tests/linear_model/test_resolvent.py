@@ -148,14 +148,31 @@ def test_tridiagonal_form(N, rank, least, n_columns):
         inverse = inv(T + gamma * np.eye(N))
         assert_allclose(solved, inverse @ columns, rtol=1e-9, atol=1e-12)
         assert_allclose(sqnorms, np.sum(columns * (inverse @ columns), axis=0), rtol=1e-9)
-    some = np.array([N - 1, 0])
-    for several in (gammas[:1], gammas, np.append(gammas, 0.1)):  # by way of Cholesky and not
-        inverses = np.array([inv(A + gamma * np.eye(N)) for gamma in several])
-        expected = np.einsum("im,gij,jm->gm", columns, inverses, columns)
-        assert_allclose(form.forms(several)(columns), expected, rtol=1e-9)
-        assert_allclose(form.diagonals(several)(some), inverses[:, some, some], rtol=1e-9)
     log_dets = [np.linalg.slogdet(A + gamma * np.eye(N))[1] for gamma in gammas]
     assert_allclose(form.log_det(gammas), log_dets, rtol=1e-9)
+
+
+@pytest.mark.parametrize("N", [1, 2, 30, 64, 130])
+@pytest.mark.parametrize("n_columns", [0, 10**6])
+@pytest.mark.parametrize("n_rows", [1, 2, 4])
+@pytest.mark.parametrize("n_gammas", [1, 2, 3])
+def test_forms_are_by_cholesky_where_gammas_are_few_and_memory_is_not(
+    N, n_columns, n_rows, n_gammas, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    half, columns = rng.normal(size=(N, N)), rng.normal(size=(N, 5))
+    A, gammas = half @ half.T, np.array([0.5, 3.0, 0.1])[:n_gammas]
+    factored, factor = [], Tridiagonal._factor
+    monkeypatch.setattr(
+        Tridiagonal, "_factor", lambda self, gamma: factored.append(gamma) or factor(self, gamma)
+    )
+    form = Tridiagonal(np.asfortranarray(A), 0.1, n_columns, n_rows * N)
+    inverses, some = np.array([inv(A + g * np.eye(N)) for g in gammas]), np.array([N - 1, 0])
+    expected = np.einsum("im,gij,jm->gm", columns, inverses, columns)
+    assert_allclose(form.forms(gammas)(columns), expected, rtol=1e-9)
+    by_cholesky = N > 1 and not n_columns and n_gammas <= min(2, n_rows / 2)
+    assert factored == list(gammas) * by_cholesky
+    assert_allclose(form.diagonals(gammas)(some), inverses[:, some, some], rtol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
