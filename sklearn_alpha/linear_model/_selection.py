@@ -20,7 +20,7 @@ from sklearn_alpha.linear_model._search import cross_validation, leave_one_out
 SELECTIONS = ("blend", "evidence", "generative", "loo", "theory", "cv")
 
 
-def select(task, selection, *, alpha=None, fixed_gamma=False, **search):
+def select(task, selection, *, alpha, fixed_gamma, **search):
     """The solution of the named rule.
 
     Parameters

@@ -135,6 +135,43 @@ def test_loo_alpha_is_the_least_squares_solution(kind, n_sources, problem):
         assert_allclose(model.alpha_[j], best, rtol=1e-8)
 
 
+@kinds
+@pytest.mark.parametrize("alphas", [None, [0.5, -1.0]])
+def test_loo_without_a_scorer_has_the_least_squared_left_out_error(kind, alphas, problem):
+    task = problem(kind, n_sources=2)
+    gammas = [0.01, 0.1, 1.0]
+    model = task.Estimator(task.source, selection="loo", gammas=gammas, alphas=alphas)
+    model.fit(task.X, task.y, sample_weight=task.counts)
+    scores = []
+    for gamma in gammas:
+        row = []
+        for alpha in alphas or ["auto"]:
+            held = clone(model).set_params(gamma=gamma, alpha=alpha, store_loo=True)
+            values = left_out_values(held.fit(task.X, task.y, sample_weight=task.counts), task)
+            error = np.average((task.Y - values) ** 2, axis=0, weights=task.counts)
+            row.append(-error.mean())
+        scores.append(row)
+    assert_allclose(model.path_.loo_score, scores, rtol=1e-8)
+    best = np.max(scores, axis=1).argmax()
+    assert model.gamma_ == gammas[best]
+    assert_allclose(model.path_.gammas, gammas)
+    assert_allclose(model.path_.alphas[best], model.alpha_)
+    if alphas:
+        assert_allclose(model.alpha_, alphas[np.argmax(scores[best])])
+
+
+@kinds
+@heights
+def test_loo_gains_nothing_by_the_sum_of_two_sources(kind, height, problem):
+    task = problem(kind, n_sources=2)
+    model = task.Estimator(task.source, selection="loo", gamma=0.3, **constant(height))
+    model.fit(task.X, task.y)
+    (W, b), (V, c) = task.source
+    more = clone(model).set_params(source=[*task.source, (W + V, b + c)]).fit(task.X, task.y)
+    assert_allclose(more.coef_, model.coef_, atol=1e-8)
+    assert np.abs(more.alpha_).max() < 1e3
+
+
 @pytest.mark.parametrize(
     ("kind", "scoring"),
     [
@@ -624,27 +661,34 @@ def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
     kind, height, n, problem, sample, estimate
 ):
     task = problem(kind, n=n)
-    model = task.Estimator(task.source, store_loo=True, **constant(height)).fit(task.X, task.y)
+    counts = task.counts if n <= 10 else np.ones(n, dtype=int)
+    model = task.Estimator(task.source, store_loo=True, **constant(height))
+    model.fit(task.X, task.y, sample_weight=counts)
     first, second = (
-        clone(model).set_params(selection=name).fit(task.X, task.y)
+        clone(model).set_params(selection=name).fit(task.X, task.y, sample_weight=counts)
         for name in ("evidence", "generative")
     )
     classifier = task.Estimator is AlphaTransferClassifier
     f = estimate(first, task) if n > 10 else left_out_values(first, task)
-    f, g = f[sample(n)], left_out_values(second, task)[sample(n)]
+    index = np.repeat(sample(n), counts[sample(n)])
+    f, g = f[index], left_out_values(second, task)[index]
     kappa = np.linalg.norm(f) / np.linalg.norm(g) if classifier else 1.0
     shares = np.linspace(0, 1, 21)
     losses = []
     for t in shares:
         values = (1 - t) * f + t * kappa * g
         if classifier:
-            losses.append(best_log_loss(values, task.y[sample(n)]))
+            losses.append(best_log_loss(values, task.y[index]))
         else:
-            errors = np.sum((task.Y[sample(n)] - values) ** 2, axis=0)
+            errors = np.sum((task.Y[index] - values) ** 2, axis=0)
             losses.append(len(values) / 2 * np.log(errors).sum())
     P = np.exp(log_softmax(-np.array(losses)))
     assert_allclose(model.path_.share_posterior, P, atol=1e-7)
     assert_allclose(model.path_.share, P @ shares, atol=1e-7)
+    assert_allclose(model.path_.shares, shares)
+    for name in ("gammas", "log_evidence", "posterior", "alphas"):
+        assert_allclose(model.path_[name], first.path_[name])
+    assert_allclose(model.path_.generative.rho, second.path_.generative.rho)
 
     t = model.path_.share
     for name in ("coef_", "alpha_", "intercept_", "loo_decision_function_"):
@@ -709,6 +753,7 @@ def test_theory_picks_the_best_predicted_accuracy(kind, shape, n_sources, proble
             alphas[i, j] = law.optimal_alpha * alpha
             scores[i] += law.accuracy(law.optimal_alpha) / len(task.W)
     assert_allclose(model.path_.predicted_score, scores, rtol=1e-8)
+    assert_allclose(model.path_.gammas, gammas)
     assert_allclose(model.path_.alphas, alphas, rtol=1e-6)
     assert model.gamma_ == gammas[scores.argmax()]
     assert_allclose(model.alpha_, alphas[scores.argmax()], rtol=1e-6)
@@ -741,9 +786,38 @@ def test_theory_picks_the_least_predicted_risk(kind, shape, problem):
             alphas[i, j] = law.optimal_alpha * alpha
             scores[i] -= law.risk(law.optimal_alpha) / target / len(task.W)
     assert_allclose(model.path_.predicted_score, scores, rtol=1e-8)
+    assert_allclose(model.path_.gammas, gammas)
     assert_allclose(model.path_.alphas, alphas, rtol=1e-6)
     assert model.gamma_ == gammas[scores.argmax()]
     assert_allclose(model.alpha_, alphas[scores.argmax()], rtol=1e-6)
+
+
+@kinds
+def test_theory_counts_rows_by_their_weights(kind, problem):
+    """Of weights w for all, the rows' moments are the same, and the n of the law is w times n."""
+    task = problem(kind)
+    weight, gammas = 0.1, np.geomspace(0.01, 10, 5)
+    model = task.Estimator(task.source, selection="theory", gammas=gammas, fit_intercept=False)
+    model.fit(task.X, task.y, sample_weight=np.full(len(task.X), weight))
+    n, p, classifier = weight * len(task.X), task.X.shape[1], kind in ("binary", "classes")
+    y, c = coded(task, np.ones(len(task.X), dtype=int))
+    scores = np.zeros(5)
+    for j, W in enumerate(task.W):
+        _, r, alpha, moments = shift_oracle(task.X, y[:, j], c[:, j], W, np.zeros(p))
+        energy = log_normal_posterior(*moments)[1]
+        mean = alpha @ W + np.sqrt(energy) * r / np.linalg.norm(r)
+        trace, target = np.mean(np.sum(task.X**2, axis=1)), np.var(task.Y[:, j])
+        variance = (trace - (mean @ mean if classifier else 0)) / p
+        for i, gamma in enumerate(gammas):
+            options = {"n_samples": n, "gamma": gamma, "covariance": np.full(p, variance)}
+            if classifier:
+                law = target_asymptotics(mean, alpha @ W, **options)
+                scores[i] += law.accuracy(law.optimal_alpha)
+            else:
+                noise = np.sqrt(max(target - mean @ mean / variance, 0))
+                law = regression_asymptotics(mean / variance, alpha @ W, noise=noise, **options)
+                scores[i] -= law.risk(law.optimal_alpha) / target
+    assert_allclose(model.path_.predicted_score, scores / len(task.W), rtol=1e-8)
 
 
 @kinds
@@ -814,6 +888,11 @@ def test_cv_scores_weighted_rows(kind, problem):
         part = clone(held).fit(task.X[train], task.y[train], sample_weight=weights[train])
         scores.append(part.score(task.X[test], task.y[test], sample_weight=weights[test]))
     assert_allclose(model.path_.cv_score, [[np.mean(scores)]])
+    given = clone(model).set_params(alpha=0.5, gammas=[0.01, 0.1], alphas=None)
+    path = given.fit(task.X, task.y, sample_weight=weights).path_
+    assert_allclose(path.gammas, [0.01, 0.1])
+    assert_allclose(path.cv_score[1:], [[np.mean(scores)]])
+    assert_allclose(path.alphas, np.full((2, 1, *task.W.shape[:2]), 0.5))
 
 
 @kinds
