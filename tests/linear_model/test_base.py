@@ -133,6 +133,29 @@ def test_scorers_get_the_weights_that_they_can_take(selection, problem):
     assert np.abs(path(error, task.counts) - path(named, task.counts)).max() > 1e-3
 
 
+@kinds
+def test_left_out_values_of_an_earlier_fit_are_gone(kind, problem):
+    task = problem(kind)
+    model = task.Estimator(task.source, store_loo=True).fit(task.X, task.y)
+    assert len(model.loo_decision_function_) == 12
+    model.set_params(store_loo=False).fit(task.X, task.y)
+    assert not hasattr(model, "loo_decision_function_")
+
+
+@pytest.mark.parametrize("kind", ["target", "targets"])
+def test_alpha_may_be_given_for_each_target(kind, problem):
+    """In a list, where there is one source: as if each were fitted alone."""
+    task = problem(kind)
+    alphas = [0.5, -2.0][: task.Y.shape[1]]
+    model = task.Estimator(task.source, alpha=alphas, gamma=0.3).fit(task.X, task.y)
+    assert_allclose(model.alpha_, np.reshape(alphas, (-1, 1)))
+    for j, alpha in enumerate(alphas):
+        alone = AlphaTransferRegressor((task.W[j, 0], task.b[j, 0]), alpha=alpha, gamma=0.3)
+        alone.fit(task.X, task.Y[:, j])
+        assert_allclose(np.atleast_2d(model.coef_)[j], alone.coef_)
+        assert_allclose(np.atleast_1d(model.intercept_)[j], alone.intercept_)
+
+
 def test_alphas_of_a_path_where_alpha_is_zero(problem):
     task = problem("target")
     model = AlphaTransferRegressor(task.source, alpha=0.0).fit(task.X, task.y)
