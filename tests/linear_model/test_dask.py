@@ -553,6 +553,34 @@ def test_what_does_not_fit_together_is_said_before_anything_is_read(problem):
 
 
 @pytest.mark.usefixtures("alone")
+def test_weights_that_do_not_fit_are_named(problem):
+    task = problem("binary", 40)
+    X, y = in_array(task.X), in_array(task.y)
+    for rows, weights, message in (
+        (X, in_array(np.ones(39)), "^X has 40 rows but sample_weight has 39; pass as many"),
+        (X, np.ones(39), "^X has 40 rows but sample_weight has 39; pass as many"),
+        (X, delayed(np.ones(40)), "^sample_weight is a Dask Delayed"),
+        (without_sizes(task.X), np.ones(40), "^sample_weight is in memory and X has chunks"),
+        (X, without_sizes(np.ones(30)), "^X has 5 chunks and sample_weight 4, of unknown"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            AlphaTransferClassifier().fit(rows, y if rows is X else without_sizes(task.y), weights)
+
+
+@pytest.mark.usefixtures("alone")
+@kinds
+def test_a_number_is_the_weight_of_every_row(kind, problem):
+    task = problem(kind, 40)
+    model = task.Estimator(task.source, selection="evidence")
+    whole = clone(model).fit(task.X, task.y, np.full(40, 3.0))
+    for convert in (in_array, in_frame, without_sizes):
+        X, y = convert(task.X), convert(task.y)
+        fitted = clone(model).fit(X, y, 3.0)
+        assert_same(fitted, whole)
+        assert_allclose(fitted.score(X, y, 3.0), fitted.score(X, y))
+
+
+@pytest.mark.usefixtures("alone")
 def test_bad_classes_and_sources(problem):
     task = problem("binary", 40)
     X, y = in_array(task.X), in_array(task.y)
