@@ -16,7 +16,11 @@ from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model import _generative
 from sklearn_alpha.linear_model._evidence import LAMBDAS, NEAR, quadrature
 from sklearn_alpha.linear_model._selection import SELECTIONS
-from sklearn_alpha.theory import regression_asymptotics, target_asymptotics
+from sklearn_alpha.theory import (
+    isotropic_asymptotics,
+    regression_asymptotics,
+    target_asymptotics,
+)
 
 KINDS = ("binary", "classes", "target", "targets")
 SHAPES = [(13, 6), (8, 14)]
@@ -818,6 +822,18 @@ def test_theory_counts_rows_by_their_weights(kind, problem):
                 law = regression_asymptotics(mean / variance, alpha @ W, noise=noise, **options)
                 scores[i] -= law.risk(law.optimal_alpha) / target
     assert_allclose(model.path_.predicted_score, scores / len(task.W), rtol=1e-8)
+
+
+def test_theory_leaves_a_thousandth_of_the_energy_to_rows_that_do_not_vary():
+    y, gammas = np.array([1, -1, -1, 1]), np.geomspace(0.01, 10, 5)
+    model = AlphaTransferClassifier(
+        np.array([2.0]), selection="theory", gammas=gammas, fit_intercept=False
+    )
+    path = model.fit(3.0 * y[:, None], y).path_
+    # the source counts as 1.5 times what it is, which is the mean, 3
+    options = {"mean_sqnorm": 1e3, "alignment": 9.0, "source_gram": 9 * 9e-3, "ratio": 0.25}
+    laws = [isotropic_asymptotics(gamma=gamma / 9e-3, **options) for gamma in gammas]
+    assert_allclose(path.alphas[:, 0, 0], [1.5 * law.optimal_alpha for law in laws])
 
 
 @kinds

@@ -310,6 +310,7 @@ def test_orthogonal_source_is_not_used():
     theory = target_asymptotics(mean, source, n_samples=20, gamma=0.7)
     assert_allclose(theory.optimal_alpha, 0, atol=1e-12)
     assert_allclose(theory.accuracy(np.inf), 0.5)
+    assert theory.margin_variance(-np.inf) == theory.risk(np.inf) == np.inf
 
 
 def test_aligned_source_has_a_finite_optimum_where_the_mean_margin_is_one():
