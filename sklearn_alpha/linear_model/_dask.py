@@ -50,8 +50,7 @@ def fit(model, X, y, sample_weight):
     model._given_gammas()
     X, y, sample_weight = alike(X, y, sample_weight)
     validate_data(model, one_row(X), skip_check_array=True)
-    for name in ("_sums", "classes_"):
-        model.__dict__.pop(name, None)
+    model.__dict__.pop("_sums", None)
     model._forget()
 
     reader = light(model)

@@ -311,6 +311,15 @@ def test_a_fit_goes_on_and_adds_up(kind, problem):
     assert_same(one.fit(X, y), whole)  # anew
 
 
+@pytest.mark.usefixtures("alone")
+def test_a_second_fit_may_have_other_classes(problem):
+    task = problem("classes", 40)
+    model = AlphaTransferClassifier().fit(in_array(task.X), in_array(task.y))
+    for y in (task.y % 2 + 5, task.y + 1):
+        again = AlphaTransferClassifier(selection="evidence").fit(task.X, y)
+        assert_same(model.fit(in_array(task.X), in_array(y)), again)
+
+
 # ---------------------------------------------------------------- the graph
 
 
