@@ -220,6 +220,20 @@ def test_outputs_are_lazy_and_those_of_rows(kind, convert, problem):
 
 
 @pytest.mark.usefixtures("alone")
+@kinds
+def test_a_stream_that_is_not_solved_yet_predicts(kind, problem):
+    task = problem(kind, 40)
+    model, again = (task.Estimator(task.source) for _ in range(2))
+    for stream in (model, again):
+        first = {"classes": np.unique(task.y)} if hasattr(model, "decision_function") else {}
+        stream.partial_fit(task.X, task.y, **first)
+    X = in_array(task.X)
+    assert_array_equal(model.predict(X).compute(), again.predict(task.X))
+    again.partial_fit(task.X[:9], task.y[:9])
+    assert_allclose(again.score(X, in_array(task.y)), again.score(task.X, task.y))
+
+
+@pytest.mark.usefixtures("alone")
 def test_nothing_is_read_before_it_is_asked_for(problem):
     task, reads = problem("binary", 40), []
 
@@ -364,7 +378,8 @@ def test_no_row_is_in_the_graph():
 @pytest.mark.usefixtures("alone")
 def test_predictions_send_neither_moments_nor_sources():
     X, y = drawn(4, 200, p=100)
-    model = AlphaTransferClassifier([np.ones(100)] * 50).fit(X, y)
+    sources = [*np.random.default_rng(0).normal(size=(50, 100))]  # one array is pickled once
+    model = AlphaTransferClassifier(sources).fit(X, y)
     graphs = []
     with dask.config.set(scheduler=keeping(graphs)):
         model.predict(X).compute()
