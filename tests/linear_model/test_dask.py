@@ -334,6 +334,16 @@ def test_a_second_fit_may_have_other_classes(problem):
         assert_same(model.fit(in_array(task.X), in_array(y)), again)
 
 
+@pytest.mark.usefixtures("alone")
+def test_a_second_fit_may_have_other_columns_and_another_source(problem):
+    task = problem("targets", 40)
+    model = task.Estimator(task.source, selection="evidence")
+    model.fit(in_array(task.X), in_array(task.y))
+    model.set_params(source=np.ones((2, 3)))
+    again = clone(model).fit(task.X[:, :3], task.y)
+    assert_same(model.fit(in_array(task.X[:, :3]), in_array(task.y)), again)
+
+
 # ---------------------------------------------------------------- the graph
 
 
