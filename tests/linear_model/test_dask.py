@@ -298,6 +298,17 @@ def test_scores(kind, convert, problem):
 
 
 @pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("kind", ["target", "targets"])
+def test_scores_of_small_and_of_constant_targets(kind, problem):
+    task = problem(kind, 40)
+    model = task.Estimator(task.source).fit(task.X, task.y / 100)
+    X, y = in_array(task.X), task.y / 100
+    assert_allclose(model.score(X, in_array(y)), model.score(task.X, y), rtol=1e-10)
+    X, y = 0 * task.X, model.predict(0 * task.X)  # which is predicted without an error
+    assert model.score(in_array(X), in_array(y)) == model.score(X, y) == 1
+
+
+@pytest.mark.usefixtures("alone")
 @kinds
 def test_what_is_fitted_is_an_ordinary_estimator(kind, problem):
     task = problem(kind, 40)
@@ -528,7 +539,8 @@ def test_one_of_a_thousand_chunks(problem):
         ("target", lambda y: y * np.nan, r"chunk 3 .*: Input y contains NaN"),
         ("target", lambda y: y * 1e200, r"chunk 3 .*: the largest entry of y"),
         ("targets", lambda y: y[:, [0, 1, 1]], r"chunk 3: y has 3 column\(s\), and 2 in chunk 1"),
-        ("binary", lambda y: y + 0.5, r"chunk 3 .*: Unknown label type: continuous"),
+        ("binary", lambda y: y + 0.5, r"chunk 3 .*: Unknown label type"),
+        ("binary", lambda y: (y + 0.5).astype(object), r"chunk 3 .*: Unknown label type"),
         (
             "binary",
             lambda y: y.astype(str),
