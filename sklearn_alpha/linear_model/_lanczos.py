@@ -179,9 +179,11 @@ class Quadrature:
 
         tr f(A) = Σ f(θⱼ) + E wᵀf(A)w,   wᵀf(A)w ≈ Σ weight f(node),   w = (I − UUᵀ)v
 
-    Lanczos started at w gives the nodes and weights of the Gauss quadrature. U are the Ritz vectors
-    that a Krylov space has found: where A has a few large eigenvalues, chance has no part in them.
-    Nor has it in a line a + bλ, since tr A is known: f counts less its best line.
+    Lanczos started at w gives the nodes and weights of the Gauss quadrature and, with one node more
+    at 0, of that of Gauss and Radau. The one has more of log det(A + γI) than there is, the other
+    less: their middle is taken, and half the gap is part of the error. U are the Ritz vectors that
+    a Krylov space has found: where A has a few large eigenvalues, chance has no part in them. Nor
+    has it in a line a + bλ, since tr A is known: f counts less its best line.
 
     Parameters
     ----------
@@ -194,7 +196,7 @@ class Quadrature:
     exact : ndarray of shape (n_exact,)
         θ.
     gammas : ndarray of shape (n_gammas,)
-        Steps go on until they move log det(A + γI) by less than its standard error.
+        Steps go on until half the gap in log det(A + γI) is below its standard error.
     """
 
     def __init__(self, product, trace, probes, exact, gammas):
@@ -202,7 +204,7 @@ class Quadrature:
         self._trace = max(trace - exact.sum(), 0.0)
         size = np.linalg.norm(probes, axis=0)
         q, before, beta = divided(probes, size), 0.0, 0.0
-        inner, outer, last = [], [], np.inf
+        inner, outer = [], []
         for _ in range(MOST_STRIDES):
             for _ in range(STRIDE):
                 w = product(q) - beta * before
@@ -212,38 +214,54 @@ class Quadrature:
                 outer.append(beta)
                 q, before = divided(w, beta, ROUNDING * np.max(inner, axis=0)), q
             self._read(np.array(inner), np.array(outer), size**2)
-            found, error = self.trace(lambda x: np.log1p(x[..., None] / gammas))
-            if (np.abs(found - last) <= error + 1e-9 * np.abs(found)).all():
+            found, chance, gap = self._read_off(lambda x: np.log1p(x[..., None] / gammas))
+            if (gap <= chance + 1e-9 * np.abs(found)).all():
                 break
-            last = found
 
     def _read(self, inner, outer, size):
-        pairs = [eigh_tridiagonal(a, b[:-1]) for a, b in zip(inner.T, outer.T, strict=True)]
-        self._nodes = np.maximum([values for values, _ in pairs], 0.0)
-        self._weights = np.array([vectors[0] ** 2 for _, vectors in pairs]) * size[:, None]
+        gauss, radau = [], []
+        for a, b in zip(inner.T, outer.T, strict=True):
+            values, vectors = eigh_tridiagonal(a, b[:-1])
+            gauss.append((values, vectors[0] ** 2))
+            # the last entry with which the smallest eigenvalue is 0
+            least = max(ROUNDING * values[-1], np.finfo(np.float64).tiny)
+            last = b[-1] ** 2 * np.sum(vectors[-1] ** 2 / np.maximum(values, least))
+            values, vectors = eigh_tridiagonal(np.append(a, last), b)
+            radau.append((values, vectors[0] ** 2))
+        self._rules = [
+            (np.maximum([nodes for nodes, _ in rule], 0.0), size[:, None] * [w for _, w in rule])
+            for rule in (gauss, radau)
+        ]
 
     def trace(self, f):
-        """tr f(A) and its standard error.
+        """tr f(A) and its standard error, with that of the quadrature.
 
         Parameters
         ----------
         f : callable
             Of eigenvalues (...,), to values (..., m).
         """
-        whole = f(self.exact).sum(axis=0)
-        total = self._weights.sum()
+        found, chance, gap = self._read_off(f)
+        return found, np.hypot(chance, gap)
+
+    def _read_off(self, f):
+        """tr f(A), the standard error of chance, and half the gap between the quadratures."""
+        whole, ((nodes, weights), radau) = f(self.exact).sum(axis=0), self._rules
+        total = weights.sum()
         if total <= ROUNDING * self.dimension:
-            return whole, np.zeros_like(whole)  # nothing is left to chance
-        values, root = f(self._nodes), np.sqrt(self._weights)[..., None]
-        centre = (self._weights * self._nodes).sum() / total
-        line = np.stack([np.ones_like(self._nodes), self._nodes / (centre or 1.0)], axis=-1)
+            return whole, np.zeros_like(whole), np.zeros_like(whole)  # nothing is left to chance
+        values, root = f(nodes), np.sqrt(weights)[..., None]
+        centre = (weights * nodes).sum() / total
+        line = np.stack([np.ones_like(nodes), nodes / (centre or 1.0)], axis=-1)
         (a, b), *_ = np.linalg.lstsq(
             (root * line).reshape(-1, 2), (root * values).reshape(-1, values.shape[-1]), rcond=None
         )
         # of the best line's remainder the mean over the probes is zero
         whole = whole + a * self.dimension + b * self._trace / (centre or 1.0)
-        left = np.einsum("tk,tkm->tm", self._weights, values - line @ np.array([a, b]))
-        return whole, left.std(axis=0, ddof=1) / np.sqrt(len(left))
+        left = np.einsum("tk,tkm->tm", weights, values - line @ np.array([a, b]))
+        below = np.einsum("tk,tkm->m", radau[1], f(radau[0])) / len(left)
+        half = (np.einsum("tk,tkm->m", weights, values) / len(left) - below) / 2
+        return whole - half, left.std(axis=0, ddof=1) / np.sqrt(len(left)), np.abs(half)
 
 
 def divided(columns, size, least=0.0):

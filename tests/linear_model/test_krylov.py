@@ -284,8 +284,9 @@ def spectral(values, probes, exact, f):
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
 @pytest.mark.parametrize("n_exact", [0, 2])
-def test_a_quadrature_that_ends_is_exact(n_exact, unit):
+def test_a_quadrature_that_ends_is_exact(n_exact, unit, monkeypatch):
     """Of eight dimensions at most, so that nodes and weights are A's own."""
+    monkeypatch.setattr(_lanczos, "STRIDE", 8)
     rng = np.random.default_rng(0)
     values, gammas = np.array([9.0, 5, 3, 2, 1, 0.5, 0.2, 0.1]), np.array([0.1, 1.0])
     V, _ = np.linalg.qr(rng.normal(size=(8, 8)))
@@ -300,10 +301,11 @@ def test_a_quadrature_that_ends_is_exact(n_exact, unit):
     assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_a_quadrature_goes_on_until_its_steps_are_within_its_error(monkeypatch):
-    """Four steps at a time: the first of them that moves log det by less than the error is last."""
+@pytest.mark.parametrize("least", [1e-2, 1e-4])
+def test_quadratures_bracket_and_go_on_until_the_gap_is_within_chance(least, monkeypatch):
+    """Four steps at a time, at any number of which the truth of these probes is in the gap."""
     rng = np.random.default_rng(0)
-    values, gammas = np.geomspace(1e-6, 1, 100), np.array([1e-4])
+    values, gammas = np.geomspace(1e-6, 1, 100), np.array([least])
     V, _ = np.linalg.qr(rng.normal(size=(100, 100)))
     A, probes = V * values @ V.T, rng.choice([-1.0, 1.0], size=(100, 60))
     products = []
@@ -312,21 +314,26 @@ def test_a_quadrature_goes_on_until_its_steps_are_within_its_error(monkeypatch):
         products.append(columns)
         return A @ columns
 
+    def f(x):
+        return np.log1p(x[..., None] / gammas)
+
     def log_det():
         products.clear()
         quadrature = Quadrature(product, values.sum(), probes, np.zeros(0), gammas)
-        (found,), (error,) = quadrature.trace(lambda x: np.log1p(x[..., None] / gammas))
-        return found, error, len(products)
+        found, error = quadrature.trace(f)
+        whole, chance, gap = quadrature._read_off(f)
+        assert_allclose((found, error), (whole, np.hypot(chance, gap)))
+        return found, chance, gap, len(products)
 
+    (expected,), _ = spectral(values, V.T @ probes, np.zeros(0), f)
     *_, n_steps = log_det()
-    assert 12 <= n_steps < 100
-    last = np.inf
+    assert 4 <= n_steps < 100
     for n_strides in range(1, n_steps // 4 + 1):
         monkeypatch.setattr(_lanczos, "MOST_STRIDES", n_strides)
-        found, error, n = log_det()
+        (found,), (chance,), (gap,), n = log_det()
         assert n == 4 * n_strides
-        assert (np.abs(found - last) <= error) == (n == n_steps)
-        last = found
+        assert abs(found - expected) <= gap + 1e-2 * chance  # the lines that count less differ
+        assert (gap <= chance) == (n == n_steps)
 
 
 def test_nothing_is_left_to_chance_where_all_is_found():
