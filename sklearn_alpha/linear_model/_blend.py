@@ -34,7 +34,7 @@ def left_out_losses(task, first, second):
 
 def log_losses(task, mixtures):
     """Log losses of sets of decision values (n_sets, n_sample, n_outputs), one array for each."""
-    weights, Y, guess = task.rows.weights[task.sample], task.Y[task.sample], 1.0
+    weights, Y, guess = task.rows.weights[task.sample], task.Y[task.sample], 2.0
     codes = np.hstack([-Y, Y]) if Y.shape[1] == 1 else Y
     targets = smoothed_targets(codes.argmax(axis=1), weights, codes.shape[1])
     for values in mixtures:

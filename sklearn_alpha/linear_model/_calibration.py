@@ -23,7 +23,7 @@ def smoothed_targets(labels, weights, n_classes):
     return (np.eye(n_classes)[labels] * counts + 1) / (counts + n_classes)
 
 
-def inverse_temperature(values, targets, weights, start=1.0):
+def inverse_temperature(values, targets, weights, start=2.0):
     """β and the negative log-likelihood there, for each of several sets of decision values.
 
     Parameters
