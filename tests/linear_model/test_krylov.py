@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model import _krylov, _lanczos, _task
+from sklearn_alpha.linear_model import _evidence, _krylov, _lanczos, _task
 from sklearn_alpha.linear_model._krylov import KrylovResolvent
 from sklearn_alpha.linear_model._lanczos import Basis, KrylovSpace, Quadrature, divided
 from sklearn_alpha.linear_model._resolvent import DualResolvent
@@ -489,6 +489,18 @@ def test_auto_is_krylov_for_sparse_rows_that_are_large_both_ways(monkeypatch):
     assert not Estimator(source).fit(X.toarray(), y).path_.log_det_error.any()
     monkeypatch.setattr(_task, "LARGE", 100)
     assert not Estimator(source).fit(X, y).path_.log_det_error.any()
+
+
+@pytest.mark.parametrize("kind", ["binary", "classes"])
+def test_doubt_is_of_the_determinants_of_all_outputs(kind, monkeypatch):
+    """log det G counts half for each output in the evidence, and so does its error."""
+    Estimator, X, y, source = task(kind, (100, 250))
+    errors = []
+    monkeypatch.setattr(_evidence, "doubt", lambda *args: errors.append(args[2]))
+    model = Estimator(source, solver="krylov", selection="evidence").fit(X, y)
+    n_outputs = len(model.coef_)
+    assert model.path_.log_det_error.all()
+    assert_allclose(errors, [n_outputs / 2 * model.path_.log_det_error])
 
 
 def test_a_warning_says_what_to_change(monkeypatch):

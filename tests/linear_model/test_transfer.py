@@ -458,6 +458,16 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
     )
 
 
+@pytest.mark.parametrize("kind", ["binary", "classes"])
+def test_of_a_given_alpha_too_a_sample_has_the_temperature(kind, problem, sample, estimate):
+    task = problem(kind, n=24)
+    model = task.Estimator(task.source, alpha=0.7).fit(task.X, task.y)
+    values, n_classes = estimate(model, task)[sample(24)], len(model.classes_)
+    targets = smoothed_targets(task.y[sample(24)], np.ones(10), n_classes)
+    beta, *_ = inverse_temperature(values[None], targets, np.ones(10))
+    assert_allclose(model.inverse_temperature_, beta[0], rtol=1e-10)
+
+
 def test_probabilities_are_calibrated_on_new_rows():
     """Mean squared distance of P from the truth's own, below a tenth of that of the prior."""
     rng = np.random.default_rng(0)
