@@ -5,7 +5,8 @@ It is :class:`DualResolvent` with K = MMᵀ/n never formed:
     quadratic, adapter   one Krylov space of Z serves all γ, and grows until their residuals are at
                          most `TOLERANCE` where the posterior is. It approaches ZᵀGZ from below, so
                          that the evidence of other γ is overstated: what has no weight has none
-    log_det, sqnorm      stochastic Lanczos quadrature, with its standard error
+    log_det, sqnorm      stochastic Lanczos quadrature, with its standard error, which has half the
+                         gap between two quadratures in it, one above and one below
     leave_one_out        of groups of rows that are left out together, one more space for each.
                          All groups cost about what the whole does at `TOGETHER` rows, and no group
                          has more than a twentieth of the rows: up to a few hundred rows each is
