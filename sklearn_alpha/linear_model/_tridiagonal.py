@@ -148,7 +148,7 @@ class Tridiagonal:
         """U of A + γI = UᵀU, and the inverses of its blocks on the diagonal."""
         U = self._reduced.copy(order="F")
         np.fill_diagonal(U, self._own_diagonal + gamma)
-        U, _ = lapack.dpotrf(U, clean=1, overwrite_a=1)
+        U, _ = lapack.dpotrf(U, overwrite_a=1)
         return U, [lapack.dtrtri(U[block, block])[0] for block in blocks(len(U))]
 
 
