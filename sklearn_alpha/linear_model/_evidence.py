@@ -41,7 +41,8 @@ def evidence(task, *, alpha=None):
         P = posterior(log_posterior)
         settled = resolvent.reaches(gammas, P)
     error = resolvent.log_det_error(gammas)
-    doubt(gammas, log_posterior, task.shape[0] / 2 * error)
+    if error.any():
+        doubt(gammas, log_posterior, task.shape[0] / 2 * error)
 
     def estimate(index):
         nodes, weights = quadrature(np.log(gammas), P)

@@ -159,18 +159,25 @@ class PrimalResolvent(Exact):
         return Tridiagonal(gram, self._least, self._n_left_out, self.n)
 
     @cached_property
-    def _v(self):
-        return self._basis.rotate(self._V)
-
-    @cached_property
-    def _v_T(self):
-        return self._basis.dot(self._v)
-
-    @cached_property
-    def _e(self):
-        e = self._basis.rotate(self.moments.cross)
+    def _rotated(self):
+        """What rows and sources are in the basis, in one product."""
+        cross = self.moments.cross
+        both = self._basis.rotate(np.hstack([cross, self._V]))
+        e, v = both[:, : cross.shape[1]], both[:, cross.shape[1] :]
         e[self._basis.null] = 0.0  # in the null space rows have no part but rounding
-        return e
+        return e, v, self._basis.dot(v)
+
+    @property
+    def _e(self):
+        return self._rotated[0]
+
+    @property
+    def _v(self):
+        return self._rotated[1]
+
+    @property
+    def _v_T(self):
+        return self._rotated[2]
 
     @property
     def inner(self):

@@ -214,8 +214,10 @@ class AlphaTransferClassifier(ChunkwiseScore, ClassifierMixin, PartialClassifier
             if is_dask(X):
                 return fit_chunks(self, X, y, sample_weight)
             X, y, weight = self._checked(X, y, sample_weight)
-            check_classification_targets(y)
             seen = weight > 0
+            # whole numbers are classes, and scikit-learn has nothing to say of them if they are few
+            if y.dtype.kind not in "biu" or len(np.unique(y)) > len(y) // 2:
+                check_classification_targets(y)
             self.classes_, labels = np.unique(y[seen], return_inverse=True)
             n_classes = len(self.classes_)
             if n_classes < 2:

@@ -503,7 +503,7 @@ def test_sources_are_told_apart_where_rows_do_not_vary():
     design = np.block(
         [[U.sum(axis=1)[:, None], U], [np.zeros((2, 1)), np.eye(2) / LAMBDAS[-1] ** 0.5]]
     )
-    mean, *delta = np.linalg.lstsq(design, np.append(x, [0, 0]))[0]
+    mean, *delta = np.linalg.lstsq(design, np.append(x, [0, 0]), rcond=None)[0]
     alpha = (mean + delta) / size
     assert_allclose(model.alpha_[0] * np.linalg.norm(alpha), alpha * np.linalg.norm(model.alpha_))
 
