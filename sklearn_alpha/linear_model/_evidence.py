@@ -47,7 +47,8 @@ def evidence(task, *, alpha=None):
     def estimate(index):
         nodes, weights = quadrature(np.log(gammas), P)
         nodes = np.exp(nodes)
-        return decisions_left_out(task, profile(task, nodes, alpha)[1], nodes, weights)(index)
+        C = task.residual(profile(task, nodes, alpha)[1])
+        return decisions_left_out(task, C, nodes, weights)(index)
 
     path = Bunch(
         gammas=gammas, log_evidence=log_evidence, posterior=P, alphas=alphas, log_det_error=error

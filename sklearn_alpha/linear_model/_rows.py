@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import blas
 from scipy.sparse import issparse
+from sklearn.utils import gen_batches
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
 BLOCK = 1 << 15, 1 << 20  # least and most entries of X that are worked on at a time
@@ -64,7 +65,7 @@ class Rows:
         """x̄ − offset."""
         return self.rdot(self.weights) / self.n
 
-    @cached_property
+    @property
     def along_mean(self):
         """xᵢᵀ(x̄ − offset): zero where that is the mean itself."""
         return np.zeros(self.n_rows) if self._shifted else self.dot(self.mean)
@@ -121,8 +122,7 @@ class Rows:
 
     def _slices(self):
         n, p = self.X.shape
-        step = max(min(max(n * p // 8, BLOCK[0]), BLOCK[1]) // p, 1)
-        return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        return list(gen_batches(n, max(min(max(n * p // 8, BLOCK[0]), BLOCK[1]) // p, 1)))
 
     def moments(self, E, constant=False):
         """MᵀM/n and Mᵀ√sE/n of M = √S X or √S [X, k]; of centred rows where they are centred."""

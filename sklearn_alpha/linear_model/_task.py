@@ -303,12 +303,11 @@ def family(task, alphas, gammas, probabilities=(1.0,)):
     alphas, gammas, P = alphas[seen], gammas[seen], P[seen] / P[seen].sum()
     C = task.residual(alphas)
     a, b = task.resolvent.adapter(C, gammas, P)
-    return Solution(task, alpha, gamma, a, b, decisions_left_out(task, alphas, gammas, P))
+    return Solution(task, alpha, gamma, a, b, decisions_left_out(task, C, gammas, P))
 
 
-def decisions_left_out(task, alphas, gammas, probabilities):
+def decisions_left_out(task, C, gammas, probabilities):
     """Of numbers of rows: the average over γ of their decision values when left out."""
-    C = task.residual(alphas)
     return lambda index: task.Y[index] - task.left_out(C, gammas, probabilities, index)
 
 

@@ -8,6 +8,7 @@ many forms are cheapest by Cholesky's factor of A + γI = UᵀU: they are ‖U�
 
 import numpy as np
 from scipy.linalg import eigh, lapack
+from sklearn.utils import gen_batches
 
 # Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
 SAFE = 1e-9
@@ -30,7 +31,8 @@ class Tridiagonal:
     n_columns : int
         How many columns will be asked of `forms` at every γ.
     n_rows : int
-        Of the matrix whose products A holds: rounding grows with it.
+        Of the matrix whose products A holds: rounding grows with it, and so does the memory that
+        factors may take.
 
     Attributes
     ----------
@@ -142,14 +144,15 @@ class Tridiagonal:
         if self._Q is not None:
             return lambda index: self.sqnorms(self._Q[index].T, gammas)
         forms = self.forms(gammas)
-        return lambda index: forms(unit_columns(len(self), index))
+        return lambda index: forms(identity_columns(len(self), index))
 
     def _factor(self, gamma):
-        """U of A + γI = UᵀU, and the inverses of its blocks on the diagonal."""
+        """U of A + γI = UᵀU, and its blocks on the diagonal with their inverses."""
         U = self._reduced.copy(order="F")
         np.fill_diagonal(U, self._own_diagonal + gamma)
         U, _ = lapack.dpotrf(U, overwrite_a=1)
-        return U, [lapack.dtrtri(U[block, block])[0] for block in blocks(len(U))]
+        blocks = gen_batches(len(U), BLOCK)
+        return U, [(block, lapack.dtrtri(U[block, block])[0]) for block in blocks]
 
 
 def below_diagonal(A):
@@ -158,22 +161,17 @@ def below_diagonal(A):
     return A.T.reshape(-1)[1 : 1 + N * (N - 1)].reshape(N - 1, N).T
 
 
-def unit_columns(N, index):
-    """Columns of the unit matrix (N, N), by number."""
+def identity_columns(N, index):
+    """Columns of the identity (N, N), by number."""
     columns = np.zeros((N, len(index)), order="F")
     columns[index, np.arange(len(index))] = 1
     return columns
 
 
-def blocks(N):
-    """Rows, `BLOCK` at a time."""
-    return [slice(start, min(start + BLOCK, N)) for start in range(0, N, BLOCK)]
-
-
-def sqnorms_after(U, inverses, columns):
+def sqnorms_after(U, blocks, columns):
     """‖U⁻ᵀx‖² of each column x, by forward substitution in blocks: products, and no divisions."""
     solved, total = np.empty_like(columns), np.zeros(columns.shape[1])
-    for block, inverse in zip(blocks(len(U)), inverses, strict=True):
+    for block, inverse in blocks:
         before = slice(0, block.start)
         z = inverse.T @ (columns[block] - U[before, block].T @ solved[before])
         solved[block] = z
