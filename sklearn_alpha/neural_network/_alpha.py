@@ -42,10 +42,12 @@ class RowScale(LoraVariant):
         if module.scaling[active_adapter] != 1:
             delta = delta * module.scaling[active_adapter]
         bias = module.get_base_layer().bias
-        if bias is not None and not self.scale_bias:
+        if bias is None or self.scale_bias:
+            scaled = alpha * result
+        else:
             rest = 1 - alpha.to(torch.promote_types(alpha.dtype, bias.dtype))
-            delta = delta + rest * bias
-        return torch.addcmul(delta, alpha, result)
+            scaled = torch.addcmul(rest * bias, alpha, result)
+        return scaled.add_(delta)
 
     def merge_safe(self, module, active_adapter, orig_weight):
         """α ⊙ W + s·B A, computed in float32."""

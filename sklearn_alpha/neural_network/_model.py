@@ -24,6 +24,10 @@ from sklearn_alpha.neural_network._alpha import add_alpha
 COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
 
 
+# What they call the dropout of attention.
+DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+
+
 @dataclass
 class Base:
     """A network before adapters, what reads text for it, and what in it was never trained."""
@@ -90,6 +94,7 @@ class Adapted(nn.Module):
         last = [n for n in linear_layers(network) if _within(n, heads) and not _within(n, tuned)]
         self.head = f"network.{last[-1]}" if last else None
         self.head_is_new = bool(last) and _within(last[-1], new)
+        super().train(False)  # all modules alike, as `train` expects
 
     def forward(self, inputs):
         """Logits (rows, classes) in float32."""
@@ -98,6 +103,8 @@ class Adapted(nn.Module):
 
     def train(self, mode=True):
         """As usual, but that frozen batch norms keep their statistics, as their weights are."""
+        if mode == self.training == self.network.training:
+            return self  # skorch asks in each step, and a network has hundreds of modules
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -216,6 +223,30 @@ def _from_pretrained(kind, name, **options):
 
 def _first_line(error):
     return str(error).strip().split("\n")[0].rstrip(".")
+
+
+@contextmanager
+def attention_with_dropout(network, device):
+    """Inside, attention is computed in the way that is fastest in training.
+
+    PyTorch's attention in one kernel takes no dropout on a CPU, and what it does instead is slower
+    than transformers' own.
+    """
+    config = getattr(network.get_base_model(), "config", None)
+    if (
+        device.type != "cpu"
+        or getattr(config, "_attn_implementation", None) != "sdpa"
+        or not any(getattr(config, name, 0) for name in DROPOUTS)
+    ):
+        yield
+        return
+    try:
+        with _quiet():  # about models that have one way only
+            network.get_base_model().set_attn_implementation("eager")
+        yield
+    finally:
+        with _quiet():
+            network.get_base_model().set_attn_implementation("sdpa")
 
 
 @contextmanager

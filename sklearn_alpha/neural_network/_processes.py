@@ -81,13 +81,8 @@ class Accelerated(OneProcess):
         if self.accelerator.scaler is not None:
             for optimizer in optimizers:
                 self.accelerator.scaler.unscale_(optimizer)
-        parameters = [
-            p
-            for optimizer in optimizers
-            for group in optimizer.param_groups
-            for p in group["params"]
-            if p.grad is not None
-        ]
+        held = [p for optimizer in optimizers for p in held_by(optimizer)]
+        parameters = [p for p in held if p.grad is not None]
         n_rows = torch.tensor([float(self.n_rows)], device=self.device)
         total = torch.cat([n_rows, *(p.grad.ravel() for p in parameters)])
         total = self.accelerator.reduce(total, "sum")
@@ -110,6 +105,11 @@ class Accelerated(OneProcess):
         from accelerate.utils import broadcast_object_list
 
         return broadcast_object_list([value])[0]
+
+
+def held_by(optimizer):
+    """Parameters that it moves."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def processes(device, precision, accelerator):

@@ -268,7 +268,7 @@ def _export_onnx(net, file):
     else:
         inputs, shapes = {"": torch.zeros(2, *net.row_shape_)}, {"inputs": {"": {0: rows}}}
     merged = net.merged_model()
-    model = Adapted(merged, Base(merged, net.tokenizer_)).eval()
+    model = Adapted(merged, Base(merged, net.tokenizer_))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter speaks of its own insides
         torch.onnx.export(

@@ -8,12 +8,13 @@ from sklearn.model_selection import train_test_split
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import ValidSplit
-from skorch.utils import noop
+from skorch.utils import TeeGenerator, noop
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
+from sklearn_alpha.neural_network._model import attention_with_dropout
 from sklearn_alpha.neural_network._probe import LinearProbe
-from sklearn_alpha.neural_network._processes import OneProcess
+from sklearn_alpha.neural_network._processes import OneProcess, held_by
 from sklearn_alpha.neural_network._rows import Batches, Collate, by_length, codes_of
 
 VALIDATION_SHARE = 0.1  # of early stopping
@@ -105,10 +106,11 @@ class Training(NeuralNetClassifier):
             if p.requires_grad and id(p) not in held
         ]
         args, options = self.get_params_for_optimizer("optimizer", trained)
-        self.optimizer_ = self.optimizer(*args, **{"lr": self.lr, **options})
+        fused = self._fused(options) if self.optimizer is torch.optim.AdamW else {}
+        self.optimizer_ = self.optimizer(*args, **{"lr": self.lr, **fused, **options})
         if self._learns:
             options = self.get_params_for("alpha_optimizer")
-            options = {"lr": self.alpha_lr, "betas": (0.9, 0.99), **options}
+            options = {"lr": self.alpha_lr, "betas": (0.9, 0.99), **self._fused(options), **options}
             self.alpha_optimizer_ = torch.optim.Adam(alphas.values(), **options)
         else:
             if "alpha_optimizer_" in vars(self):  # of an earlier fit
@@ -116,6 +118,11 @@ class Training(NeuralNetClassifier):
             for p in alphas.values():
                 p.requires_grad_(False)
         return self
+
+    def _fused(self, options):
+        """One pass over a parameter instead of ten, unless the user asks for another way."""
+        here = self.processes_.device.type in ("cpu", "cuda")
+        return {"fused": here and not options.get("foreach")}
 
     # ------------------------------------------------------------ rows and batches
 
@@ -207,7 +214,8 @@ class Training(NeuralNetClassifier):
         self.module_.zero_grad()  # of a fit that was interrupted
         torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
         try:
-            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+            with attention_with_dropout(self.module_.network, self.processes_.device):
+                return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
             # Generators do not pickle, and the rows are the user's.
             self.fitting_, self.alpha_iterator_, self.alpha_rows_ = False, None, None
@@ -229,7 +237,8 @@ class Training(NeuralNetClassifier):
         Held-out rows reach α only, the others only the adapter; without held-out rows α takes the
         gradient of the same batch.
         """
-        _require(self._alphas(), self._learns_here() and not self._holds_out)
+        if self._learns:
+            _require(held_by(self.alpha_optimizer_), self._learns_here() and not self._holds_out)
         step = self.train_step_single(batch, **fit_params)
         if self.processes_.ready():
             self._step(batch)
@@ -242,7 +251,8 @@ class Training(NeuralNetClassifier):
         if learns and not self._holds_out:
             moving.append(self.alpha_optimizer_)
         self.processes_.gather(*moving)
-        trained = [(name, p) for name, p in self.get_all_learnable_params() if p.requires_grad]
+        named = self.get_all_learnable_params()
+        trained = TeeGenerator((name, p) for name, p in named if p.requires_grad)
         self.notify("on_grad_computed", named_parameters=trained, batch=batch, training=True)
         self.processes_.step(*moving)
         if learns and self._holds_out:
@@ -253,10 +263,9 @@ class Training(NeuralNetClassifier):
         """One step of α on rows that the adapter is not trained on."""
         if self.alpha_iterator_ is None:
             self.alpha_iterator_ = self._alpha_batches()
-        alphas = self._alphas()
-        rest = [p for p in self.module_.parameters() if p.requires_grad]
+        rest = [p for p in held_by(self.optimizer_) if p.requires_grad]
         _require(rest, False)
-        _require(alphas, True)
+        _require(held_by(self.alpha_optimizer_), True)
         try:
             self.train_step_single(next(self.alpha_iterator_))
             self.processes_.gather(self.alpha_optimizer_)
