@@ -52,8 +52,9 @@ def main(args):
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    texts = {task: read(task, args.rows) for task in ("SST-2", "reviews")}  # missing ones show now
     frames = [steps(layers, args) for layers in args.layers]
-    frames += [rows(task, *read(task, args.rows), args) for task in ("SST-2", "reviews")]
+    frames += [rows(task, *data, args) for task, data in texts.items()]
     frame = pd.concat(frames, ignore_index=True)
     table = markdown(frame)
     print(table)
