@@ -1,10 +1,11 @@
 """Cost of a linear fit, against scikit-learn on the same data and against its own sizes.
 
-One process, one BLAS thread. The methods of a size take turns, and the median of their CPU times
-counts. Every fit chooses α and γ over 28 γ's; the default has left-out values of at most 1000 rows,
-`store_loo` those of all, and `partial_fit` of all rows in one chunk none. The published way is one
-p×p inverse for each of 81 α's at a single γ. `peak` is the most memory that a fit held, X included,
-in units of X, as tracemalloc sees it. Under the table stands a model of the default's cost,
+One process, one BLAS thread. The methods of a size take turns, each time in another order, and the
+median of their CPU times counts. Every fit chooses α and γ over 28 γ's; the default has left-out
+values of at most 1000 rows, `store_loo` those of all, and `partial_fit` of all rows in one chunk
+none. The published way is one p×p inverse for each of 81 α's at a single γ. `peak` is the most
+memory that a fit held, X included, in units of X, as tracemalloc sees it. Under the table stands a
+model of the default's cost,
 
     t = c₀ + c₁npm + c₂m³ + c₃ min(n, 1000) m² + c₄npk,    m = min(n, p), k = outputs (1 + sources)
 
@@ -81,18 +82,18 @@ def cells(repeats):
     return [cell | {"repeats": repeats} for cell in found]
 
 
-@version(1, "sklearn_alpha.linear_model")
+@version(2, "sklearn_alpha.linear_model")
 def clock(part, n, p, classes, sources, gammas, methods, repeats):
     """Median CPU seconds of each method, and the memory of those in EVERYWHERE."""
     X, y, W = problem(n, p, classes, sources)
     runs = {name: METHODS[name](X, y, W, gammas) for name in methods}
-    seconds = {name: [] for name in methods}
+    seconds, rng = {name: [] for name in methods}, np.random.default_rng(0)
     for turn in range(repeats):
-        for name, run in runs.items():
+        for name in rng.permutation(methods):  # what ran before leaves caches and memory behind
             if turn and name in (SEARCH, PUBLISHED, ADAPT):  # minutes; once is enough
                 continue
             start = time.process_time()
-            run()
+            runs[name]()
             seconds[name].append(time.process_time() - start)
     return [
         {

@@ -41,19 +41,23 @@ def inverse_temperature(values, targets, weights, start=2.0):
     size : ndarray of shape (n_sets,)
         The root mean square.
     """
-    # classes first: sums over them are sums of whole arrays
-    F = np.ascontiguousarray(np.moveaxis(logits(values), -1, 0))
-    F -= F.mean(axis=0)
+    # Classes first: sums over them are sums of whole arrays. Of two, ±f/2, the second tells all.
+    two = values.shape[-1] == 1
+    if two:
+        F, targets = values[None, :, :, 0] / 2, targets[:, 1:] - targets[:, :1]
+    else:
+        F = np.array(np.moveaxis(values, -1, 0), order="C")
+        F -= F.mean(axis=0)
     size = np.sqrt(np.einsum("cti,cti,i->t", F, F, weights) / (weights.sum() * len(F)))
     size[size == 0] = 1
     F /= size[:, None]
     pull = np.einsum("cti,ic->t", F, weights[:, None] * targets)
-    top = F.max(axis=0)
-    below = F - top  # no exponential of it overflows
+    top = np.abs(F[0]) if two else F.max(axis=0)
+    below = -2 * top[None] if two else F - top  # no exponential of it overflows
 
     def mean_and_variance(beta):
-        """Of the logits under softmax(βF); where there are two, ±f, the mean is f tanh βf."""
-        if len(F) == 2:
+        """Of the logits under softmax(βF): f tanh βf is the mean of ±f."""
+        if two:
             mean = top * np.tanh(beta * top)
             return mean, top**2 - mean**2
         E = np.exp(beta * below)
@@ -77,7 +81,7 @@ def inverse_temperature(values, targets, weights, start=2.0):
         beta = step
         if converged.all():
             break
-    total = np.exp(beta[:, None] * below).sum(axis=0)
+    total = np.exp(beta[:, None] * below).sum(axis=0) + two  # and 1 for the larger of two
     loss = (np.log(total) + beta[:, None] * top) @ weights - beta * pull
     return beta / size, loss, size
 

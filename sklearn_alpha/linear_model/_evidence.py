@@ -28,7 +28,9 @@ from sklearn.utils import Bunch
 from sklearn_alpha.linear_model._task import TINY, decisions_left_out, family, posterior
 
 LAMBDAS = np.geomspace(1e-2, 1e3, 11)
-NEAR = 1e-2  # ∫(quadrature's polynomial)² / (2k)!, what is left of a function's 2k-th derivative
+# ∫(quadrature's polynomial)² / (2k)!, of a function's 2k-th derivative: what is left is below a
+# sample's own noise.
+NEAR = 0.06
 
 
 def evidence(task, *, alpha=None):

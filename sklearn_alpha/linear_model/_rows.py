@@ -91,7 +91,7 @@ class Rows:
 
     def average(self, columns):
         """Weighted mean over the rows, columns of shape (n_rows, ...)."""
-        return np.tensordot(self.weights, columns, axes=1) / self.n
+        return self.weights @ columns / self.n
 
     def part(self, index):
         """Some of the rows, by number."""

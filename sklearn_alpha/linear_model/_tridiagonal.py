@@ -7,7 +7,7 @@ many forms are cheapest by Cholesky's factor of A + γI = UᵀU: they are ‖U�
 """
 
 import numpy as np
-from scipy.linalg import eigh, lapack
+from scipy.linalg import blas, eigh, lapack
 from sklearn.utils import gen_batches
 
 # Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
@@ -15,7 +15,7 @@ SAFE = 1e-9
 # Of the columns whose forms are wanted at every γ, over N²: above it eigenvectors are paid back.
 MANY = 1.5e-3
 FEW = 2  # γ's, up to which forms are Cholesky's
-BLOCK = 64  # columns that LAPACK works on at a time, and rows that are substituted
+BLOCK = 64  # columns that LAPACK works on at a time, and that are substituted
 
 
 class Tridiagonal:
@@ -137,7 +137,7 @@ class Tridiagonal:
         if self._Q is not None or len(gammas) > FEW or not roomy:
             return lambda columns: self.sqnorms(self.rotate(columns), gammas)
         factors = [self._factor(gamma) for gamma in gammas]
-        return lambda columns: np.array([sqnorms_after(*both, columns) for both in factors])
+        return lambda columns: np.array([sqnorms_after(factor, columns) for factor in factors])
 
     def diagonals(self, gammas):
         """The function [(A + γI)⁻¹]ᵢᵢ of numbers i (m,), for each γ: (n_gammas, m)."""
@@ -147,12 +147,14 @@ class Tridiagonal:
         return lambda index: forms(identity_columns(len(self), index))
 
     def _factor(self, gamma):
-        """U of A + γI = UᵀU, and its blocks on the diagonal with their inverses."""
+        """U of A + γI = UᵀU, by columns: those of a block, its rows above, its inverse."""
         U = self._reduced.copy(order="F")
         np.fill_diagonal(U, self._own_diagonal + gamma)
         U, _ = lapack.dpotrf(U, overwrite_a=1)
-        blocks = gen_batches(len(U), BLOCK)
-        return U, [(block, lapack.dtrtri(U[block, block])[0]) for block in blocks]
+        return [
+            (block, U[: block.start, block].copy(order="F"), lapack.dtrtri(U[block, block])[0])
+            for block in gen_batches(len(U), BLOCK)
+        ]
 
 
 def below_diagonal(A):
@@ -168,12 +170,14 @@ def identity_columns(N, index):
     return columns
 
 
-def sqnorms_after(U, blocks, columns):
+def sqnorms_after(factor, columns):
     """‖U⁻ᵀx‖² of each column x, by forward substitution in blocks: products, and no divisions."""
-    solved, total = np.empty_like(columns), np.zeros(columns.shape[1])
-    for block, inverse in blocks:
-        before = slice(0, block.start)
-        z = inverse.T @ (columns[block] - U[before, block].T @ solved[before])
-        solved[block] = z
-        total += np.einsum("ij,ij->j", z, z)
+    solved, total = np.array(columns.T, order="F"), np.zeros(columns.shape[1])
+    for block, above, inverse in factor:
+        z = solved[:, block]
+        if block.start:
+            before = solved[:, : block.start]
+            z = blas.dgemm(-1.0, before, above, beta=1.0, c=z, overwrite_c=1)
+        z = blas.dtrmm(1.0, inverse, z, side=1, overwrite_b=1)
+        total += np.einsum("ij,ij->i", z, z)
     return total

@@ -25,6 +25,7 @@ from sklearn.utils.fixes import parse_version
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
 from sklearn_alpha.linear_model._selection import SELECTIONS
+from sklearn_alpha.linear_model._task import SAMPLE
 
 KINDS = ("binary", "classes", "target", "targets")
 SHAPES = [(13, 6), (8, 14), (9, 9)]
@@ -466,6 +467,30 @@ def test_of_a_given_alpha_too_a_sample_has_the_temperature(kind, problem, sample
     targets = smoothed_targets(task.y[sample(24)], np.ones(10), n_classes)
     beta, *_ = inverse_temperature(values[None], targets, np.ones(10))
     assert_allclose(model.inverse_temperature_, beta[0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 5.0])
+@pytest.mark.parametrize("p", [20, 200])
+@pytest.mark.parametrize("n_outputs", [1, 4])
+def test_the_quadrature_of_a_sample_moves_the_temperature_by_less_than_its_error(
+    p, noise, n_outputs
+):
+    """Against the average over all γ's of the same rows; the error is that of the likelihood."""
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(1200, p)), rng.normal(size=(n_outputs, p)) / np.sqrt(p)
+    scores = X @ w.T + noise * rng.normal(size=(1200, n_outputs))
+    y = (scores[:, 0] > 0).astype(int) if n_outputs == 1 else scores.argmax(axis=1)
+    source = w + rng.normal(size=w.shape) / np.sqrt(p)
+    model = AlphaTransferClassifier(source, selection="evidence", store_loo=True).fit(X, y)
+    assert len(model.path_.gammas) == 28
+    sample = np.sort(np.random.default_rng(0).choice(1200, SAMPLE, replace=False))
+    values = model.loo_decision_function_.reshape(1200, -1)[sample]
+    targets = smoothed_targets(y[sample], np.ones(SAMPLE), len(model.classes_))
+    (beta,), *_ = inverse_temperature(values[None], targets, np.ones(SAMPLE))
+    F = np.column_stack([-values / 2, values / 2]) if n_outputs == 1 else values
+    P = softmax(beta * F, axis=1)
+    information = ((P * F**2).sum(axis=1) - (P * F).sum(axis=1) ** 2).sum()
+    assert abs(model.inverse_temperature_ - beta) < 0.1 / np.sqrt(information)
 
 
 def test_probabilities_are_calibrated_on_new_rows():
