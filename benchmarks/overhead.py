@@ -3,9 +3,10 @@
 Steps: a transformer of MiniLM's width with 4, 6 and 12 layers on batches of equal length, as a
 plain PyTorch loop over PEFT's LoRA and through the estimator with α held at 1, learned on the same
 batch, and learned on held-out batches every tenth step (batches of equal size, and a quarter as
-large). Rows: milliseconds for a training row and for a predicted row of SST-2 and of whole reviews,
-padded to max_length, by transformers' Trainer with length grouping, and by the estimator. All in
-one process, one thread, interleaved; what is reported are medians of ratios to the same round's
+large); all with the attention of the plain loop, and one as `fit` does it. Rows: milliseconds for a
+training row and for a predicted row of SST-2 and of whole reviews, padded to max_length, by
+transformers' Trainer with length grouping, and by the estimator. All in one process, one thread,
+interleaved, each round in another order; what is reported are medians of ratios to the same round's
 reference. Memory is measured by `memory`.
 """
 
@@ -24,10 +25,12 @@ from benchmarks._runner import write_results
 
 T = 10
 REFERENCE = "LoRA, plain loop"
+IN_FIT = "α on the same batch, as `fit` does"
 # Estimator options of each way to learn α.
 WAYS = {
     "estimator, α = 1": {"alpha": 1.0},
     "α on the same batch": {},
+    IN_FIT: {"as_in_fit": True},
     "α held out, T = 10": {"alpha_split": 0.5, "alpha_every": T},
     "α held out, T = 10, quarter batch": {
         "alpha_split": 0.5,
@@ -96,14 +99,20 @@ def equal_batches(folder, X, y):
             yield ({name: t[part] for name, t in tokens.items()}, weights), y[part]
 
 
-def ready_step(folder, X, y, **options):
-    """`train_step` of an estimator that is initialised for these rows."""
+def ready_step(folder, X, y, as_in_fit=False, **options):
+    """`train_step` of an estimator that is initialised for these rows.
+
+    `fit` also changes how attention is computed (on a CPU, where it draws dropout); without
+    `as_in_fit` it stays that of the reference, so that the ratio is the cost of α.
+    """
     from sklearn_alpha import AlphaLoRANetClassifier
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
     net.alpha_rows_ = net.get_dataset(X)
+    if as_in_fit:
+        net.module_.network.get_base_model().set_attn_implementation("eager")
     return net.train_step
 
 
@@ -137,17 +146,23 @@ def steps(layers, args):
     ways |= {way: ready_step(folder, X, y, **options) for way, options in WAYS.items()}
     for step in ways.values():  # a warm-up; any T steps in a row have one of a held-out α
         step(next(batches))
-    seconds = []
+    seconds, rng = [], np.random.default_rng(0)
     for turn in range(args.rounds):
         drawn = [next(batches) for _ in range(T)]
-        for way, step in ways.items():
+        for way in rng.permutation(list(ways)):
             start = time.process_time()
             for batch in drawn:
-                step(batch)
+                ways[way](batch)
             seconds.append((turn, way, time.process_time() - start))
         print(f"steps, {layers} layers: round {turn + 1} of {args.rounds}", file=sys.stderr)
-    frame = pd.DataFrame(seconds, columns=["round", "way", "value"])
+    frame = in_order(pd.DataFrame(seconds, columns=["round", "way", "value"]), ways)
     return frame.assign(what="step", case=f"{layers} layers")
+
+
+def in_order(frame, ways):
+    """Rows by way, in the order of the table."""
+    place = {way: i for i, way in enumerate(ways)}
+    return frame.sort_values("way", key=lambda way: way.map(place), kind="stable")
 
 
 # ---------------------------------------------------------------- rows
@@ -170,16 +185,17 @@ def rows(task, X, y, max_length, args):
         "Trainer, grouped by length": Grouped(minilm_path(), X, y, max_length),
         "α on the same batch": Estimator(minilm_path(), X, y, max_length),
     }
-    milliseconds = []
+    milliseconds, rng = [], np.random.default_rng(0)
     for turn in range(max(2, args.rounds - 2)):
-        for way, trained in ways.items():
+        for way in rng.permutation(list(ways)):
+            trained = ways[way]
             for what, run in (("training row", trained.train), ("predicted row", trained.predict)):
                 start = time.process_time()
                 n = run()
                 milliseconds.append((turn, way, what, 1e3 * (time.process_time() - start) / n))
         print(f"rows, {task}: round {turn + 1}", file=sys.stderr)
     frame = pd.DataFrame(milliseconds, columns=["round", "way", "what", "value"])
-    return frame.assign(case=task)
+    return in_order(frame, ways).assign(case=task)
 
 
 class Padded:
