@@ -106,13 +106,15 @@ def ready_step(folder, X, y, as_in_fit=False, **options):
     `as_in_fit` it stays that of the reference, so that the ratio is the cost of α.
     """
     from sklearn_alpha import AlphaLoRANetClassifier
+    from sklearn_alpha.neural_network._model import attention_with_dropout
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
     net.alpha_rows_ = net.get_dataset(X)
-    if as_in_fit:
-        net.module_.network.get_base_model().set_attn_implementation("eager")
+    if as_in_fit:  # kept by the net: it ends with what it is of
+        net.attention_ = attention_with_dropout(net.module_.network, net.processes_.device)
+        net.attention_.__enter__()
     return net.train_step
 
 

@@ -22,8 +22,6 @@ from sklearn_alpha.neural_network._alpha import add_alpha
 
 # Their positions are counted from the number of their padding token on.
 COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
-
-
 # What they call the dropout of attention.
 DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
@@ -232,7 +230,8 @@ def attention_with_dropout(network, device):
     PyTorch's attention in one kernel takes no dropout on a CPU, and what it does instead is slower
     than transformers' own.
     """
-    config = getattr(network.get_base_model(), "config", None)
+    model = network.get_base_model()
+    config = getattr(model, "config", None)
     if (
         device.type != "cpu"
         or getattr(config, "_attn_implementation", None) != "sdpa"
@@ -242,11 +241,11 @@ def attention_with_dropout(network, device):
         return
     try:
         with _quiet():  # about models that have one way only
-            network.get_base_model().set_attn_implementation("eager")
+            model.set_attn_implementation("eager")
         yield
     finally:
         with _quiet():
-            network.get_base_model().set_attn_implementation("sdpa")
+            model.set_attn_implementation("sdpa")
 
 
 @contextmanager

@@ -121,8 +121,9 @@ class Training(NeuralNetClassifier):
 
     def _fused(self, options):
         """One pass over a parameter instead of ten, unless the user asks for another way."""
-        here = self.processes_.device.type in ("cpu", "cuda")
-        return {"fused": here and not options.get("foreach")}
+        if self.processes_.device.type not in ("cpu", "cuda"):
+            return {}  # PyTorch chooses
+        return {"fused": not options.get("foreach")}
 
     # ------------------------------------------------------------ rows and batches
 

@@ -18,7 +18,7 @@ TEXTS, LABELS = make_texts(24)
 
 
 class Watch(Callback):
-    """Attention in use and the modules' modes, after each step; predicts in the middle."""
+    """Attention and the modules' modes after each step; after every other it sets the mode back."""
 
     def __init__(self):
         self.attention, self.modes = set(), []
