@@ -74,7 +74,6 @@ def source_net(source, n_source, tokens, epochs):
     return AlphaLoRANetClassifier.load(folder)
 
 
-@lru_cache(maxsize=3)  # the three kinds of one pair
 def features(kind, source, target, n_source, tokens, epochs):
     """Features of the source's rows and of all of the target's; the latter without labels."""
     domains = [source_rows(source, n_source)[0], reviews(target)[0]]

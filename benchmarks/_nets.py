@@ -324,9 +324,10 @@ def conditions(args):
         if len(args.lr) == 1
         else f"step size of {steps} by each method's log loss on a part of its own training rows"
     )
+    shared = " that other trainings shared" if args.n_jobs != 1 else ""
+    where = "on one thread" if device() == "cpu" else f"on a GPU{shared}"
     return (
         f"All nets: same rows, {args.epochs} epochs, batches and seeds; {chosen}. In brackets the "
         f"difference to {LORA} on the same draws, with its 95 % interval (bootstrap; Student's for "
-        f"fewer than {FEW} draws). "
-        "Time: the epochs of one training, on one thread where there is no GPU."
+        f"fewer than {FEW} draws). Time: the epochs of one training, {where}."
     )

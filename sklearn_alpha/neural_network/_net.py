@@ -346,7 +346,9 @@ class AlphaLoRANetClassifier(Storage, Training):
                 y, sample_weight, n_rows, classes=known, class_weight=self.class_weight
             )
             columns = [[c[i] for i in seen] for c in columns] if kind == TEXT else columns[seen]
-            self.processes_ = processes(self.device, self.precision, self.accelerator)
+            self.processes_ = processes(
+                self.device, self.precision, self.accelerator, self.batch_size
+            )
             if not goes_on:
                 seed = check_random_state(self.random_state).randint(2**31 - 1)
                 self.seed_ = self.processes_.agree(int(seed))
@@ -460,7 +462,7 @@ class AlphaLoRANetClassifier(Storage, Training):
         check_is_fitted(self)
         rows = self.get_dataset(X)
         if self.fitting_:  # skorch replays the predictions of the validation rows in their order
-            return torch.cat(list(self.forward_iter(rows))).numpy()
+            return torch.cat(list(self.forward_iter(rows))).cpu().numpy()
         rows, order = by_length(rows)
         logits = np.empty((len(rows), len(self.classes_inferred_)), dtype=np.float32)
         logits[order] = torch.cat(list(self.forward_iter(rows))).numpy()

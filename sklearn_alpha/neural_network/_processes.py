@@ -52,11 +52,12 @@ class Accelerated(OneProcess):
     with all these rows, whatever their division. Only trained parameters travel.
     """
 
-    def __init__(self, precision, options):
+    def __init__(self, precision, options, batch_size):
         from accelerate import Accelerator
 
         self.accelerator = Accelerator(**options)
         super().__init__(self.accelerator.device, precision)
+        self.batch_size = batch_size
         self.process = self.accelerator.process_index
         self.n_processes = self.accelerator.num_processes
         self.n_rows, self.n_batches = 0, 0
@@ -69,8 +70,10 @@ class Accelerated(OneProcess):
 
     def backward(self, losses):
         accelerator = self.accelerator
-        # `backward` divides by the number of batches, which the row count below already does
-        accelerator.backward(losses.sum() * accelerator.gradient_accumulation_steps)
+        # `backward` divides by the number of batches, which the row count below already does;
+        # about a mean, as float16 has no room for a sum
+        mean = losses.sum() / self.batch_size
+        accelerator.backward(mean * accelerator.gradient_accumulation_steps)
         self.n_rows += len(losses)
         self.n_batches += 1
 
@@ -78,17 +81,19 @@ class Accelerated(OneProcess):
         return self.n_batches >= self.accelerator.gradient_accumulation_steps
 
     def gather(self, *optimizers):
-        if self.accelerator.scaler is not None:
-            for optimizer in optimizers:
-                self.accelerator.scaler.unscale_(optimizer)
         held = [p for optimizer in optimizers for p in held_by(optimizer)]
         parameters = [p for p in held if p.grad is not None]
         n_rows = torch.tensor([float(self.n_rows)], device=self.device)
         total = torch.cat([n_rows, *(p.grad.ravel() for p in parameters)])
         total = self.accelerator.reduce(total, "sum")
-        mean = (total[1:] / total[0]).split([p.numel() for p in parameters])
+        mean = total[1:] * (self.batch_size / total[0])
+        mean = mean.split([p.numel() for p in parameters])
         for p, gradient in zip(parameters, mean):
             p.grad = gradient.view_as(p)
+        if self.accelerator.scaler is not None:
+            # after the sum, so that all processes leave out the same steps
+            for optimizer in optimizers:
+                self.accelerator.scaler.unscale_(optimizer)
         self.n_rows, self.n_batches = 0, 0
 
     def step(self, *optimizers):
@@ -112,7 +117,7 @@ def held_by(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def processes(device, precision, accelerator):
+def processes(device, precision, accelerator, batch_size):
     """How this fit runs.
 
     Parameters
@@ -122,10 +127,12 @@ def processes(device, precision, accelerator):
     accelerator : dict or None
         Arguments of `accelerate.Accelerator`; None asks for one where `accelerate launch` or
         `torchrun` started several processes.
+    batch_size : int
+        Rows of a step.
     """
     if accelerator is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return OneProcess(device, precision)
-    return Accelerated(precision, dict(accelerator or {}))
+    return Accelerated(precision, dict(accelerator or {}), batch_size)
 
 
 @contextmanager

@@ -182,6 +182,8 @@ class Training(NeuralNetClassifier):
         batch_size = int(options.pop("batch_size", self.batch_size))
         options.setdefault("collate_fn", Collate(self.tokenizer_))
         if not training:
+            # its own, from which a DataLoader draws a seed though nothing is drawn by it
+            options.setdefault("generator", torch.Generator())
             return self.iterator_valid(dataset, batch_size=batch_size, **options)
         batches = self._batches(dataset, batch_size, self._seed_now)
         return self.iterator_train(dataset, batch_sampler=batches, **options)

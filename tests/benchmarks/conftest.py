@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from benchmarks import _amazon_nets, _nets, _runner, alpha_rules, amazon_text, glue, rank, vision
-from benchmarks._amazon_nets import features, reviews, source_net
+from benchmarks._amazon_nets import reviews, source_net
 from tests.neural_network.conftest import tiny_bert  # noqa: F401  (a fixture)
 
 
@@ -13,7 +13,7 @@ from tests.neural_network.conftest import tiny_bert  # noqa: F401  (a fixture)
 def clean_cache(tmp_path, monkeypatch):
     """No cell, net or text of another run."""
     monkeypatch.setattr(_runner, "CACHE", tmp_path / "cache")
-    kept = (features, reviews, source_net, glue.load, vision.load_task)
+    kept = (reviews, source_net, glue.load, vision.load_task)
     for function in kept:
         function.cache_clear()
     yield

@@ -11,6 +11,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from sklearn_alpha import AlphaLoRANetClassifier
+from sklearn_alpha.neural_network import _processes
+from sklearn_alpha.neural_network._processes import Accelerated
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_numbers(44)
@@ -124,6 +126,43 @@ def test_unequal_batches_weigh_by_their_rows():
 def test_an_accelerator_of_one_process_changes_nothing():
     plain, accelerated = fit(), fit(accelerator={"cpu": True})
     assert_allclose(accelerated.decision_function(X), plain.decision_function(X), atol=1e-5)
+
+
+@pytest.fixture
+def scaled(monkeypatch):
+    """Losses scaled as for float16, which is the GPU's alone."""
+
+    def make(*arguments):
+        made = Accelerated(*arguments)
+        made.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+        return made
+
+    monkeypatch.setattr(_processes, "Accelerated", make)
+    return make
+
+
+@pytest.mark.usefixtures("scaled")
+@pytest.mark.parametrize("options", [{}, {"alpha_split": 0.5, "alpha_every": 2}])
+def test_scaled_losses_make_the_same_steps(options):
+    plain = fit(**options)
+    net = fit(accelerator={"cpu": True}, **options)
+    assert net.processes_.accelerator.scaler.get_scale() == 2.0**10
+    assert_allclose(net.decision_function(X), plain.decision_function(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("overflows", [False, True])
+def test_a_step_that_overflows_in_any_process_is_left_out_in_all(scaled, overflows):
+    """Also in those whose own gradients are finite: else they would drift apart."""
+    w = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer, together = torch.optim.SGD([w], lr=1.0), scaled("float32", {"cpu": True}, 4)
+    together.backward(w.sum() * torch.tensor([1.0, 2.0, 3.0]))
+    if overflows:
+        together.accelerator.reduce = lambda total, how: total * torch.tensor([1, np.inf, 1])
+    together.gather(optimizer)
+    together.step(optimizer)
+    moved = torch.tensor([1.0, 2.0]) - (0 if overflows else 2)
+    assert torch.equal(w.detach(), moved)
+    assert together.accelerator.scaler.get_scale() == 2.0 ** (9 if overflows else 10)
 
 
 def test_bfloat16_rounds_products_only():
