@@ -4,8 +4,9 @@ Steps: a transformer of MiniLM's width with 4, 6 and 12 layers on batches of equ
 plain PyTorch loop over PEFT's LoRA and through the estimator with α held at 1, learned on the same
 batch, and learned on held-out batches every tenth step (batches of equal size, and a quarter as
 large); all with the attention of the plain loop, and one as `fit` does it. Rows: milliseconds for a
-training row and for a predicted row of SST-2 and of whole reviews, padded to max_length, by
-transformers' Trainer with length grouping, and by the estimator. All in one process, one thread,
+training row and for a predicted row of SST-2 (also of more rows, of which length grouping makes more
+alike batches) and of whole reviews, padded to max_length, by transformers' Trainer with length
+grouping, and by the estimator. All in one process, one thread,
 interleaved, each round in another order; what is reported are medians of ratios to the same round's
 reference. Memory is measured by `memory`.
 """
@@ -46,7 +47,9 @@ def add_arguments(parser):
     parser.add_argument("--layers", type=int, nargs="+", default=[4, 6, 12], help="model sizes")
     parser.add_argument("--tokens", type=int, default=32, help="tokens of each row in the steps")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds")
-    parser.add_argument("--rows", type=int, default=256, help="training rows of SST-2 and reviews")
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[256, 2048], help="of SST-2; reviews: the first"
+    )
 
 
 def main(args):
@@ -55,9 +58,10 @@ def main(args):
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    texts = {task: read(task, args.rows) for task in ("SST-2", "reviews")}  # missing ones show now
+    cases = [("SST-2", n) for n in args.rows] + [("reviews", args.rows[0])]
+    texts = {f"{task}, {n} rows": read(task, n) for task, n in cases}  # missing ones show now
     frames = [steps(layers, args) for layers in args.layers]
-    frames += [rows(task, *data, args) for task, data in texts.items()]
+    frames += [rows(case, *data, args) for case, data in texts.items()]
     frame = pd.concat(frames, ignore_index=True)
     table = markdown(frame)
     print(table)
@@ -106,7 +110,7 @@ def ready_step(folder, X, y, as_in_fit=False, **options):
     `as_in_fit` it stays that of the reference, so that the ratio is the cost of α.
     """
     from sklearn_alpha import AlphaLoRANetClassifier
-    from sklearn_alpha.neural_network._model import attention_with_dropout
+    from sklearn_alpha.neural_network._attention import attention_with_dropout
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
@@ -180,7 +184,7 @@ def read(task, n):
     return list(X[:n]), np.asarray(y[:n]), 128
 
 
-def rows(task, X, y, max_length, args):
+def rows(case, X, y, max_length, args):
     """Milliseconds for a row, in training (one epoch) and in prediction, by round and way."""
     ways = {
         "padded to max_length": Padded(minilm_path(), X, y, max_length),
@@ -195,18 +199,18 @@ def rows(task, X, y, max_length, args):
                 start = time.process_time()
                 n = run()
                 milliseconds.append((turn, way, what, 1e3 * (time.process_time() - start) / n))
-        print(f"rows, {task}: round {turn + 1}", file=sys.stderr)
+        print(f"{case}: round {turn + 1}", file=sys.stderr)
     frame = pd.DataFrame(milliseconds, columns=["round", "way", "what", "value"])
-    return in_order(frame, ways).assign(case=task)
+    return in_order(frame, ways).assign(case=case)
 
 
 class Padded:
-    """A plain loop over batches padded to max_length, on an eighth of the rows: all cost alike."""
+    """A plain loop over batches padded to max_length, on a few of the rows: all cost alike."""
 
     def __init__(self, model, X, y, max_length):
         from transformers import AutoTokenizer
 
-        n = max(BATCH_SIZE, len(X) // 8)
+        n = min(len(X), 4 * BATCH_SIZE)
         self.step, self.network = plain_step(model)
         tokens = AutoTokenizer.from_pretrained(model)(
             X[:n], truncation=True, max_length=max_length, padding="max_length", return_tensors="pt"

@@ -5,12 +5,10 @@ import hashlib
 import os
 import re
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import transformers
 from peft import LoraConfig, TaskType, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
@@ -19,11 +17,10 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from sklearn_alpha.neural_network._alpha import add_alpha
+from sklearn_alpha.neural_network._quiet import quiet
 
 # Their positions are counted from the number of their padding token on.
 COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
-# What they call the dropout of attention.
-DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
 
 @dataclass
@@ -163,7 +160,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
         )
     else:
         name = str(model)
-        with _quiet():
+        with quiet():
             network, report = _from_pretrained(
                 AutoModelForSequenceClassification,
                 name,
@@ -177,7 +174,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
     if tokenizer is None and not name:
         raise ValueError("model knows no tokenizer; pass tokenizer=, a folder or hub id.")
     if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
-        with _quiet():
+        with quiet():
             tokenizer = _from_pretrained(AutoTokenizer, str(tokenizer or name))
     else:
         tokenizer = copy.deepcopy(tokenizer)
@@ -221,46 +218,6 @@ def _from_pretrained(kind, name, **options):
 
 def _first_line(error):
     return str(error).strip().split("\n")[0].rstrip(".")
-
-
-@contextmanager
-def attention_with_dropout(network, device):
-    """Inside, attention is computed in the way that is fastest in training.
-
-    PyTorch's attention in one kernel takes no dropout on a CPU, and what it does instead is slower
-    than transformers' own.
-    """
-    model = network.get_base_model()
-    config = getattr(model, "config", None)
-    if (
-        device.type != "cpu"
-        or getattr(config, "_attn_implementation", None) != "sdpa"
-        or not any(getattr(config, name, 0) for name in DROPOUTS)
-    ):
-        yield
-        return
-    try:
-        with _quiet():  # about models that have one way only
-            model.set_attn_implementation("eager")
-        yield
-    finally:
-        with _quiet():
-            model.set_attn_implementation("sdpa")
-
-
-@contextmanager
-def _quiet():
-    """Nothing on the terminal about a new head or a progress of milliseconds."""
-    level = transformers.logging.get_verbosity()
-    bar = transformers.logging.is_progress_bar_enabled()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers.logging.set_verbosity(level)
-        if bar:
-            transformers.logging.enable_progress_bar()
 
 
 def fit_head(network, row_shape, n_classes):

@@ -12,7 +12,7 @@ from skorch.utils import TeeGenerator, noop
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
-from sklearn_alpha.neural_network._model import attention_with_dropout
+from sklearn_alpha.neural_network._attention import attention_with_dropout
 from sklearn_alpha.neural_network._probe import LinearProbe
 from sklearn_alpha.neural_network._processes import OneProcess, held_by
 from sklearn_alpha.neural_network._rows import Batches, Collate, by_length, codes_of

@@ -1,4 +1,4 @@
-"""On a GPU: what the CPU trains, there and back, and half precision. Skipped where there is none."""
+"""On a GPU: what the CPU trains, there and back, and half precision. Skipped without one."""
 
 import pickle
 

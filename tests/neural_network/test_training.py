@@ -1,7 +1,5 @@
 """What makes a step of training fast changes no number and leaves nothing behind."""
 
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification, DistilBer
 from transformers import DistilBertForSequenceClassification as DistilBert
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _training
+from sklearn_alpha.neural_network._attention import NAME
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 TEXTS, LABELS = make_texts(24)
@@ -49,9 +47,9 @@ def fitted(model, folder, **options):
     return net.fit(TEXTS, LABELS)
 
 
-@pytest.mark.parametrize(("dropout", "used"), [(0.1, "eager"), (0.0, "sdpa")])
+@pytest.mark.parametrize(("dropout", "used"), [(0.1, NAME), (0.0, "sdpa")])
 def test_attention_of_training(tiny_bert, dropout, used):
-    """Written out where it draws dropout, in one kernel otherwise, and in predictions."""
+    """Our own where it draws dropout, in one kernel otherwise, and in predictions."""
     watch = Watch()
     net = fitted(dropping_bert(tiny_bert, dropout), tiny_bert, callbacks=[watch])
     assert watch.attention == {used}
@@ -67,16 +65,8 @@ def test_attention_of_training_of_another_architecture(tiny_bert):
     watch = Watch()
     with torch.random.fork_rng():
         net = fitted(DistilBert(config), tiny_bert, callbacks=[watch])
-    assert watch.attention == {"eager"}
+    assert watch.attention == {NAME}
     assert net.module_.network.config._attn_implementation == "sdpa"
-
-
-def test_attention_of_training_gives_the_same_numbers(tiny_bert, monkeypatch):
-    """Both ways draw the same dropout."""
-    fast = fitted(dropping_bert(tiny_bert), tiny_bert).decision_function(TEXTS)
-    monkeypatch.setattr(_training, "attention_with_dropout", lambda *args: nullcontext())
-    slow = fitted(dropping_bert(tiny_bert), tiny_bert).decision_function(TEXTS)
-    np.testing.assert_allclose(fast, slow, rtol=2e-3)
 
 
 def test_attention_chosen_by_the_user_stays(tiny_bert):

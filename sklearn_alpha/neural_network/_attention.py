@@ -1,0 +1,106 @@
+"""Attention that draws dropout on a CPU, where PyTorch's kernels take none.
+
+    O = (D ⊙ softmax(s Q Kᵀ + M)) V / (1 − p),    D ~ Bernoulli(1 − p) in each entry
+
+in fewer passes over what is as large as Q Kᵀ than PyTorch's own way takes, and a few sequences at a
+time, so that memory is used again and not asked for anew.
+"""
+
+import math
+from contextlib import contextmanager
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from sklearn_alpha.neural_network._quiet import quiet
+
+NAME = "sklearn_alpha_dropout"
+AT_ONCE = 2**20  # entries of Q Kᵀ
+# What attention's dropout is called in configurations of transformers.
+DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+
+
+@contextmanager
+def attention_with_dropout(network, device):
+    """Inside, attention is computed in the way that is fastest in training."""
+    model = network.get_base_model()
+    config = getattr(model, "config", None)
+    if (
+        device.type != "cpu"
+        or getattr(config, "_attn_implementation", None) != "sdpa"
+        or not any(getattr(config, name, 0) for name in DROPOUTS)
+    ):
+        yield
+        return
+    try:
+        with quiet():  # about models that have one way only
+            model.set_attn_implementation(NAME)
+        yield
+    finally:
+        with quiet():
+            model.set_attn_implementation("sdpa")
+
+
+def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
+    """What transformers asks of an attention; all but the plainest case is PyTorch's."""
+    causal = kwargs.get("is_causal")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    plain = (
+        dropout > 0
+        and not (causal if attention_mask is None else attention_mask.requires_grad)
+        and kwargs.get("position_bias") is None
+        and kwargs.get("cache") is None
+        and query.shape[1] == key.shape[1]
+        and {query.dtype, key.dtype, value.dtype} == {torch.float32}
+        and not torch.is_autocast_enabled("cpu")
+    )
+    if not plain:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout, scaling, **kwargs
+        )
+    s = query.shape[-1] ** -0.5 if scaling is None else scaling
+    O = dropout_attention(query, key, value, attention_mask, s, dropout)
+    return O.transpose(1, 2).contiguous(), None
+
+
+def dropout_attention(Q, K, V, M, s, p):
+    """O of the formula.
+
+    Parameters
+    ----------
+    Q, K, V : tensor of shape (n, heads, length, width)
+    M : tensor of shape (n or 1, heads or 1, length, length), or None
+        Boolean, true where a query sees a key, or added.
+    s, p : float
+
+    Returns
+    -------
+    O : tensor of shape (n, heads, length, width)
+    """
+    if M is None:
+        M = torch.zeros(1, 1, 1, 1)
+    elif M.dtype == torch.bool:
+        M = torch.zeros_like(M, dtype=Q.dtype).masked_fill_(~M, torch.finfo(Q.dtype).min)
+    M = M.expand(len(Q), -1, -1, -1)
+    step = max(1, AT_ONCE // (Q.shape[1] * Q.shape[2] * K.shape[2]))
+    parts = zip(*(tensor.split(step) for tensor in (Q * s, K, V / (1 - p), M)))
+    return torch.cat([_of_part(*part, p) for part in parts])
+
+
+def _of_part(Q, K, V, M, p):
+    P = torch.softmax((Q @ K.transpose(2, 3)).add_(M), dim=3)
+    return (P * draw_kept(P.shape, p)) @ V
+
+
+def draw_kept(shape, p):
+    """D: of each 64 bits that are drawn four entries, so that p is a multiple of 2⁻¹⁶."""
+    n = math.prod(shape)
+    bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
+    kept = bits.view(torch.int16)[:n].view(shape) >= round(p * 2**16) - 2**15
+    return kept.view(torch.uint8).float()  # by bytes in a fifth of the time
+
+
+AttentionInterface.register(NAME, attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

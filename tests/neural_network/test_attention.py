@@ -1,0 +1,150 @@
+"""Attention with dropout: the formula and its gradient, in parts; what is left to PyTorch."""
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+from transformers import AutoTokenizer, BertForSequenceClassification
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from sklearn_alpha.neural_network import _attention
+from sklearn_alpha.neural_network._attention import NAME, attention, draw_kept, dropout_attention
+from tests.neural_network.conftest import make_texts
+
+N, HEADS, LENGTH, WIDTH = 5, 2, 7, 3
+P = 0.25
+
+
+@pytest.fixture
+def qkv():
+    generator = torch.Generator().manual_seed(0)
+    shape = (N, LENGTH, HEADS, WIDTH)
+    return [torch.randn(shape, generator=generator).transpose(1, 2) for _ in range(3)]
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """D, fixed: the parts get it in turn."""
+    D = (torch.arange(N * HEADS * LENGTH * LENGTH).view(N, HEADS, LENGTH, LENGTH) % 5 > 0).float()
+    left = list(D)
+
+    def draw(shape, p):
+        assert shape[1:] == D.shape[1:]
+        assert p == P
+        return torch.stack([left.pop(0) for _ in range(shape[0])])
+
+    monkeypatch.setattr(_attention, "draw_kept", draw)
+    return D
+
+
+def padded(n):
+    """A mask of which the last keys of each sequence are hidden, of no sequence all."""
+    lengths = LENGTH - torch.arange(n) % 4
+    seen = torch.arange(LENGTH) < lengths[:, None]
+    return seen[:, None, None, :].expand(n, 1, LENGTH, LENGTH)
+
+
+MASKS = {
+    "none": None,
+    "boolean": padded(N),
+    "one for all": padded(3)[2:],
+    "added": torch.linspace(-2, 2, N * LENGTH**2).view(N, 1, LENGTH, LENGTH),
+    "added, of each head": torch.linspace(-2, 2, HEADS * LENGTH**2).view(1, HEADS, LENGTH, LENGTH),
+}
+
+
+def written_out(Q, K, V, M, D, s):
+    S = s * Q @ K.transpose(2, 3)
+    if M is not None:
+        S = S.masked_fill(~M, -np.inf) if M.dtype == torch.bool else S + M
+    return (D * torch.softmax(S, dim=3)) @ V / (1 - P)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("at_once", [1, 2 * HEADS * LENGTH**2, 2**20])
+def test_it_is_the_formula_and_its_gradient(mask, at_once, qkv, kept, monkeypatch):
+    monkeypatch.setattr(_attention, "AT_ONCE", at_once)
+    M, pull = MASKS[mask], torch.linspace(-1, 1, WIDTH)
+    found, expected = ([t.clone().requires_grad_() for t in qkv] for _ in range(2))
+    before = None if M is None else M.clone()
+    O = dropout_attention(*found, M, 0.4, P)
+    exact = written_out(*expected, M, kept, 0.4)
+    assert_close(O, exact)
+    (O * pull).sum().backward()
+    (exact * pull).sum().backward()
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one.grad, other.grad)
+    assert M is None or torch.equal(M, before)
+
+
+@pytest.mark.parametrize("p", [2**-16, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("shape", [(1,), (3, 5, 7), (50, 10, 20, 20)])
+def test_each_entry_is_kept_as_often_as_it_should(p, shape):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        draws = torch.stack([draw_kept(shape, p) for _ in range(max(1, 4000 // np.prod(shape)))])
+        again = draw_kept(shape, p)
+        torch.manual_seed(0)
+        assert torch.equal(draw_kept(shape, p), draws[0])
+    assert again.shape == shape
+    assert again.dtype == torch.float32
+    assert set(draws.unique().tolist()) <= {0.0, 1.0}
+    # 4.5 standard errors, and some for rare events
+    n = draws.numel()
+    assert abs(float(draws.double().mean()) - (1 - p)) < 4.5 * np.sqrt(p * (1 - p) / n) + 3 / n
+    # the four entries of 64 bits are drawn apart
+    fours = draws.flatten()[: n // 4 * 4].view(-1, 4).double() - (1 - p)
+    covariance = (fours.T @ fours / len(fours)).fill_diagonal_(0)
+    assert covariance.abs().max() < 4.5 * p * (1 - p) / np.sqrt(len(fours)) + 3 / n
+
+
+CASES = {
+    "no dropout": {"dropout": 0.0},
+    "causal": {"attention_mask": None},
+    "causal by argument": {"attention_mask": None, "is_causal": True},
+    "a mask that is learned": {"attention_mask": torch.zeros(N, 1, 7, 7, requires_grad=True)},
+    "a bias of positions": {"position_bias": torch.ones(1, HEADS, LENGTH, LENGTH)},
+    "double precision": {"dtype": torch.float64},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_anything_else_is_pytorchs(case, qkv, monkeypatch):
+    monkeypatch.delattr(_attention, "dropout_attention")
+    options = {"attention_mask": padded(N), "dropout": P, **CASES[case]}
+    dtype = options.pop("dtype", torch.float32)
+    qkv = [t.to(dtype) for t in qkv]
+    results = []
+    for function in (attention, sdpa_attention_forward):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            results.append(function(torch.nn.Module(), *qkv, scaling=None, **options)[0])
+    assert torch.equal(*results)
+
+
+def test_autocast_is_pytorchs(qkv, monkeypatch):
+    monkeypatch.delattr(_attention, "dropout_attention")
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = attention(torch.nn.Module(), *qkv, padded(N), dropout=P)
+    assert found.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_model_computes_what_it_does_by_itself(alike, tiny_bert, monkeypatch):
+    """With D = 1 − p it is attention without dropout; texts alike in length need no mask."""
+    monkeypatch.setattr(_attention, "draw_kept", lambda shape, p: torch.full(shape, 1 - p))
+    model = BertForSequenceClassification.from_pretrained(tiny_bert, attention_probs_dropout_prob=P)
+    texts = ["the good film", "a bad book"] if alike else list(make_texts(6)[0])
+    tokens = AutoTokenizer.from_pretrained(tiny_bert)(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        expected = model.eval()(**tokens).logits
+        model.set_attn_implementation(NAME)
+        calls = []
+        monkeypatch.setattr(
+            _attention,
+            "dropout_attention",
+            lambda *arguments: calls.append(arguments) or dropout_attention(*arguments),
+        )
+        found = model.train()(**tokens).logits
+    assert_close(found, expected)
+    assert len(calls) == model.config.num_hidden_layers
