@@ -48,7 +48,7 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
     causal = kwargs.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     plain = (
-        dropout > 0
+        0 < dropout < 1
         and not (causal if attention_mask is None else attention_mask.requires_grad)
         and kwargs.get("position_bias") is None
         and kwargs.get("cache") is None

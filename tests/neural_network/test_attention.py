@@ -100,6 +100,7 @@ def test_each_entry_is_kept_as_often_as_it_should(p, shape):
 
 CASES = {
     "no dropout": {"dropout": 0.0},
+    "nothing kept": {"dropout": 1.0},
     "causal": {"attention_mask": None},
     "causal by argument": {"attention_mask": None, "is_causal": True},
     "a mask that is learned": {"attention_mask": torch.zeros(N, 1, 7, 7, requires_grad=True)},
