@@ -47,7 +47,12 @@ def draw(source, target, n, seed, n_source, n_scored):
 
 @lru_cache(maxsize=1)  # cells come pair by pair
 def source_net(source, n_source, tokens, epochs):
-    """MiniLM fine-tuned on a source domain by LoRA; trained once and kept on disk."""
+    """MiniLM fine-tuned on a source domain by LoRA."""
+    return AlphaLoRANetClassifier.load(source_folder(source, n_source, tokens, epochs))
+
+
+def source_folder(source, n_source, tokens, epochs):
+    """Where the source net is kept; it is trained where it is not there."""
     what = [
         source,
         n_source,
@@ -71,7 +76,7 @@ def source_net(source, n_source, tokens, epochs):
         )
         folder.parent.mkdir(parents=True, exist_ok=True)
         net.save(folder)
-    return AlphaLoRANetClassifier.load(folder)
+    return folder
 
 
 def features(kind, source, target, n_source, tokens, epochs):

@@ -4,11 +4,10 @@ Steps: a transformer of MiniLM's width with 4, 6 and 12 layers on batches of equ
 plain PyTorch loop over PEFT's LoRA and through the estimator with α held at 1, learned on the same
 batch, and learned on held-out batches every tenth step (batches of equal size, and a quarter as
 large); all with the attention of the plain loop, and one as `fit` does it. Rows: milliseconds for a
-training row and for a predicted row of SST-2 (also of more rows, of which length grouping makes more
-alike batches) and of whole reviews, padded to max_length, by transformers' Trainer with length
-grouping, and by the estimator. All in one process, one thread,
-interleaved, each round in another order; what is reported are medians of ratios to the same round's
-reference. Memory is measured by `memory`.
+training row and for a predicted row of SST-2 (also of more rows, which are easier to group by
+length) and of whole reviews, padded to max_length, by transformers' Trainer with length grouping,
+and by the estimator. All in one process, one thread, interleaved, each round in another order; what
+is reported are medians of ratios to the same round's reference. Memory is measured by `memory`.
 """
 
 import sys

@@ -1,9 +1,10 @@
 """Attention that draws dropout on a CPU, where PyTorch's kernels take none.
 
-    O = (D ⊙ softmax(s Q Kᵀ + M)) V / (1 − p),    D ~ Bernoulli(1 − p) in each entry
+    O = (D ⊙ softmax(s Q Kᵀ)) V / (1 − p),    D ~ Bernoulli(1 − p) in each entry,
 
-in fewer passes over what is as large as Q Kᵀ than PyTorch's own way takes, and a few sequences at a
-time, so that memory is used again and not asked for anew.
+the softmax over the keys that a query sees; in fewer passes over what is as large as Q Kᵀ than
+PyTorch's own way takes, and a few sequences at a time, so that memory is used again and not asked
+for anew.
 """
 
 import math
@@ -44,16 +45,18 @@ def attention_with_dropout(network, device):
 
 
 def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
-    """What transformers asks of an attention; all but the plainest case is PyTorch's."""
-    causal = kwargs.get("is_causal")
+    """What transformers asks of an attention; all but the plain cases is PyTorch's."""
+    M, causal = attention_mask, kwargs.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
+    if M is None and causal and query.shape[2] == key.shape[2]:
+        M = torch.ones(1, 1, query.shape[2], key.shape[2], dtype=torch.bool).tril_()
     plain = (
         0 < dropout < 1
-        and not (causal if attention_mask is None else attention_mask.requires_grad)
-        and kwargs.get("position_bias") is None
-        and kwargs.get("cache") is None
-        and query.shape[1] == key.shape[1]
+        and (not causal if M is None else M.dtype == torch.bool and M.ndim == 4)
+        and all(kwargs.get(name) is None for name in ("position_bias", "cache", "softcap"))
+        and query.shape[:2] == key.shape[:2]
         and {query.dtype, key.dtype, value.dtype} == {torch.float32}
+        and query.is_cpu
         and not torch.is_autocast_enabled("cpu")
     )
     if not plain:
@@ -61,7 +64,7 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
             module, query, key, value, attention_mask, dropout, scaling, **kwargs
         )
     s = query.shape[-1] ** -0.5 if scaling is None else scaling
-    O = dropout_attention(query, key, value, attention_mask, s, dropout)
+    O = dropout_attention(query, key, value, M, s, dropout)
     return O.transpose(1, 2).contiguous(), None
 
 
@@ -70,27 +73,26 @@ def dropout_attention(Q, K, V, M, s, p):
 
     Parameters
     ----------
-    Q, K, V : tensor of shape (n, heads, length, width)
-    M : tensor of shape (n or 1, heads or 1, length, length), or None
-        Boolean, true where a query sees a key, or added.
+    Q, K, V : tensor of shape (n, heads, queries or keys, width)
+    M : tensor of bool, of shape (n or 1, heads or 1, queries, keys), or None
+        Whether a query sees a key.
     s, p : float
 
     Returns
     -------
-    O : tensor of shape (n, heads, length, width)
+    O : tensor of shape (n, heads, queries, width)
     """
-    if M is None:
-        M = torch.zeros(1, 1, 1, 1)
-    elif M.dtype == torch.bool:
-        M = torch.zeros_like(M, dtype=Q.dtype).masked_fill_(~M, torch.finfo(Q.dtype).min)
-    M = M.expand(len(Q), -1, -1, -1)
+    hidden = torch.zeros(1, 1, 1, 1)
+    if M is not None:
+        hidden = torch.zeros_like(M, dtype=Q.dtype).masked_fill_(~M, torch.finfo(Q.dtype).min)
+    hidden = hidden.expand(len(Q), -1, -1, -1)
     step = max(1, AT_ONCE // (Q.shape[1] * Q.shape[2] * K.shape[2]))
-    parts = zip(*(tensor.split(step) for tensor in (Q * s, K, V / (1 - p), M)))
+    parts = zip(*(part.split(step) for part in (Q * s, K, V / (1 - p), hidden)), strict=True)
     return torch.cat([_of_part(*part, p) for part in parts])
 
 
-def _of_part(Q, K, V, M, p):
-    P = torch.softmax((Q @ K.transpose(2, 3)).add_(M), dim=3)
+def _of_part(Q, K, V, hidden, p):
+    P = torch.softmax((Q @ K.transpose(2, 3)).add_(hidden), dim=3)
     return (P * draw_kept(P.shape, p)) @ V
 
 
@@ -98,7 +100,8 @@ def draw_kept(shape, p):
     """D: of each 64 bits that are drawn four entries, so that p is a multiple of 2⁻¹⁶."""
     n = math.prod(shape)
     bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
-    kept = bits.view(torch.int16)[:n].view(shape) >= round(p * 2**16) - 2**15
+    least = min(round(p * 2**16), 2**16 - 1) - 2**15
+    kept = bits.view(torch.int16)[:n].view(shape) >= least
     return kept.view(torch.uint8).float()  # by bytes in a fifth of the time
 
 

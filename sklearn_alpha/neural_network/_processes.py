@@ -128,7 +128,7 @@ def processes(device, precision, accelerator, batch_size):
         Arguments of `accelerate.Accelerator`; None asks for one where `accelerate launch` or
         `torchrun` started several processes.
     batch_size : int
-        Rows of a step.
+        About the rows of a batch: a scale of the loss that cancels in its gradient.
     """
     if accelerator is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return OneProcess(device, precision)

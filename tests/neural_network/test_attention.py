@@ -46,17 +46,16 @@ def padded(n):
 
 MASKS = {
     "none": None,
-    "boolean": padded(N),
+    "padded": padded(N),
     "one for all": padded(3)[2:],
-    "added": torch.linspace(-2, 2, N * LENGTH**2).view(N, 1, LENGTH, LENGTH),
-    "added, of each head": torch.linspace(-2, 2, HEADS * LENGTH**2).view(1, HEADS, LENGTH, LENGTH),
+    "of each head": (torch.arange(HEADS * LENGTH**2).view(1, HEADS, LENGTH, LENGTH) % 3 > 0),
 }
 
 
 def written_out(Q, K, V, M, D, s):
     S = s * Q @ K.transpose(2, 3)
     if M is not None:
-        S = S.masked_fill(~M, -np.inf) if M.dtype == torch.bool else S + M
+        S = S.masked_fill(~M, -np.inf)
     return (D * torch.softmax(S, dim=3)) @ V / (1 - P)
 
 
@@ -98,14 +97,41 @@ def test_each_entry_is_kept_as_often_as_it_should(p, shape):
     assert covariance.abs().max() < 4.5 * p * (1 - p) / np.sqrt(len(fours)) + 3 / n
 
 
+def test_a_query_does_not_see_what_follows_where_that_is_meant(qkv, kept):
+    found, _ = attention(Module(), *qkv, None, dropout=P)
+    seen = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()
+    expected = written_out(*qkv, seen, kept, WIDTH**-0.5)
+    assert_close(found.transpose(1, 2), expected)
+
+
+def test_nearly_all_may_be_dropped():
+    assert draw_kept((1000,), 1 - 2**-20).sum() == 0
+
+
+class Module(torch.nn.Module):
+    num_key_value_groups = 1
+
+
+class Grouped(torch.nn.Module):
+    """A key and value for two heads."""
+
+    num_key_value_groups = 2
+
+
+# Options; `queries` says which of Q are left.
 CASES = {
     "no dropout": {"dropout": 0.0},
     "nothing kept": {"dropout": 1.0},
-    "causal": {"attention_mask": None},
-    "causal by argument": {"attention_mask": None, "is_causal": True},
-    "a mask that is learned": {"attention_mask": torch.zeros(N, 1, 7, 7, requires_grad=True)},
+    "causal, fewer queries": {
+        "attention_mask": None,
+        "queries": (slice(None), slice(None), slice(3)),
+    },
+    "a mask that is added": {"attention_mask": torch.zeros(N, 1, LENGTH, LENGTH)},
+    "a mask without heads": {"attention_mask": torch.ones(LENGTH, LENGTH, dtype=torch.bool)},
     "a bias of positions": {"position_bias": torch.ones(1, HEADS, LENGTH, LENGTH)},
     "double precision": {"dtype": torch.float64},
+    "heads in groups": {"module": Grouped()},
+    "one sequence of queries": {"queries": slice(1)},
 }
 
 
@@ -113,20 +139,32 @@ CASES = {
 def test_anything_else_is_pytorchs(case, qkv, monkeypatch):
     monkeypatch.delattr(_attention, "dropout_attention")
     options = {"attention_mask": padded(N), "dropout": P, **CASES[case]}
-    dtype = options.pop("dtype", torch.float32)
-    qkv = [t.to(dtype) for t in qkv]
+    dtype, module = options.pop("dtype", torch.float32), options.pop("module", Module())
+    Q, K, V = (t.to(dtype) for t in qkv)
+    Q = Q[options.pop("queries", slice(None))]
+    if isinstance(module, Grouped):
+        K, V = K[:, :1], V[:, :1]
     results = []
     for function in (attention, sdpa_attention_forward):
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            results.append(function(torch.nn.Module(), *qkv, scaling=None, **options)[0])
+            results.append(function(module, Q, K, V, scaling=None, **options)[0])
     assert torch.equal(*results)
+
+
+def test_a_cache_and_a_cap_are_transformers(qkv, monkeypatch):
+    monkeypatch.delattr(_attention, "dropout_attention")
+    asked = []
+    monkeypatch.setattr(_attention, "sdpa_attention_forward", lambda *a, **k: asked.append(k))
+    attention(Module(), *qkv, padded(N), dropout=P, cache=object())
+    attention(Module(), *qkv, padded(N), dropout=P, softcap=30.0)
+    assert [list(kwargs) for kwargs in asked] == [["cache"], ["softcap"]]
 
 
 def test_autocast_is_pytorchs(qkv, monkeypatch):
     monkeypatch.delattr(_attention, "dropout_attention")
     with torch.autocast("cpu", torch.bfloat16):
-        found, _ = attention(torch.nn.Module(), *qkv, padded(N), dropout=P)
+        found, _ = attention(Module(), *qkv, padded(N), dropout=P)
     assert found.dtype == torch.bfloat16
 
 

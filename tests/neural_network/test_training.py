@@ -1,4 +1,4 @@
-"""What makes a step of training fast changes no number and leaves nothing behind."""
+"""What makes a step of training fast leaves nothing behind."""
 
 import numpy as np
 import pytest
