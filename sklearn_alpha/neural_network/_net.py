@@ -92,7 +92,8 @@ class AlphaLoRANetClassifier(Storage, Training):
     max_epochs : int, default=10
         Passes over the rows.
     batch_size : int, default=16
-        Rows of a step; over all processes where there are several.
+        Rows of a step; over all processes where there are several. Predictions take more short
+        texts at a time.
     max_length : int or None, default=None
         Tokens at which texts are cut. None is as many as the model takes, and warns when it cuts.
     tokenizer : str, path, tokenizer or None, default=None

@@ -9,6 +9,8 @@ from torch.utils.data import BatchSampler, Dataset, Subset
 # Rows are sorted by length within this many batches at a time: enough for batches with little
 # padding, few enough that a batch is still a random draw.
 POOL = 50
+# Tokens of a batch in predictions, up to which matrix products gain by more rows.
+FULL = 768
 
 
 class Rows(Dataset):
@@ -63,6 +65,30 @@ def by_length(dataset):
     """The same rows from short to long, and where each of them was."""
     order = np.argsort(lengths_of(dataset), kind="stable")
     return Subset(dataset, order.tolist()), order
+
+
+def in_order(lengths, batch_size):
+    """Numbers of the rows in their order, `batch_size` of them at a time, of short ones more.
+
+    Parameters
+    ----------
+    lengths : ndarray of int
+        Tokens of each row.
+    batch_size : int
+
+    Returns
+    -------
+    batches : list of list of int
+        More than `batch_size` rows have at most `FULL` tokens, padded.
+    """
+    batches, start, longest = [], 0, 0
+    for i, length in enumerate(lengths.tolist()):
+        longest = max(longest, length)
+        n = i + 1 - start
+        if n > batch_size and n * longest > FULL:
+            batches.append(list(range(start, i)))
+            start, longest = i, length
+    return [*batches, list(range(start, len(lengths)))]
 
 
 class Batches(BatchSampler):

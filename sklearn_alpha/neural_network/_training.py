@@ -15,7 +15,14 @@ from sklearn_alpha.neural_network._alpha import alpha_parameters
 from sklearn_alpha.neural_network._attention import attention_with_dropout
 from sklearn_alpha.neural_network._probe import LinearProbe
 from sklearn_alpha.neural_network._processes import OneProcess, held_by
-from sklearn_alpha.neural_network._rows import Batches, Collate, by_length, codes_of
+from sklearn_alpha.neural_network._rows import (
+    Batches,
+    Collate,
+    by_length,
+    codes_of,
+    in_order,
+    lengths_of,
+)
 
 VALIDATION_SHARE = 0.1  # of early stopping
 
@@ -184,7 +191,10 @@ class Training(NeuralNetClassifier):
         if not training:
             # its own, from which a DataLoader draws a seed though nothing is drawn by it
             options.setdefault("generator", torch.Generator())
-            return self.iterator_valid(dataset, batch_size=batch_size, **options)
+            if self.tokenizer_ is None:
+                return self.iterator_valid(dataset, batch_size=batch_size, **options)
+            batches = in_order(lengths_of(dataset), batch_size)
+            return self.iterator_valid(dataset, batch_sampler=batches, **options)
         batches = self._batches(dataset, batch_size, self._seed_now)
         return self.iterator_train(dataset, batch_sampler=batches, **options)
 

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from torch.utils.data import Subset
 
-from sklearn_alpha.neural_network._rows import Batches, Collate, Rows, by_length, lengths_of
+from sklearn_alpha.neural_network._rows import (
+    FULL,
+    Batches,
+    Collate,
+    Rows,
+    by_length,
+    in_order,
+    lengths_of,
+)
 from tests.neural_network.conftest import make_texts
 
 
@@ -56,6 +64,25 @@ def test_batches_hold_alike_lengths():
     # and their order tells nothing of the length
     means = [lengths[batch].mean() for batch in batches]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(st.integers(1, 300), min_size=1, max_size=150),
+    batch_size=st.integers(1, 20),
+    ordered=st.booleans(),
+)
+def test_batches_of_predictions_keep_the_order_and_are_full(lengths, batch_size, ordered):
+    lengths = np.array(sorted(lengths) if ordered else lengths)
+    batches = in_order(lengths, batch_size)
+    assert [i for batch in batches for i in batch] == list(range(len(lengths)))
+    for k, batch in enumerate(batches):
+        padded = len(batch) * lengths[batch].max()
+        assert len(batch) <= batch_size or padded <= FULL
+        if k + 1 < len(batches):  # one row more would be too many
+            more = lengths[[*batch, batches[k + 1][0]]]
+            assert len(batch) >= batch_size
+            assert len(more) * more.max() > FULL
 
 
 def test_order_by_length_of_a_subset():
