@@ -393,7 +393,8 @@ def test_tasks_per_chunk_are_constant():
 
 def test_no_row_is_in_the_graph():
     few, many = (len(cloudpickle.dumps(graph_of_fit(8, n_rows))) for n_rows in (10, 10_000))
-    assert few == pytest.approx(many, rel=0.01)
+    # the rows have 4.5 MB more; of one and the same graph the pickle varies by some 150 bytes
+    assert abs(many - few) < 1000
 
 
 @pytest.mark.usefixtures("alone")
