@@ -461,12 +461,12 @@ class AlphaLoRANetClassifier(Storage, Training):
     def _logits(self, X):
         """Logits (n_samples, n_classes)."""
         check_is_fitted(self)
-        rows = self.get_dataset(X)
-        if self.fitting_:  # skorch replays the predictions of the validation rows in their order
-            return torch.cat(list(self.forward_iter(rows))).cpu().numpy()
-        rows, order = by_length(rows)
-        logits = np.empty((len(rows), len(self.classes_inferred_)), dtype=np.float32)
-        logits[order] = torch.cat(list(self.forward_iter(rows))).numpy()
+        rows, order = self.get_dataset(X), slice(None)
+        if not self.fitting_:  # else skorch replays predictions in the order of the validation rows
+            rows, order = by_length(rows)
+        found = torch.cat(list(self.forward_iter(rows))).cpu().numpy()
+        logits = np.empty_like(found)
+        logits[order] = found
         return logits
 
     def decision_function(self, X):
