@@ -10,12 +10,13 @@ would bend the network towards weights that mean nothing (Kumar et al., "Fine-Tu
 Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
 
 Gradients of the training loss cannot choose α: they see the fit of rows that the adapter fits as
-well. Rows left out of the probe can. With L(α) their mean log loss,
+well. Rows left out of the probe can. With ℓᵢ(α) the log loss of row i, left out,
 
-    α₀ = 2^(−P),    P = 1 / (1 + exp((g − [L(1) − L(½)]) / w)),    g = 0.04 and w = 0.01 nats
+    α₀ = 2^(−P),    P = 1 / (1 + exp((g − [d̄ − se(d̄)]) / w)),    dᵢ = ℓᵢ(1) − ℓᵢ(½),
+    g = 0.04 and w = 0.01 nats
 
-The probe is not the training, and what it is wrong by does not shrink with more rows: a gain counts
-by its size, not by how sure it is.
+A gain d̄ counts by its size, less its standard error over the rows: the probe is not the training,
+and what it is wrong by does not shrink with more rows.
 """
 
 import numpy as np
@@ -64,22 +65,29 @@ def set_alpha(net, alpha):
 
 def chosen_alpha(net, rows):
     """2^(−P), between ½ and 1; 1 where there is no probe."""
-    L = []
+    losses = []
     for alpha in (0.5, 1.0):
         set_alpha(net, alpha)
         found = fit_probe(net, rows, store_loo=True)
         if found is None:
             return 1.0
-        L.append(left_out_loss(found))
-    return float(2 ** -expit((L[1] - L[0] - GAIN) / WIDTH))
+        losses.append(left_out_losses(found))
+    return float(2 ** -expit((sure_gain(*losses, found.weights) - GAIN) / WIDTH))
 
 
-def left_out_loss(found):
-    """Mean log loss of the rows, each left out."""
+def left_out_losses(found):
+    """ℓ (n_rows,): log loss of each row, left out."""
     values = found.model.loo_decision_function_
     values = values if values.ndim > 1 else values[:, None]
     log_p = log_probabilities(values, found.model.inverse_temperature_)
-    return -np.average(log_p[np.arange(len(log_p)), found.codes], weights=found.weights)
+    return -log_p[np.arange(len(log_p)), found.codes]
+
+
+def sure_gain(losses, losses_at_one, weights):
+    """d̄ − se(d̄): the mean gain over α = 1, less its standard error."""
+    d, w = losses_at_one - losses, weights / weights.sum()
+    mean = w @ d
+    return mean - np.sqrt(w**2 @ (d - mean) ** 2)
 
 
 def fit_probe(net, rows, **options):

@@ -141,7 +141,7 @@ def watched(monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("known", [False, True])
 def test_alpha_follows_the_gain_on_left_out_rows(known, weighted, n_classes):
-    """By hand: a net for each α, and the mean log loss of its probe's left-out rows."""
+    """By hand: a net for each α, and the log losses of its probe's left-out rows."""
     X, y = make_numbers(60, n_classes=n_classes)
     module = make_module(n_out=n_classes if known else 5)
     weights = np.random.default_rng(0).uniform(0.5, 2, size=60) if weighted else np.ones(60)
@@ -155,17 +155,31 @@ def test_alpha_follows_the_gain_on_left_out_rows(known, weighted, n_classes):
         model.fit(Z, y, sample_weight=weights)
         values = model.inverse_temperature_ * model.loo_decision_function_
         values = values if n_classes > 2 else np.column_stack([np.zeros(60), values])
-        losses.append(-weights @ log_softmax(values, axis=1)[np.arange(60), y] / 60)
-    expected = 0.5 ** expit((losses[1] - losses[0] - 0.04) / 0.01)
+        losses.append(-log_softmax(values, axis=1)[np.arange(60), y])
+    gain = losses[1] - losses[0]
+    mean = np.average(gain, weights=weights)
+    noise = np.sqrt(np.sum(weights**2 * (gain - mean) ** 2)) / 60
+    expected = 0.5 ** expit((mean - noise - 0.04) / 0.01)
     net = AlphaLoRANetClassifier(module, **STILL | {"alpha_init": "auto"})
     net.fit(X, y, sample_weight=weights)
     assert_allclose(net.alpha_["0"], np.full(8, expected), rtol=1e-4)
     assert_allclose(net.predict_proba(X), oracle(hidden(net, X), y, source, weights), atol=1e-4)
 
 
+def test_a_gain_counts_less_its_standard_error():
+    rng = np.random.default_rng(0)
+    losses, at_one = rng.normal(size=(2, 50))
+    d = at_one - losses
+    plain = d.mean() - d.std() / np.sqrt(50)
+    assert_allclose(_probe.sure_gain(losses, at_one, np.full(50, 0.3)), plain)
+    assert_allclose(_probe.sure_gain(losses, losses + 0.1, rng.uniform(size=50)), 0.1)
+    more = np.append(losses, 0), np.append(at_one, 9), np.append(np.ones(50), 0)
+    assert_allclose(_probe.sure_gain(*more), plain)  # a row of no weight is no row
+
+
 def test_a_saturated_source_is_shrunk():
     """The scale of a source may be an accident: of sixteen times the weights, α is less."""
-    X, y = make_numbers(200, n_classes=3)
+    X, y = make_numbers(400, n_classes=3)
     alphas = []
     for scale in (0.25, 4):
         module = make_module(n_out=3)
