@@ -3,17 +3,19 @@
 Steps: a transformer of MiniLM's width with 4, 6 and 12 layers on batches of equal length, as a
 plain PyTorch loop over PEFT's LoRA and through the estimator with α held at 1, learned on the same
 batch, and learned on held-out batches every tenth step (batches of equal size, and a quarter as
-large); all with the attention of the plain loop, and one as `fit` does it. Rows: milliseconds for a
-training row and for a predicted row of SST-2 (also of more rows, which are easier to group by
-length) and of whole reviews, padded to max_length, by transformers' Trainer with length grouping,
-and by the estimator. All in one process, one thread, interleaved, each round in another order; what
-is reported are medians of ratios to the same round's reference. Memory is measured by `memory`.
+large); all with the attention and dropout of the plain loop and all tokens of the last layer, so
+that the ratio is the cost of α, and one as `fit` does it. Rows: milliseconds for a training row and
+for a predicted row of SST-2 (also of more rows, which are easier to group by length) and of whole
+reviews, padded to max_length, by transformers' Trainer with length grouping, and by the estimator.
+All in one process, one thread, interleaved, each round in another order; what is reported are medians
+of ratios to the same round's reference. Memory is measured by `memory`.
 """
 
 import sys
 import tempfile
 import time
 import warnings
+from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
@@ -105,19 +107,25 @@ def equal_batches(folder, X, y):
 def ready_step(folder, X, y, as_in_fit=False, **options):
     """`train_step` of an estimator that is initialised for these rows.
 
-    `fit` also changes how attention is computed (on a CPU, where it draws dropout); without
-    `as_in_fit` it stays that of the reference, so that the ratio is the cost of α.
+    `fit` also changes how dropout is drawn, and leaves out what nobody reads of the last layer;
+    without `as_in_fit` both are as in the reference, so that the ratio is the cost of α.
     """
     from sklearn_alpha import AlphaLoRANetClassifier
     from sklearn_alpha.neural_network._attention import attention_with_dropout
+    from sklearn_alpha.neural_network._dropout import quick_dropout
+    from sklearn_alpha.neural_network._first_token import remove_hook
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
     net.alpha_rows_ = net.get_dataset(X)
-    if as_in_fit:  # kept by the net: it ends with what it is of
-        net.attention_ = attention_with_dropout(net.module_.network, net.processes_.device)
-        net.attention_.__enter__()
+    network, device = net.module_.network, net.processes_.device
+    if as_in_fit:  # kept by the net: they end with what they are of
+        net.inside_ = ExitStack()
+        net.inside_.enter_context(attention_with_dropout(network, device))
+        net.inside_.enter_context(quick_dropout(network, device))
+    else:
+        remove_hook(network)
     return net.train_step
 
 

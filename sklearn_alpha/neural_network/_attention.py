@@ -7,7 +7,6 @@ PyTorch's own way takes, and a few sequences at a time, so that memory is used a
 for anew.
 """
 
-import math
 from contextlib import contextmanager
 
 import torch
@@ -15,6 +14,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from sklearn_alpha.neural_network._dropout import draw_kept
+from sklearn_alpha.neural_network._first_token import one_query
 from sklearn_alpha.neural_network._quiet import quiet
 
 NAME = "sklearn_alpha_dropout"
@@ -38,7 +39,8 @@ def attention_with_dropout(network, device):
     try:
         with quiet():  # about models that have one way only
             model.set_attn_implementation(NAME)
-        yield
+        with one_query(network):
+            yield
     finally:
         with quiet():
             model.set_attn_implementation("sdpa")
@@ -82,27 +84,24 @@ def dropout_attention(Q, K, V, M, s, p):
     -------
     O : tensor of shape (n, heads, queries, width)
     """
+    if Q.shape[2] > 1 and Q.stride(2) == 0:  # see `one_query`
+        O = dropout_attention(Q[:, :, :1], K, V, M if M is None else M[:, :, :1], s, p)
+        return O.expand(-1, -1, Q.shape[2], -1)
     hidden = torch.zeros(1, 1, 1, 1)
     if M is not None:
         hidden = torch.zeros_like(M, dtype=Q.dtype).masked_fill_(~M, torch.finfo(Q.dtype).min)
     hidden = hidden.expand(len(Q), -1, -1, -1)
     step = max(1, AT_ONCE // (Q.shape[1] * Q.shape[2] * K.shape[2]))
-    parts = zip(*(part.split(step) for part in (Q * s, K, V / (1 - p), hidden)), strict=True)
+    whole = Q * s, K, V / (1 - p), hidden
+    if step >= len(Q):
+        return _of_part(*whole, p)
+    parts = zip(*(each.split(step) for each in whole), strict=True)
     return torch.cat([_of_part(*part, p) for part in parts])
 
 
 def _of_part(Q, K, V, hidden, p):
     P = torch.softmax((Q @ K.transpose(2, 3)).add_(hidden), dim=3)
     return (P * draw_kept(P.shape, p)) @ V
-
-
-def draw_kept(shape, p):
-    """D: of each 64 bits that are drawn four entries, so that p is a multiple of 2⁻¹⁶."""
-    n = math.prod(shape)
-    bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
-    least = min(round(p * 2**16), 2**16 - 1) - 2**15
-    kept = bits.view(torch.int16)[:n].view(shape) >= least
-    return kept.view(torch.uint8).float()  # by bytes in a fifth of the time
 
 
 AttentionInterface.register(NAME, attention)

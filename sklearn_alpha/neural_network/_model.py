@@ -17,6 +17,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from sklearn_alpha.neural_network._alpha import add_alpha
+from sklearn_alpha.neural_network._first_token import add_hook, only_first_token
 from sklearn_alpha.neural_network._quiet import quiet
 
 # Their positions are counted from the number of their padding token on.
@@ -90,11 +91,15 @@ class Adapted(nn.Module):
         self.head = f"network.{last[-1]}" if last else None
         self.head_is_new = bool(last) and _within(last[-1], new)
         super().train(False)  # all modules alike, as `train` expects
+        if self.reads_text:
+            add_hook(network)
 
     def forward(self, inputs):
         """Logits (rows, classes) in float32."""
-        output = self.network(**inputs).logits if self.reads_text else self.network(inputs[""])
-        return output.float()
+        if not self.reads_text:
+            return self.network(inputs[""]).float()
+        with only_first_token():
+            return self.network(**inputs).logits.float()
 
     def train(self, mode=True):
         """As usual, but that frozen batch norms keep their statistics, as their weights are."""

@@ -8,9 +8,9 @@ from torch.utils.data import BatchSampler, Dataset, Subset
 
 # Rows are sorted by length within this many batches at a time: enough for batches with little
 # padding, few enough that a batch is still a random draw.
-POOL = 50
+POOL = 200
 # Tokens of a batch in predictions, up to which matrix products gain by more rows.
-FULL = 768
+FULL = 512
 
 
 class Rows(Dataset):

@@ -13,6 +13,7 @@ from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
 from sklearn_alpha.neural_network._attention import attention_with_dropout
+from sklearn_alpha.neural_network._dropout import quick_dropout
 from sklearn_alpha.neural_network._probe import LinearProbe
 from sklearn_alpha.neural_network._processes import OneProcess, held_by
 from sklearn_alpha.neural_network._rows import (
@@ -226,8 +227,9 @@ class Training(NeuralNetClassifier):
         self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
         self.module_.zero_grad()  # of a fit that was interrupted
         torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
+        network, device = self.module_.network, self.processes_.device
         try:
-            with attention_with_dropout(self.module_.network, self.processes_.device):
+            with attention_with_dropout(network, device), quick_dropout(network, device):
                 return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
             # Generators do not pickle, and the rows are the user's.

@@ -117,7 +117,7 @@ def test_prediction_does_not_depend_on_the_order_or_company_of_rows(tiny_bert):
 
 
 def test_it_learns_what_texts_say(tiny_bert):
-    X, y = make_texts(120)
+    X, y = make_texts(200)
     net = fit_texts(tiny_bert, X, y, max_epochs=20, target_modules="all-linear", rank=8)
     assert net.score(*make_texts(60, seed=5)) > 0.9
 
