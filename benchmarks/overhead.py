@@ -7,8 +7,8 @@ large); all with the attention and dropout of the plain loop and all tokens of t
 that the ratio is the cost of α, and one as `fit` does it. Rows: milliseconds for a training row and
 for a predicted row of SST-2 (also of more rows, which are easier to group by length) and of whole
 reviews, padded to max_length, by transformers' Trainer with length grouping, and by the estimator.
-All in one process, one thread, interleaved, each round in another order; what is reported are medians
-of ratios to the same round's reference. Memory is measured by `memory`.
+All in one process, one thread, interleaved, each round in another order; what is reported are
+medians of ratios to the same round's reference. Memory is measured by `memory`.
 """
 
 import sys
@@ -119,11 +119,11 @@ def ready_step(folder, X, y, as_in_fit=False, **options):
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
     net.alpha_rows_ = net.get_dataset(X)
-    network, device = net.module_.network, net.processes_.device
+    network = net.module_.network
     if as_in_fit:  # kept by the net: they end with what they are of
         net.inside_ = ExitStack()
-        net.inside_.enter_context(attention_with_dropout(network, device))
-        net.inside_.enter_context(quick_dropout(network, device))
+        net.inside_.enter_context(attention_with_dropout(network, net.processes_.device))
+        net.inside_.enter_context(quick_dropout(network))
     else:
         remove_hook(network)
     return net.train_step

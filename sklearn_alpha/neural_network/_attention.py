@@ -39,9 +39,14 @@ def attention_with_dropout(network, device):
     try:
         with quiet():  # about models that have one way only
             model.set_attn_implementation(NAME)
-        with one_query(network):
-            yield
+        yield
     finally:
+        restore_attention(model)
+
+
+def restore_attention(model):
+    """The way to compute it that a model had before `fit`."""
+    if getattr(model.config, "_attn_implementation", None) == NAME:
         with quiet():
             model.set_attn_implementation("sdpa")
 
@@ -66,7 +71,10 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
             module, query, key, value, attention_mask, dropout, scaling, **kwargs
         )
     s = query.shape[-1] ** -0.5 if scaling is None else scaling
-    O = dropout_attention(query, key, value, M, s, dropout)
+    n_queries = query.shape[2]
+    if one_query(module):
+        query, M = query[:, :, :1], M if M is None else M[:, :, :1]
+    O = dropout_attention(query, key, value, M, s, dropout).expand(-1, -1, n_queries, -1)
     return O.transpose(1, 2).contiguous(), None
 
 
@@ -84,9 +92,6 @@ def dropout_attention(Q, K, V, M, s, p):
     -------
     O : tensor of shape (n, heads, queries, width)
     """
-    if Q.shape[2] > 1 and Q.stride(2) == 0:  # see `one_query`
-        O = dropout_attention(Q[:, :, :1], K, V, M if M is None else M[:, :, :1], s, p)
-        return O.expand(-1, -1, Q.shape[2], -1)
     hidden = torch.zeros(1, 1, 1, 1)
     if M is not None:
         hidden = torch.zeros_like(M, dtype=Q.dtype).masked_fill_(~M, torch.finfo(Q.dtype).min)

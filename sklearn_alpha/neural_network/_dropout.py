@@ -11,29 +11,31 @@ from torch import nn
 
 
 class Dropout(nn.Dropout):
-    """The formula in training, with a quicker draw."""
+    """The formula with a quicker draw, where it is random and on a CPU."""
 
     def forward(self, x):
-        if not self.training:
-            return x
+        if not (self.training and 0 < self.p < 1 and x.is_cpu) or self.inplace:
+            return super().forward(x)
         return x * draw_kept(x.shape, self.p).div_(1 - self.p).to(x.dtype)
 
 
 @contextmanager
-def quick_dropout(network, device):
-    """Inside, a network's layers of dropout are `Dropout`, if it is on a CPU."""
-    plain = {
-        name: m
-        for name, m in network.named_modules()
-        if type(m) is nn.Dropout and 0 < m.p < 1 and not m.inplace and device.type == "cpu"
-    }
+def quick_dropout(network):
+    """Inside, a network's layers of dropout are of the class `Dropout`."""
     try:
-        for name, m in plain.items():
-            network.set_submodule(name, Dropout(m.p).train(m.training))
+        for module in network.modules():
+            if type(module) is nn.Dropout:
+                module.__class__ = Dropout  # the same module, with its mode, rate and hooks
         yield
     finally:
-        for name, m in plain.items():
-            network.set_submodule(name, m.train(network.get_submodule(name).training))
+        restore_dropout(network)
+
+
+def restore_dropout(network):
+    """PyTorch's own class for layers of dropout."""
+    for module in network.modules():
+        if type(module) is Dropout:
+            module.__class__ = nn.Dropout
 
 
 def draw_kept(shape, p):

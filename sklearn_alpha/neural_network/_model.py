@@ -91,6 +91,8 @@ class Adapted(nn.Module):
         self.head = f"network.{last[-1]}" if last else None
         self.head_is_new = bool(last) and _within(last[-1], new)
         super().train(False)  # all modules alike, as `train` expects
+        # Transformers' layers that may be computed again for their gradient, and then as before.
+        self._layers = [m for m in network.modules() if hasattr(m, "gradient_checkpointing")]
         if self.reads_text:
             add_hook(network)
 
@@ -98,7 +100,7 @@ class Adapted(nn.Module):
         """Logits (rows, classes) in float32."""
         if not self.reads_text:
             return self.network(inputs[""]).float()
-        with only_first_token():
+        with only_first_token(not any(layer.gradient_checkpointing for layer in self._layers)):
             return self.network(**inputs).logits.float()
 
     def train(self, mode=True):

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, Subset
 
 # Rows are sorted by length within this many batches at a time: enough for batches with little
-# padding, few enough that a batch is still a random draw.
+# padding, and no more, so that of many rows others meet in each pass.
 POOL = 200
 # Tokens of a batch in predictions, up to which matrix products gain by more rows.
 FULL = 512

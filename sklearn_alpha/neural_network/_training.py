@@ -227,9 +227,9 @@ class Training(NeuralNetClassifier):
         self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
         self.module_.zero_grad()  # of a fit that was interrupted
         torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
-        network, device = self.module_.network, self.processes_.device
+        network = self.module_.network
         try:
-            with attention_with_dropout(network, device), quick_dropout(network, device):
+            with attention_with_dropout(network, self.processes_.device), quick_dropout(network):
                 return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
             # Generators do not pickle, and the rows are the user's.

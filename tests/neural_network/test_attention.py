@@ -76,22 +76,6 @@ def test_it_is_the_formula_and_its_gradient(mask, at_once, qkv, kept, monkeypatc
     assert M is None or torch.equal(M, before)
 
 
-@pytest.mark.parametrize("mask", MASKS)
-def test_one_query_for_all_is_computed_once(mask, qkv, monkeypatch):
-    """What the first query finds, and its gradient, expanded as the query is."""
-    M, (Q, K, V) = MASKS[mask], qkv
-    D = (torch.arange(N * HEADS * LENGTH).view(N, HEADS, 1, LENGTH) % 5 > 0).float()
-    monkeypatch.setattr(_attention, "draw_kept", lambda shape, p: D.view(shape))
-    Q, expected_Q = (Q[:, :, :1].clone().requires_grad_() for _ in range(2))
-    O = dropout_attention(Q.expand(-1, -1, LENGTH, -1), K, V, M, 0.4, P)
-    first = None if M is None else M[:, :, :1]
-    exact = written_out(expected_Q, K, V, first, D, 0.4).expand(-1, -1, LENGTH, -1)
-    assert_close(O, exact)
-    O[:, :, 0].sum().backward()
-    exact[:, :, 0].sum().backward()
-    assert_close(Q.grad, expected_Q.grad)
-
-
 def test_a_query_does_not_see_what_follows_where_that_is_meant(qkv, kept):
     found, _ = attention(Module(), *qkv, None, dropout=P)
     seen = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()

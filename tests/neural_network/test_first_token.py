@@ -3,26 +3,42 @@
 import copy
 import pickle
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 from torch import nn
 from torch.testing import assert_close
+from torch.utils.checkpoint import checkpoint
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BertForSequenceClassification,
+    BertForTokenClassification,
     CamembertConfig,
+    DebertaConfig,
+    DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
+    LongformerConfig,
     MPNetConfig,
     RobertaConfig,
     XLMRobertaConfig,
 )
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _first_token
-from sklearn_alpha.neural_network._first_token import add_hook, only_first_token, remove_hook
+from sklearn_alpha.neural_network import _attention, _first_token
+from sklearn_alpha.neural_network._attention import NAME, dropout_attention
+from sklearn_alpha.neural_network._first_token import (
+    MARK,
+    MODEL_TYPES,
+    add_hook,
+    only_first_token,
+    remove_hook,
+)
 from tests.neural_network.conftest import make_texts, tiny_config
 
 SIZES = {
@@ -39,9 +55,13 @@ READ_FIRST = {
     "xlm-roberta": XLMRobertaConfig(**SIZES, pad_token_id=1),
     "camembert": CamembertConfig(**SIZES, pad_token_id=1),
     "electra": ElectraConfig(**SIZES, embedding_size=8),
+    "deberta": DebertaConfig(**SIZES, relative_attention=True, pos_att_type=["c2p", "p2c"]),
+    "deberta-v2": DebertaV2Config(**SIZES, relative_attention=True, pos_att_type=["c2p", "p2c"]),
 }
-# Built otherwise: all tokens are computed, and the logits are right.
+# They read more, or are built otherwise: all tokens are computed.
 OTHERS = {
+    "longformer": LongformerConfig(**SIZES, attention_window=4, pad_token_id=1),
+    "in chunks": tiny_config(chunk_size_feed_forward=3),
     "distilbert": DistilBertConfig(vocab_size=30, dim=16, n_layers=2, n_heads=2, hidden_dim=16),
     "mpnet": MPNetConfig(**SIZES, pad_token_id=1),
 }
@@ -100,6 +120,7 @@ def test_same_logits_and_gradients(name):
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_architectures_are_left(name):
     model, tokens = random_model(OTHERS[name]), some_tokens()
+    assert (name == "in chunks") == (model.config.model_type in MODEL_TYPES)
     expected = model(**tokens).logits
     add_hook(model)
     assert not any(m._forward_pre_hooks for m in model.modules())
@@ -114,47 +135,61 @@ class Mean(nn.Module):
         return states.mean(dim=1)
 
 
-class Last(nn.Module):
-    """A pooler that reads the last one."""
+class Last(BertForSequenceClassification):
+    """A head that reads the last token."""
 
-    def forward(self, states):
-        return states[:, -1]
+    def forward(self, input_ids, attention_mask):
+        states = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state
+        places = attention_mask.sum(dim=1) - 1
+        return SequenceClassifierOutput(
+            logits=self.classifier(states[torch.arange(len(states)), places])
+        )
 
 
-@pytest.mark.parametrize("pooler", [Mean, Last])
-@pytest.mark.parametrize("zero", [False, True])
-def test_a_head_that_reads_more_is_left(pooler, zero):
-    """Also one whose weights are zero, so that its logits do not tell."""
+@pytest.mark.parametrize("kind", ["pooler", "model", "task"])
+def test_what_a_user_has_built_is_left(kind):
     model = random_model(tiny_config())
-    model.bert.pooler = pooler()
-    if zero:
-        nn.init.zeros_(model.classifier.weight)
+    if kind == "pooler":
+        model.bert.pooler = Mean()
+    elif kind == "model":
+        model = Last(tiny_config()).eval()
+    else:
+        model = BertForTokenClassification(tiny_config()).eval()
+    tokens = some_tokens()
+    expected = model(**tokens).logits
     add_hook(model)
     assert not any(m._forward_pre_hooks for m in model.modules())
+    with only_first_token():
+        assert torch.equal(model(**tokens).logits, expected)
 
 
-def test_layers_computed_again_for_their_gradient_are_left():
-    model = random_model(tiny_config())
-    for layer in model.bert.encoder.layer:  # as transformers' switches of several names do
-        layer.gradient_checkpointing = True
-    add_hook(model)
-    assert not any(m._forward_pre_hooks for m in model.modules())
+class Checkpointing(Callback):
+    """Turns on, at the start of a fit, that layers are computed again for their gradient."""
+
+    def on_train_begin(self, net, **kwargs):
+        for layer in net.module_.network.get_base_model().bert.encoder.layer:
+            layer.gradient_checkpointing = True
+            layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+
+
+def test_layers_computed_again_for_their_gradient_are_computed_as_before(tiny_bert):
+    X, y = make_texts(24)
+    options = {"rank": 2, "max_epochs": 1, "batch_size": 8, "lr": 0.01, "random_state": 0}
+    options |= {"callbacks__linear_probe": None}
+    net = AlphaLoRANetClassifier(tiny_bert, **options, callbacks=[Checkpointing()]).fit(X, y)
+    plain = AlphaLoRANetClassifier(tiny_bert, **options).fit(X, y)
+    np.testing.assert_allclose(net.decision_function(X), plain.decision_function(X), atol=1e-4)
 
 
 def test_a_network_by_itself_answers_for_all_tokens():
     model = random_model(tiny_config())
     add_hook(model)
-    for inside in (False, True):  # and another thread's predictions do not change that
-        found = []
-        run = threading.Thread(target=lambda found=found: found.append(model.bert(**some_tokens())))
-        if inside:
-            with only_first_token():
-                run.start()
-                run.join()
-        else:
-            run.start()
-            run.join()
-        assert found[0].last_hidden_state.shape == (5, 9, 16)
+    found = [model.bert(**some_tokens())]
+    other = threading.Thread(target=lambda: found.append(model.bert(**some_tokens())))
+    with only_first_token():  # in another thread
+        other.start()
+        other.join()
+    assert [states.last_hidden_state.shape for states in found] == 2 * [(5, 9, 16)]
 
 
 def test_the_net_uses_it_and_its_merged_model_does_not(tiny_bert):
@@ -166,7 +201,7 @@ def test_the_net_uses_it_and_its_merged_model_does_not(tiny_bert):
     logits = net.decision_function(["a very good film"])
     names = [f"network.base_model.model.bert.encoder.layer.{i}.output" for i in (0, 1)]
     assert [seen[name] for name in names] == [6, 1]
-    assert not any(m._forward_pre_hooks for m in model.modules())
+    assert not any(m._forward_pre_hooks or MARK in vars(m) for m in model.modules())
     assert b"_first_token" not in pickle.dumps(model)
     tokens = AutoTokenizer.from_pretrained(tiny_bert)("a very good film", return_tensors="pt")
     with only_first_token(), torch.no_grad():
@@ -183,12 +218,40 @@ def test_training_is_that_of_all_tokens(tiny_bert, monkeypatch):
     # the weights of a random network's probe would magnify rounding
     options |= {"target_modules": "all-linear", "alpha_lr": 0.01, "callbacks__linear_probe": None}
     net = AlphaLoRANetClassifier(tiny_bert, **options).fit(X, y)
-    monkeypatch.setattr(_first_token, "_others_are_not_read", lambda network, output: False)
+    monkeypatch.setattr(_first_token, "MODEL_TYPES", ())
     plain = AlphaLoRANetClassifier(tiny_bert, **options).fit(X, y)
     assert not any(m._forward_pre_hooks for m in plain.module_.modules())
     np.testing.assert_allclose(net.decision_function(X), plain.decision_function(X), atol=1e-3)
     for name, alpha in plain.alpha_.items():
         np.testing.assert_allclose(net.alpha_[name], alpha, atol=1e-4)
+
+
+def test_attention_has_one_query_there(tiny_bert, monkeypatch):
+    """With D = 1 − p a step's logits and gradients are those without dropout."""
+    monkeypatch.setattr(_attention, "draw_kept", lambda shape, p: torch.full(shape, 1 - p))
+    queries = []
+    monkeypatch.setattr(
+        _attention,
+        "dropout_attention",
+        lambda Q, *others: queries.append(Q.shape[2]) or dropout_attention(Q, *others),
+    )
+    model = BertForSequenceClassification(tiny_config())
+    model.config.attention_probs_dropout_prob = 0.25
+    for layer in model.bert.encoder.layer:
+        layer.attention.self.dropout.p = 0.25
+    tokens, pull = some_tokens(), torch.linspace(-1, 1, 10).view(5, 2)
+    plain = copy.deepcopy(model).eval()
+    add_hook(model)
+    model.set_attn_implementation(NAME)
+    with only_first_token():
+        logits = model.train()(**tokens).logits
+    assert queries == [9, 1]
+    expected = plain(**tokens).logits
+    assert_close(logits, expected, rtol=1e-5, atol=1e-6)
+    (logits * pull).sum().backward()
+    (expected * pull).sum().backward()
+    for one, other in zip(model.parameters(), plain.parameters(), strict=True):
+        assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
 
 
 def test_remove_hook_leaves_others():
@@ -198,3 +261,4 @@ def test_remove_hook_leaves_others():
     output.register_forward_pre_hook(print)
     remove_hook(model)
     assert list(output._forward_pre_hooks.values()) == [print]
+    assert not any(MARK in vars(m) for m in model.modules())

@@ -25,6 +25,8 @@ class Watch(Callback):
         if not training or not net.fitting_:
             return
         network = net.module_.network
+        if net.kind_ == "text":
+            assert net.merged_model().config._attn_implementation != NAME
         self.attention.add(getattr(network.config, "_attn_implementation", None))
         self.modes.append({m.training for m in net.module_.modules()})
         if len(self.modes) % 2:
