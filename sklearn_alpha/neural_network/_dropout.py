@@ -1,6 +1,8 @@
 """Dropout on a CPU, where most of what PyTorch's takes is its draw.
 
-y = D ⊙ x / (1 − p),    D ~ Bernoulli(1 − p) in each entry
+    y = D ⊙ x / (1 − p),    D ~ Bernoulli(1 − p) in each entry
+
+Attention drops entries of its own formula by the same D.
 """
 
 import math
