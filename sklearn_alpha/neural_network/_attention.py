@@ -15,7 +15,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from sklearn_alpha.neural_network._dropout import draw_kept
-from sklearn_alpha.neural_network._first_token import one_query
+from sklearn_alpha.neural_network._first_token import first_is_read, one_query
 from sklearn_alpha.neural_network._quiet import quiet
 
 NAME = "sklearn_alpha_dropout"
@@ -39,7 +39,8 @@ def attention_with_dropout(network, device):
     try:
         with quiet():  # about models that have one way only
             model.set_attn_implementation(NAME)
-        yield
+        with one_query(network):
+            yield
     finally:
         restore_attention(model)
 
@@ -72,7 +73,7 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
         )
     s = query.shape[-1] ** -0.5 if scaling is None else scaling
     n_queries = query.shape[2]
-    if one_query(module):
+    if first_is_read(module):
         query, M = query[:, :, :1], M if M is None else M[:, :, :1]
     O = dropout_attention(query, key, value, M, s, dropout).expand(-1, -1, n_queries, -1)
     return O.transpose(1, 2).contiguous(), None

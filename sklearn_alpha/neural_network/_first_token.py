@@ -6,7 +6,7 @@ reads. A hook leaves them out, inside `only_first_token` alone: a network that i
 answers for all tokens.
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 
 # Their heads read the first token, and one module follows attention, on all that is needed.
@@ -17,6 +17,7 @@ KNOWN = ("transformers.", "torch.nn.", "peft.")
 MARK = "only_first_token_is_read"
 
 _only_first = ContextVar("only_first_token", default=False)
+_n_tokens = ContextVar("n_tokens")
 
 
 @contextmanager
@@ -53,9 +54,33 @@ def remove_hook(network):
             del hooks[key]
 
 
-def one_query(attention):
+def first_is_read(attention):
     """Whether what this attention finds for the first token is all that is read."""
     return _only_first.get() and hasattr(attention, MARK)
+
+
+@contextmanager
+def one_query(network):
+    """Inside, such an attention has in training the first token's query, expanded to all."""
+    layers = [m.query for m in network.modules() if hasattr(m, MARK) and hasattr(m, "query")]
+    with ExitStack() as hooks:
+        for layer in layers:
+            hooks.enter_context(layer.register_forward_pre_hook(_ask_once))
+            hooks.enter_context(layer.register_forward_hook(_ask_for_all))
+        yield
+
+
+def _ask_once(layer, states):
+    if layer.training and _only_first.get():
+        _n_tokens.set(states[0].shape[1])
+        return states[0][:, :1]
+    return None
+
+
+def _ask_for_all(layer, states, queries):
+    if layer.training and _only_first.get():
+        return queries.expand(-1, _n_tokens.get(), -1)
+    return None
 
 
 def _first_of(output, states):

@@ -31,7 +31,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _attention, _first_token
-from sklearn_alpha.neural_network._attention import NAME, dropout_attention
+from sklearn_alpha.neural_network._attention import attention_with_dropout, dropout_attention
 from sklearn_alpha.neural_network._first_token import (
     MARK,
     MODEL_TYPES,
@@ -242,10 +242,19 @@ def test_attention_has_one_query_there(tiny_bert, monkeypatch):
     tokens, pull = some_tokens(), torch.linspace(-1, 1, 10).view(5, 2)
     plain = copy.deepcopy(model).eval()
     add_hook(model)
-    model.set_attn_implementation(NAME)
-    with only_first_token():
+    model.get_base_model, seen = lambda: model, []
+    with attention_with_dropout(model, torch.device("cpu")), only_first_token():
+        for layer in model.bert.encoder.layer:
+            layer.attention.self.query.register_forward_pre_hook(
+                lambda module, states: seen.append(states[0].shape[1])
+            )
+        model.eval()(**tokens)
         logits = model.train()(**tokens).logits
+    assert seen == [9, 9, 9, 1]
     assert queries == [9, 1]
+    last = model.bert.encoder.layer[-1].attention.self.query
+    assert len(last._forward_pre_hooks) == 1
+    assert not last._forward_hooks
     expected = plain(**tokens).logits
     assert_close(logits, expected, rtol=1e-5, atol=1e-6)
     (logits * pull).sum().backward()
