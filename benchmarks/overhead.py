@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
@@ -111,21 +110,18 @@ def ready_step(folder, X, y, as_in_fit=False, **options):
     without `as_in_fit` both are as in the reference, so that the ratio is the cost of α.
     """
     from sklearn_alpha import AlphaLoRANetClassifier
-    from sklearn_alpha.neural_network._attention import attention_with_dropout
-    from sklearn_alpha.neural_network._dropout import quick_dropout
     from sklearn_alpha.neural_network._first_token import remove_hook
+    from sklearn_alpha.neural_network._training import quick_training
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
     net.alpha_rows_ = net.get_dataset(X)
-    network = net.module_.network
-    if as_in_fit:  # kept by the net: they end with what they are of
-        net.inside_ = ExitStack()
-        net.inside_.enter_context(attention_with_dropout(network, net.processes_.device))
-        net.inside_.enter_context(quick_dropout(network))
+    if as_in_fit:  # kept by the net: it ends with what it is of
+        net.inside_ = quick_training(net.module_.network, net.processes_.device)
+        net.inside_.__enter__()
     else:
-        remove_hook(network)
+        remove_hook(net.module_.network)
     return net.train_step
 
 

@@ -1,6 +1,7 @@
 """What skorch asks of a net while it trains: modules, optimizers, batches, steps."""
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -26,6 +27,13 @@ from sklearn_alpha.neural_network._rows import (
 )
 
 VALIDATION_SHARE = 0.1  # of early stopping
+
+
+@contextmanager
+def quick_training(network, device):
+    """Inside, a network computes its dropout in the ways that are fastest in training."""
+    with attention_with_dropout(network, device), quick_dropout(network):
+        yield
 
 
 class LinearDecay(Callback):
@@ -227,9 +235,8 @@ class Training(NeuralNetClassifier):
         self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
         self.module_.zero_grad()  # of a fit that was interrupted
         torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
-        network = self.module_.network
         try:
-            with attention_with_dropout(network, self.processes_.device), quick_dropout(network):
+            with quick_training(self.module_.network, self.processes_.device):
                 return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
             # Generators do not pickle, and the rows are the user's.

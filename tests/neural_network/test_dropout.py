@@ -35,8 +35,9 @@ def test_each_entry_is_kept_as_often_as_it_should(p, shape):
 
 
 def test_nearly_all_may_be_dropped():
-    """The least that can be kept is an entry in 2¹⁶."""
-    assert draw_kept((1000,), 1 - 2**-20).sum() < 5
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # the least that can be kept is an entry in 2¹⁶: a few draws have one
+        assert draw_kept((1000,), 1 - 2**-20).sum() == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
