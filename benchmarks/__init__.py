@@ -1,1 +1,1 @@
-"""Benchmarks: one module per table or figure of the paper and per claim of the README."""
+"""Benchmarks: a module for each table or figure of the paper, and for each claim of the README."""

@@ -5,18 +5,15 @@ import ast
 import shlex
 import sys
 from importlib import import_module
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
+from benchmarks._code import benchmark_files, module_of
 
 
 def available():
     """Name and first docstring line of every benchmark, read without importing any of them."""
     return {
-        path.stem.replace("_", "-"): ast.get_docstring(ast.parse(path.read_text("utf-8"))).split(
-            "\n"
-        )[0]
-        for path in sorted(FOLDER.glob("[!_]*.py"))
+        name: ast.get_docstring(ast.parse(path.read_text("utf-8"))).split("\n")[0]
+        for name, path in benchmark_files().items()
     }
 
 
@@ -28,6 +25,7 @@ def list_benchmarks():
     for name, line in descriptions.items():
         print(f"  {name:<{width}}  {line}")
     print("\nOptions of one benchmark: python -m benchmarks NAME --help")
+    print("List the tables that are older than their code: python -m benchmarks --stale")
 
 
 def main(argv=None):
@@ -35,16 +33,20 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ("-h", "--help"):
         return list_benchmarks()
+    if argv == ["--stale"]:
+        from benchmarks._stale import write_list
+
+        return write_list()
     name, *options = argv
     if name not in available():
         sys.exit(f"There is no benchmark {name!r}; choose from {', '.join(available())}.")
 
-    # Imported only now, so that the listing costs no import of scikit-learn.
+    # Imported here, so that the list costs no import of scikit-learn.
     from benchmarks._data import MissingData
     from benchmarks._runner import add_run_arguments, parallel_backend
 
     try:
-        module = import_module(f"benchmarks.{name.replace('-', '_')}")
+        module = import_module(module_of(name))
         parser = argparse.ArgumentParser(
             prog=f"python -m benchmarks {name}",
             description=module.__doc__,

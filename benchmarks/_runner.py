@@ -1,13 +1,10 @@
-"""Run a grid of cells once (in parallel, interruptible, resumable) and write down what came out."""
+"""Evaluate a grid of cells, in parallel; an interrupted run continues where it stopped."""
 
-import argparse
 import hashlib
 import json
 import os
-import platform
 import tempfile
 from contextlib import contextmanager, nullcontext
-from importlib import import_module, metadata
 from pathlib import Path
 
 import joblib
@@ -15,27 +12,23 @@ import pandas as pd
 import threadpoolctl
 from tqdm import tqdm
 
-import sklearn_alpha
+from benchmarks._code import FOLDER, digest
 from benchmarks._data import MissingData
 
-RESULTS = Path(__file__).parent / "results"
-CACHE = Path(__file__).parent / "cache"
-
-# How a run was carried out changes nothing in its result, so it is no part of the configuration.
-RUN_OPTIONS = ("out", "n_jobs", "backend", "resume", "command")
+CACHE = FOLDER / "cache"
 
 
 def add_run_arguments(parser):
     """Add the options that every benchmark shares."""
     run = parser.add_argument_group("how to run")
-    run.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    run.add_argument("--out", type=Path, default=FOLDER / "results", help="folder of the results")
     run.add_argument("--n-jobs", type=int, default=1, help="cells computed at a time")
     run.add_argument("--backend", choices=("loky", "dask"), default="loky", help="joblib's backend")
     run.add_argument(
         "--fresh",
         dest="resume",
         action="store_false",
-        help="compute every cell anew instead of resuming an earlier run",
+        help="compute every cell instead of resuming an earlier run",
     )
 
 
@@ -58,30 +51,6 @@ def _dask_client(n_jobs):
     return Client(n_workers=n_jobs, threads_per_worker=1, dashboard_address=":0")
 
 
-def version(tag, *packages):
-    """Stamp a cell function with a version; cells computed under another one are not reused.
-
-    Parameters
-    ----------
-    tag : int
-        Raised by hand when the function's meaning changes.
-    *packages : str
-        Packages that decide the outcome: a change in their source is a new version.
-    """
-
-    def stamp(function):
-        function.version = "-".join([str(tag), *map(source_digest, packages)])
-        return function
-
-    return stamp
-
-
-def source_digest(package):
-    """Short hash of the Python source of a package."""
-    files = sorted(Path(import_module(package).__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
-
-
 def run_cells(name, function, cells, *, out=None, n_jobs=None, resume=True):
     """Evaluate ``function(**cell)`` for every cell, keeping each as soon as it is finished.
 
@@ -90,8 +59,8 @@ def run_cells(name, function, cells, *, out=None, n_jobs=None, resume=True):
     name : str
         Name of the benchmark: the folder of its kept cells.
     function : callable
-        Importable function that returns a dict, or a list of dicts, of JSON values. The
-        attribute `version`, if it has one (see :func:`version`), is part of a cell's key.
+        Importable function that returns a dict, or a list of dicts, of JSON values. A change in
+        the code that its module runs makes kept cells invalid.
     cells : list of dict
         Keyword arguments, JSON values as well.
     out : path-like, optional
@@ -123,7 +92,7 @@ def run_cells(name, function, cells, *, out=None, n_jobs=None, resume=True):
 
 
 def _key(function, cell):
-    what = [function.__module__, function.__qualname__, getattr(function, "version", ""), cell]
+    what = [function.__module__, function.__qualname__, digest(function.__module__), cell]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -132,8 +101,8 @@ def _run_cell(function, cell, path):
     with threadpoolctl.threadpool_limits(1):
         rows = function(**cell)
     text = json.dumps([rows] if isinstance(rows, dict) else rows, default=lambda x: x.item())
-    # The worker itself writes, under a name of its own, and renames: a run that is killed at any
-    # moment leaves whole cells only.
+    # The worker writes to a name of its own and renames the file: a run that is killed at any
+    # moment leaves only whole cells.
     handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "w") as file:
@@ -142,60 +111,3 @@ def _run_cell(function, cell, path):
     except BaseException:
         os.unlink(draft)
         raise
-
-
-def write_results(frame, name, *, out=RESULTS, config, table=None):
-    """Write ``<out>/<name>/`` with `results.csv`, `meta.json` and `table.md`.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Tidy results, one observation per row.
-    name : str
-        Name of the folder.
-    out : path-like
-        Folder of all results.
-    config : dict or argparse.Namespace
-        What was run; options that only say how it was run are dropped, `command` is kept apart.
-    table : str, optional
-        The results in Markdown.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder.
-    """
-    folder = Path(out) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(folder / "results.csv", index=False, float_format="%.6g", lineterminator="\n")
-    config = dict(vars(config) if isinstance(config, argparse.Namespace) else config)
-    meta = {
-        "command": config.get("command", f"python -m benchmarks {name}"),
-        "config": {key: value for key, value in config.items() if key not in RUN_OPTIONS},
-        "versions": versions(),
-    }
-    text = json.dumps(meta, indent=2, ensure_ascii=False, default=str)
-    (folder / "meta.json").write_text(text + "\n", "utf-8")
-    if table is not None:
-        (folder / "table.md").write_text(table.rstrip() + "\n", "utf-8")
-    return folder
-
-
-def versions():
-    """Versions of everything that computes."""
-    installed = {
-        package: metadata.version(package)
-        for package in ("numpy", "scipy", "scikit-learn", "joblib", "pandas")
-    }
-    blas = {
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
-    }
-    return {
-        "python": platform.python_version(),
-        **installed,
-        "sklearn_alpha": sklearn_alpha.__version__,
-        "sklearn_alpha source": source_digest("sklearn_alpha"),
-        "blas": sorted(blas),
-    }

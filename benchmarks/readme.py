@@ -1,19 +1,21 @@
 """Write the README's results from the files in benchmarks/results.
 
-What stands between the markers in README.md is made here, from the `summary.csv` of the honest
-benchmarks and the `results.csv` of those of networks, and never by hand.
+The text between the markers in README.md is made here, from the `summary.csv` of the honest
+benchmarks and the `results.csv` of the benchmarks of networks.
 """
 
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks._code import FOLDER
 from benchmarks._names import ALONE, ALPHA_LORA, DEFAULT, LEFT_OUT_ROWS, LORA
-from benchmarks._runner import RESULTS
+from benchmarks._tables import interval
 
-README = Path(__file__).parents[1] / "README.md"
+RESULTS = FOLDER / "results"
+README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- {}:begin -->", "<!-- {}:end -->"
-# Heading, folder, and the rows: (what it is called here, source, method).
+# Heading, folder, and the rows: (name here, source, method).
 TABLES = (
     (
         "Amazon Review, 400 features, mean of 12 transfers",
@@ -67,7 +69,7 @@ TABLES = (
         ),
     ),
 )
-# Heading, folder, name of the default there, and the rows: what is looked up, and its name here.
+# Heading, folder, name of the default there, and the rows: column and value there, name here.
 NETWORKS = (
     (
         "Digits, four shifts, 100 labels",
@@ -97,17 +99,17 @@ NETWORKS = (
 
 
 def add_arguments(parser):
-    """It has no options of its own."""
+    """There are no options of its own."""
 
 
 def main(args):
     """Replace the blocks between the markers."""
     README.write_text(filled(README.read_text("utf-8"), args.out), "utf-8")
-    print(f"{README} now says what {args.out} holds.")
+    print(f"Written to {README}, from {args.out}")
 
 
 def filled(text, results=RESULTS):
-    """Return the README's text with its results as the files have them."""
+    """The README's text with its results from the files."""
     for name, block in (("results", linear), ("networks", networks)):
         begin, end = BEGIN.format(name), END.format(name)
         before, rest = text.split(begin)
@@ -126,10 +128,9 @@ def networks(results):
         for (column, value), name in rows.items():
             own = summary[summary[column] == value].set_index("method")
             alpha = own.loc[default]
+            ends = ("difference", "low", "high")
             accuracy, log_loss = (
-                f"{unit * alpha[f'{measure}_difference']:+.{digits}f} "
-                f"[{unit * alpha[f'{measure}_low']:+.{digits}f}, "
-                f"{unit * alpha[f'{measure}_high']:+.{digits}f}]"
+                interval(*(alpha[f"{measure}_{end}"] for end in ends), unit=unit, digits=digits)
                 for measure, unit, digits in (("accuracy", 100, 1), ("log_loss", 1, 3))
             )
             cells = [f"{100 * own.accuracy[method]:.1f}" for method in (LORA, default)]
@@ -138,7 +139,7 @@ def networks(results):
 
 
 def linear(results):
-    """Accuracies in per cent, and where each comes from."""
+    """Accuracies in per cent, with links to their tables."""
     sizes = None
     lines = []
     for heading, folder, rows in TABLES:

@@ -17,7 +17,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 def title_and_text(command):
     """First line and rest of the docstring of the benchmark that a command runs."""
     name = re.match(r"python -m benchmarks ([\w-]+)", command)[1]
-    module = ROOT / "benchmarks" / f"{name.replace('-', '_')}.py"
+    (module,) = (ROOT / "benchmarks").glob(f"[!_]*/{name.replace('-', '_')}.py")
     title, _, text = ast.get_docstring(ast.parse(module.read_text("utf-8"))).partition("\n")
     # a block that is set out in columns stays as it is
     parts = [

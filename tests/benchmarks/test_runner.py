@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from benchmarks import _runner
-from benchmarks._comparison import score_peers
 from benchmarks._data import MissingData
-from benchmarks._runner import parallel_backend, run_cells, version, write_results
+from benchmarks._runner import parallel_backend, run_cells
+from benchmarks.linear import digits
 
 CELLS = [{"i": i} for i in range(6)]
 
@@ -56,17 +56,13 @@ def test_resume_after_an_interruption(tmp_path, error):
     assert frame.square.tolist() == [0, 1, 4, 9, 16, 25]
 
 
-def test_nothing_is_reused_when_told_so_or_under_another_version(tmp_path):
+def test_nothing_is_reused_when_told_so_or_by_other_code(tmp_path, monkeypatch):
     run_cells("squares", Squares(), CELLS, out=tmp_path)
     fresh, renewed = Squares(), Squares()
     run_cells("squares", fresh, CELLS, out=tmp_path, resume=False)
-    run_cells("squares", version(2)(renewed), CELLS, out=tmp_path)
+    monkeypatch.setattr(_runner, "digest", lambda module: "another")
+    run_cells("squares", renewed, CELLS, out=tmp_path)
     assert len(fresh.calls) == len(renewed.calls) == len(CELLS)
-
-
-def test_version_follows_the_source_of_a_package():
-    stamped = version(1, "sklearn_alpha.theory")(Squares())
-    assert stamped.version == f"1-{_runner.source_digest('sklearn_alpha.theory')}"
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
@@ -104,22 +100,19 @@ def test_a_killed_run_leaves_whole_cells_only(tmp_path):
     assert "slow (slow)" in done.stderr  # the progress bar
 
 
-DIGITS = [
-    {"benchmark": "digits", "source": "6-8", "target": "5-9", "n": 10, "seed": seed}
-    for seed in range(3)
-]
+DIGITS = [{"source": "6-8", "target": "5-9", "n": 10, "seed": seed} for seed in range(3)]
 
 
 def test_two_workers_change_nothing(tmp_path):
-    one = run_cells("digits", score_peers, DIGITS, out=tmp_path / "one", n_jobs=1)
-    two = run_cells("digits", score_peers, DIGITS, out=tmp_path / "two", n_jobs=2)
+    one = run_cells("digits", digits.score, DIGITS, out=tmp_path / "one", n_jobs=1)
+    two = run_cells("digits", digits.score, DIGITS, out=tmp_path / "two", n_jobs=2)
     pd.testing.assert_frame_equal(one, two)
 
 
 def test_dask_changes_nothing(tmp_path):
-    one = run_cells("digits", score_peers, DIGITS, out=tmp_path / "one")
+    one = run_cells("digits", digits.score, DIGITS, out=tmp_path / "one")
     with parallel_backend("dask", 2):
-        two = run_cells("digits", score_peers, DIGITS, out=tmp_path / "two")
+        two = run_cells("digits", digits.score, DIGITS, out=tmp_path / "two")
     pd.testing.assert_frame_equal(one, two)
 
 
@@ -130,18 +123,3 @@ def test_without_dask_the_backend_says_what_to_install(monkeypatch):
         parallel_backend("dask", 2),
     ):
         pass
-
-
-def test_written_results(tmp_path):
-    frame = pd.DataFrame({"n": [20, 40], "accuracy": [0.75, 1 / 3]})
-    config = {"command": "python -m benchmarks x --n 20 40", "n": [20, 40], "n_jobs": 2}
-    folder = write_results(frame, "x", out=tmp_path, config=config, table="| n |")
-    assert folder == tmp_path / "x"
-    assert (folder / "results.csv").read_text() == "n,accuracy\n20,0.75\n40,0.333333\n"
-    assert (folder / "table.md").read_text() == "| n |\n"
-    meta = json.loads((folder / "meta.json").read_text())
-    assert meta["command"] == config["command"]
-    assert meta["config"] == {"n": [20, 40]}
-    assert {"python", "numpy", "scipy", "scikit-learn", "sklearn_alpha", "blas"} <= {
-        *meta["versions"]
-    }

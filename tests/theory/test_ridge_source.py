@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks._published import (
+from benchmarks.linear._published import (
     TableConstants,
     published_accuracy,
     published_optimal_alpha,

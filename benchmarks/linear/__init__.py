@@ -1,0 +1,1 @@
+"""Linear transfer: the paper's tables and figures, and comparisons with other methods."""

@@ -1,0 +1,1 @@
+"""Networks: α-LoRA beside LoRA and other adapters."""
