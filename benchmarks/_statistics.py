@@ -82,7 +82,8 @@ def paired_differences(frame, by, *, unit, baseline, measures):
         for method, own in group.groupby("method", sort=False):
             row = dict(zip(by, key)) | {"method": method} | own[measures].mean().to_dict()
             for measure in measures:
-                difference = (own[measure] - base[measure]).dropna()
+                # Sorted, so that the resamples do not depend on the order of the rows.
+                difference = (own[measure] - base[measure]).dropna().sort_index()
                 values = paired_interval(difference) if len(difference) else [np.nan] * 3
                 row |= dict(
                     zip([f"{measure}_{end}" for end in ("difference", "low", "high")], values)

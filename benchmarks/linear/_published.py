@@ -25,7 +25,7 @@ def table_constants(Xs, ys, Xt, yt):
     """β = ⟨v_s, v_t⟩/m², m² = |⟨mean(−1), mean(+1)⟩| of the source, μ_⊥ = ‖v_t − βv_s‖.
 
     v is half the difference of the class means. As published, *all* labels of the target domain
-    enter, those of the test rows included: a leak, kept here because the table is made of it.
+    enter, those of the test rows included: a leak that the published table contains.
 
     Parameters
     ----------
@@ -51,21 +51,17 @@ def table_constants(Xs, ys, Xt, yt):
     )
 
 
-def published_optimal_alpha(
-    *, n_source, n_target, n_features, m, mu_perp, beta, gamma_source, gamma_target
-):
+def published_optimal_alpha(*, n_target, n_features, gamma_target, **source):
     """α* = η(1 + τ)⟨w̃, μ⟩ / (τ[λ‖μ‖²‖w̃‖² − (λ − η)⟨w̃, μ⟩²]), with the published ‖w̃‖².
 
     Parameters
     ----------
-    n_source, n_target, n_features : int
-        N, n and p.
-    m, mu_perp : float
-        ‖μ_s‖ and μ_⊥, in the published convention ‖μ‖² = β²‖μ_s‖² + (1 − β²)μ_⊥².
-    beta : float
-        β, the share of the source mean in the target mean.
-    gamma_source, gamma_target : float
-        γ_pre and γ.
+    n_target, n_features : int
+        n and p.
+    gamma_target : float
+        γ.
+    **source
+        The other parameters of `published_source_moments`.
 
     Returns
     -------
@@ -80,26 +76,17 @@ def published_optimal_alpha(
     ... ), 2)
     -1.58
     """
-    M, t, G = published_source_moments(
-        n_source=n_source,
-        n_features=n_features,
-        m=m,
-        mu_perp=mu_perp,
-        beta=beta,
-        gamma_source=gamma_source,
-    )
+    M, t, G = published_source_moments(n_features=n_features, **source)
     eta = n_features / n_target
     tau = _effective_ridge(eta, gamma_target)
     lam = M + 1 + tau
     return float(eta * (1 + tau) * t / (tau * (lam * M * G - (lam - eta) * t**2)))
 
 
-def published_accuracy(
-    alpha, *, n_source, n_target, n_features, m, mu_perp, beta, gamma_source, gamma_target
-):
+def published_accuracy(alpha, *, n_target, n_features, gamma_target, **source):
     """Φ(m(α)/√(ν − m²)) with the published ‖w̃‖²; the paper folds it at ½, taking |m|.
 
-    Parameters are those of `published_optimal_alpha`, behind ``alpha``, an array of any shape.
+    `alpha` is an array of any shape; the other parameters are those of `published_optimal_alpha`.
     NaN where the uncorrected variance is negative.
 
     Examples
@@ -110,14 +97,7 @@ def published_accuracy(
     ... ).round(3))
     0.948
     """
-    M, t, G = published_source_moments(
-        n_source=n_source,
-        n_features=n_features,
-        m=m,
-        mu_perp=mu_perp,
-        beta=beta,
-        gamma_source=gamma_source,
-    )
+    M, t, G = published_source_moments(n_features=n_features, **source)
     alpha = np.asarray(alpha, dtype=float)
     eta = n_features / n_target
     tau = _effective_ridge(eta, gamma_target)
@@ -133,8 +113,18 @@ def published_accuracy(
 def published_source_moments(*, n_source, n_features, m, mu_perp, beta, gamma_source):
     """‖μ‖², ⟨w̃, μ⟩ and the published ‖w̃‖² = ‖μ_s‖²/λ² + (1 − h̃)(1 − 2‖μ_s‖²/λ).
 
-    Parameters are those of `published_optimal_alpha`. The correct ‖w̃‖² is
-    (‖μ_s‖²/λ²)[(‖μ_s‖² + 1)/h̃ − ‖μ_s‖²] + ((1 − h̃)/h̃)(1 − 2‖μ_s‖²/λ).
+    The correct ‖w̃‖² is (‖μ_s‖²/λ²)[(‖μ_s‖² + 1)/h̃ − ‖μ_s‖²] + ((1 − h̃)/h̃)(1 − 2‖μ_s‖²/λ).
+
+    Parameters
+    ----------
+    n_source, n_features : int
+        N and p.
+    m, mu_perp : float
+        ‖μ_s‖ and μ_⊥, in the published convention ‖μ‖² = β²‖μ_s‖² + (1 − β²)μ_⊥².
+    beta : float
+        β, the share of the source mean in the target mean.
+    gamma_source : float
+        γ_pre.
     """
     eta = n_features / n_source
     tau = _effective_ridge(eta, gamma_source)

@@ -10,20 +10,9 @@ import sys
 import pandas as pd
 
 from benchmarks._results import publish
+from benchmarks.speed import _steps
 from benchmarks.speed._peak import peak
-from benchmarks.speed._steps import (
-    BATCH_SIZE,
-    HELD_OUT,
-    REFERENCE,
-    SAME_BATCH,
-    WAYS,
-    equal_batches,
-    equal_rows,
-    estimator_step,
-    lora_network,
-    plain_step,
-    random_transformer,
-)
+from benchmarks.speed._steps import BATCH_SIZE, HELD_OUT, REFERENCE, SAME_BATCH, WAYS
 
 NOTHING = "loaded, not trained"
 TRAINED = (REFERENCE, SAME_BATCH, HELD_OUT)
@@ -59,13 +48,13 @@ def train(way):
     import torch
 
     torch.set_num_threads(1)
-    folder = random_transformer(LAYERS)
-    X, y = equal_rows(2 * BATCH_SIZE, TOKENS)
+    folder = _steps.random_transformer(LAYERS)
+    X, y = _steps.equal_rows(2 * BATCH_SIZE, TOKENS)
     if way in (REFERENCE, NOTHING):
-        step = plain_step(lora_network(folder))
+        step = _steps.plain_step(_steps.lora_network(folder))
     else:
-        step = estimator_step(folder, X, y, **WAYS[way])
-    batches = equal_batches(folder, X, y)
+        step = _steps.estimator_step(folder, X, y, **WAYS[way])
+    batches = _steps.equal_batches(folder, X, y)
     for _ in range(0 if way == NOTHING else STEPS):
         step(next(batches))
 

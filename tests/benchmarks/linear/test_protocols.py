@@ -12,6 +12,7 @@ from benchmarks._data.transfers import Transfer, split
 from benchmarks.linear import _comparison, amazon_table
 from benchmarks.linear._comparison import against_source, fit_methods
 from benchmarks.linear._peers import SOURCES, transport
+from benchmarks.readme import RESULTS
 
 
 @pytest.fixture
@@ -136,3 +137,15 @@ def test_digits(tmp_path, monkeypatch, capsys):
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["command"].startswith("python -m benchmarks digits --n 10 --draws 2")
     assert meta["config"] == {"n": [10], "draws": 2}
+
+
+def test_committed_means_follow_from_the_committed_draws():
+    draws, means = (
+        pd.read_csv(RESULTS / "digits" / name, keep_default_na=False).replace("", np.nan)
+        for name in ("draws.csv.gz", "summary.csv")
+    )
+    draws["model"], means["model"] = draws.model.fillna(""), means.model.fillna("")
+    key, numbers = ["model", "method", "n"], ["mean", "difference", "low", "high"]
+    found = against_source(draws, ["source", "target"]).set_index(key)[numbers]
+    expected = means.set_index(key)[numbers].astype(float).loc[found.index]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
