@@ -39,6 +39,7 @@ def fetch_amazon_review(
 def fetch_amazon_text(
     domain: _Domain,
     *,
+    titles: bool = True,
     data_home: _Home = None,
     download_if_missing: bool = True,
     return_X_y: Literal[False] = False,
@@ -48,6 +49,7 @@ def fetch_amazon_text(
 def fetch_amazon_text(
     domain: _Domain,
     *,
+    titles: bool = True,
     data_home: _Home = None,
     download_if_missing: bool = True,
     return_X_y: Literal[True],

@@ -38,10 +38,16 @@ Adaptation for Sentiment Classification. ACL 2007.
 """
 
 
-@validate_params(AMAZON_PARAMETERS, prefer_skip_nested_validation=True)
+@validate_params(AMAZON_PARAMETERS | {"titles": ["boolean"]}, prefer_skip_nested_validation=True)
 @share_docstring
 def fetch_amazon_text(
-    domain, *, data_home=None, download_if_missing=True, return_X_y=False, as_frame=False
+    domain,
+    *,
+    titles=True,
+    data_home=None,
+    download_if_missing=True,
+    return_X_y=False,
+    as_frame=False,
 ):
     """Load the texts of the Amazon reviews of one domain (classification).
 
@@ -52,6 +58,10 @@ def fetch_amazon_text(
     Parameters
     ----------
     %(amazon_domain)s
+
+    titles : bool, default=True
+        Whether `data` starts each text with the title of its review: `"title. text"`, or the text
+        alone where the title is empty. The title often says most clearly what the reviewer thinks.
 
     data_home : str or path-like, default=None
         The folder that holds the files, or a folder `amazon_text` or `sorted_data_acl` of them:
@@ -72,7 +82,7 @@ def fetch_amazon_text(
         Dictionary-like object with the attributes
 
         data : ndarray of shape (2000,), dtype object, or Series
-            The texts, without their titles.
+            The texts, with their titles if `titles` is True.
         target : ndarray or Series of shape (2000,), int
             0 for a negative review (1 or 2 stars), 1 for a positive one (4 or 5 stars).
         %(amazon_target_names)s
@@ -81,7 +91,7 @@ def fetch_amazon_text(
         ids : ndarray of shape (2000,), dtype object
             A name for each review, such as `"books-neg-0000"`.
         groups : ndarray of shape (2000,), int
-            Equal for copies of one text and only for them; pass it to
+            Equal for copies of one text, whatever their titles, and only for them; pass it to
             :class:`~sklearn.model_selection.GroupShuffleSplit` and its like, so that copies stay
             on one side of a split.
         frame : DataFrame of shape (2000, 7) or None
@@ -104,8 +114,8 @@ def fetch_amazon_text(
     --------
     >>> from sklearn_alpha.datasets import fetch_amazon_text
     >>> reviews = fetch_amazon_text("kitchen")  # doctest: +SKIP
-    >>> reviews.titles[0]  # doctest: +SKIP
-    "Doesn't keep my yappy Cairn from barking..."
+    >>> reviews.data[645]  # doctest: +SKIP
+    'glass is fragile. The glass is quite fragile. I had two break'
     """
     domain = canonical(domain)
     path = locate_or_download(
@@ -120,11 +130,14 @@ def fetch_amazon_text(
     data = columns["text"]
     numbers = {}
     groups = np.array([numbers.setdefault(text, len(numbers)) for text in data])
+    if titles:
+        pairs = zip(columns["title"], columns["text"])
+        data = np.array([f"{title}. {text}" if title else text for title, text in pairs], object)
     frame = None
     if as_frame:
         pandas = import_pandas()
         frame = pandas.DataFrame({**columns, "group": groups, "target": target})
-        data, target = frame["text"], frame["target"]
+        data, target = pandas.Series(data, name="text"), frame["target"]
     if return_X_y:
         return data, target
     return Bunch(
