@@ -3,11 +3,8 @@ import io
 import os
 import sys
 import tarfile
-import threading
 import zipfile
-from functools import partial
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,34 +15,6 @@ from sklearn_alpha.datasets import (
     fetch_amazon_review,
     fetch_amazon_text,
 )
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Serves one body for every request, cut short if asked to, and counts the requests."""
-
-    def do_GET(self):
-        self.server.n_requests += 1
-        body = self.server.body
-        self.send_response(200 if body else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if self.server.cut else body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.body, server.cut, server.n_requests = b"", False, 0
-        server.url = f"http://127.0.0.1:{server.server_port}/file"
-        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="session")
