@@ -36,7 +36,7 @@ def texts(tiny_minilm, monkeypatch):
         data[:4] = ["good film"] * 4
         groups = np.unique(data, return_inverse=True)[1]
         target = (labels == "good") * 1
-        return Bunch(data=data, titles=["a plot"] * 80, target=target, groups=groups)
+        return Bunch(data=np.array(data, dtype=object), target=target, groups=groups)
 
     kept = (_reviews.reviews, _reviews.source_net)
     for function in kept:
