@@ -1,17 +1,16 @@
 """The Amazon reviews, read from this machine or downloaded."""
 
+from functools import partial
 from itertools import permutations
-from pathlib import Path
 
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks._data import MissingData
+from benchmarks._data.files import read_local
 from sklearn_alpha.datasets import fetch_amazon_review, fetch_amazon_text
 
 DOMAINS = ("books", "dvd", "electronics", "kitchen")
 PAIRS = tuple(permutations(DOMAINS, 2))
-# A folder beside the repository that may hold the data, for machines without a network.
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def amazon_features(domain):
@@ -27,11 +26,9 @@ def amazon_texts(domain):
 
 
 def _fetch(fetch, domain):
-    for home in (None, SHARED):
-        try:
-            return fetch(domain, data_home=home, download_if_missing=False)
-        except OSError:
-            continue
+    found = read_local(partial(fetch, domain, download_if_missing=False))
+    if found is not None:
+        return found
     try:
         return fetch(domain)
     except (OSError, ImportError) as error:

@@ -1,11 +1,11 @@
 """Tasks of GLUE, read from this machine or from the Hugging Face hub."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from benchmarks._data import MissingData
-from benchmarks._data.amazon import SHARED
+from benchmarks._data.files import read_local
 from benchmarks._data.transfers import draw_rows
 from sklearn_alpha.datasets import load_glue_task
 
@@ -22,11 +22,8 @@ def load(task, split, hub):
     """Texts and class numbers of a file of a task."""
     if hub:
         return _from_hub(task, split)
-    for home in (None, SHARED):
-        try:
-            bunch = load_glue_task(task, split=split, data_home=home)
-        except OSError:
-            continue
+    bunch = read_local(partial(load_glue_task, task, split=split))
+    if bunch is not None:
         return bunch.data, bunch.target
     raise MissingData(
         f"The files of {task} are not on this machine: set SKLEARN_ALPHA_DATA to a folder with "

@@ -24,15 +24,15 @@ def ridge(X, y, gamma):
     return RidgeClassifier(alpha=gamma * len(y)).fit(X, y)
 
 
-def logistic(X, y):
-    """Logistic regression, its penalty chosen for accuracy by at most 5-fold cross-validation."""
+def logistic(X, y, scoring="accuracy"):
+    """Logistic regression, its penalty chosen by at most 5-fold cross-validation."""
     rarest = min(np.unique(y, return_counts=True)[1])
     if rarest < 2:  # no fold could be scored without losing a class
         return LogisticRegression().fit(X, y)
     with warnings.catch_warnings():
         # The supported versions of scikit-learn announce different changes.
         warnings.simplefilter("ignore", FutureWarning)
-        return LogisticRegressionCV(cv=min(5, rarest), scoring="accuracy", max_iter=500).fit(X, y)
+        return LogisticRegressionCV(cv=min(5, rarest), scoring=scoring, max_iter=500).fit(X, y)
 
 
 def target_ridge(X, y):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks._data import amazon as amazon_data
+from benchmarks._data import files
 from benchmarks._data.transfers import Transfer, split
 from benchmarks.linear import _comparison, amazon_table
 from benchmarks.linear._comparison import against_source, fit_methods
@@ -17,7 +17,7 @@ from benchmarks.readme import RESULTS
 
 @pytest.fixture
 def amazon(amazon_data_home, monkeypatch):
-    monkeypatch.setattr(amazon_data, "SHARED", amazon_data_home)
+    monkeypatch.setattr(files, "SHARED", amazon_data_home)
 
 
 @pytest.mark.usefixtures("amazon")

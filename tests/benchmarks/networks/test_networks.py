@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 
 from benchmarks import _names
 from benchmarks.__main__ import main
-from benchmarks._data import amazon
+from benchmarks._data import amazon, files
 from benchmarks._data import glue as glue_data
 from benchmarks.networks import _reviews, alpha_rules, amazon_text, glue, rank, vision
 from tests.neural_network.conftest import make_texts
@@ -137,7 +137,7 @@ def test_alpha_rules_of_digits(tmp_path, monkeypatch, capsys):
 @pytest.mark.usefixtures("tiny_minilm")
 def test_glue_without_files(tmp_path, monkeypatch):
     monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(tmp_path))
-    monkeypatch.setattr(glue_data, "SHARED", tmp_path)
+    monkeypatch.setattr(files, "SHARED", tmp_path)
     with pytest.raises(SystemExit, match="The files of RTE are not on this machine: set SKLEARN"):
         main(["glue", "--tasks", "RTE", "--out", str(tmp_path)])
     monkeypatch.setitem(sys.modules, "datasets", None)
