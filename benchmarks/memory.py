@@ -13,7 +13,6 @@ from benchmarks._peak import peak
 from benchmarks._runner import write_results
 from benchmarks.overhead import (
     BATCH_SIZE,
-    IN_FIT,
     REFERENCE,
     WAYS,
     equal_batches,
@@ -24,7 +23,7 @@ from benchmarks.overhead import (
 )
 
 NOTHING = "loaded, not trained"
-TRAINED = (REFERENCE, "α on the same batch", IN_FIT, "α held out, T = 10")
+TRAINED = (REFERENCE, "α on the same batch", "α held out, T = 10")
 LAYERS, TOKENS, STEPS = 6, 128, 11
 
 

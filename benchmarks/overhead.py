@@ -2,11 +2,10 @@
 
 Steps: a transformer of MiniLM's width with 4, 6 and 12 layers on batches of equal length, as a
 plain PyTorch loop over PEFT's LoRA and through the estimator with α held at 1, learned on the same
-batch, and learned on held-out batches every tenth step (batches of equal size, and a quarter as
-large); all with the attention and dropout of the plain loop and all tokens of the last layer, so
-that the ratio is the cost of α, and one as `fit` does it. Rows: milliseconds for a training row and
-for a predicted row of SST-2 (also of more rows, which are easier to group by length) and of whole
-reviews, padded to max_length, by transformers' Trainer with length grouping, and by the estimator.
+batch, and learned on held-out batches of equal size every tenth step. Rows: milliseconds for a
+training row and for a predicted row of SST-2 (also of more rows, which are easier to group by
+length) and of whole reviews, padded to max_length, by transformers' Trainer with length grouping,
+and by the estimator.
 All in one process, one thread, interleaved, each round in another order; what is reported are
 medians of ratios to the same round's reference. Memory is measured by `memory`.
 """
@@ -26,18 +25,11 @@ from benchmarks._runner import write_results
 
 T = 10
 REFERENCE = "LoRA, plain loop"
-IN_FIT = "α on the same batch, as `fit` does"
 # Estimator options of each way to learn α.
 WAYS = {
     "estimator, α = 1": {"alpha": 1.0},
     "α on the same batch": {},
-    IN_FIT: {"as_in_fit": True},
     "α held out, T = 10": {"alpha_split": 0.5, "alpha_every": T},
-    "α held out, T = 10, quarter batch": {
-        "alpha_split": 0.5,
-        "alpha_every": T,
-        "alpha_batch_size": 4,
-    },
 }
 BATCH_SIZE = 16
 
@@ -103,25 +95,14 @@ def equal_batches(folder, X, y):
             yield ({name: t[part] for name, t in tokens.items()}, weights), y[part]
 
 
-def ready_step(folder, X, y, as_in_fit=False, **options):
-    """`train_step` of an estimator that is initialised for these rows.
-
-    `fit` also changes how dropout is drawn, and leaves out what nobody reads of the last layer;
-    without `as_in_fit` both are as in the reference, so that the ratio is the cost of α.
-    """
+def ready_step(folder, X, y, **options):
+    """`train_step` of an estimator that is initialised for these rows."""
     from sklearn_alpha import AlphaLoRANetClassifier
-    from sklearn_alpha.neural_network._first_token import remove_hook
-    from sklearn_alpha.neural_network._training import quick_training
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
     net.alpha_rows_ = net.get_dataset(X)
-    if as_in_fit:  # kept by the net: it ends with what it is of
-        net.inside_ = quick_training(net.module_.network, net.processes_.device)
-        net.inside_.__enter__()
-    else:
-        remove_hook(net.module_.network)
     return net.train_step
 
 

@@ -17,7 +17,6 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from sklearn_alpha.neural_network._alpha import add_alpha
-from sklearn_alpha.neural_network._first_token import add_hook, only_first_token
 from sklearn_alpha.neural_network._quiet import quiet
 
 # Their positions are counted from the number of their padding token on.
@@ -91,17 +90,12 @@ class Adapted(nn.Module):
         self.head = f"network.{last[-1]}" if last else None
         self.head_is_new = bool(last) and _within(last[-1], new)
         super().train(False)  # all modules alike, as `train` expects
-        # Transformers' layers that may be computed again for their gradient, and then as before.
-        self._layers = [m for m in network.modules() if hasattr(m, "gradient_checkpointing")]
-        if self.reads_text:
-            add_hook(network)
 
     def forward(self, inputs):
         """Logits (rows, classes) in float32."""
         if not self.reads_text:
             return self.network(inputs[""]).float()
-        with only_first_token(not any(layer.gradient_checkpointing for layer in self._layers)):
-            return self.network(**inputs).logits.float()
+        return self.network(**inputs).logits.float()
 
     def train(self, mode=True):
         """As usual, but that frozen batch norms keep their statistics, as their weights are."""

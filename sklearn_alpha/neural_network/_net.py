@@ -22,9 +22,6 @@ from skorch.utils import is_dataset
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.neural_network._alpha import alpha_parameters
-from sklearn_alpha.neural_network._attention import restore_attention
-from sklearn_alpha.neural_network._dropout import restore_dropout
-from sklearn_alpha.neural_network._first_token import remove_hook
 from sklearn_alpha.neural_network._inputs import NUMBERS, TEXT, read_inputs, read_targets
 from sklearn_alpha.neural_network._model import attach, fingerprint, load_base
 from sklearn_alpha.neural_network._processes import processes, reproducible
@@ -565,10 +562,7 @@ class AlphaLoRANetClassifier(Storage, Training):
         """
         check_is_fitted(self)
         model = copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
-        restore_dropout(model)
         if self.kind_ == TEXT:
-            restore_attention(model)
-            remove_hook(model)
             labels = dict(enumerate(map(str, self.classes_)))
             model.config.id2label = labels
             model.config.label2id = {label: code for code, label in labels.items()}

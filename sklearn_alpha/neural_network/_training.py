@@ -1,7 +1,6 @@
 """What skorch asks of a net while it trains: modules, optimizers, batches, steps."""
 
 import math
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -13,8 +12,6 @@ from skorch.utils import TeeGenerator, noop
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._alpha import alpha_parameters
-from sklearn_alpha.neural_network._attention import attention_with_dropout
-from sklearn_alpha.neural_network._dropout import quick_dropout
 from sklearn_alpha.neural_network._probe import LinearProbe
 from sklearn_alpha.neural_network._processes import OneProcess, held_by
 from sklearn_alpha.neural_network._rows import (
@@ -27,13 +24,6 @@ from sklearn_alpha.neural_network._rows import (
 )
 
 VALIDATION_SHARE = 0.1  # of early stopping
-
-
-@contextmanager
-def quick_training(network, device):
-    """Inside, a network computes its dropout in the ways that are fastest in training."""
-    with attention_with_dropout(network, device), quick_dropout(network):
-        yield
 
 
 class LinearDecay(Callback):
@@ -236,8 +226,7 @@ class Training(NeuralNetClassifier):
         self.module_.zero_grad()  # of a fit that was interrupted
         torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
         try:
-            with quick_training(self.module_.network, self.processes_.device):
-                return super().fit_loop(X, y, epochs=epochs, **fit_params)
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
             # Generators do not pickle, and the rows are the user's.
             self.fitting_, self.alpha_iterator_, self.alpha_rows_ = False, None, None

@@ -1,33 +1,27 @@
-"""What makes a step of training fast leaves nothing behind."""
+"""Modes of the modules, and optimizers: a step of training and a prediction in its middle."""
 
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
 from torch import nn
-from transformers import AutoTokenizer, BertForSequenceClassification, DistilBertConfig
-from transformers import DistilBertForSequenceClassification as DistilBert
+from transformers import AutoTokenizer, BertForSequenceClassification
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network._attention import NAME
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 TEXTS, LABELS = make_texts(24)
 
 
 class Watch(Callback):
-    """Attention and the modules' modes after each step; after every other it sets the mode back."""
+    """The modules' modes after each step; after every other step it changes the mode."""
 
     def __init__(self):
-        self.attention, self.modes = set(), []
+        self.modes = []
 
     def on_batch_end(self, net, training=False, **kwargs):
         if not training or not net.fitting_:
             return
-        network = net.module_.network
-        if net.kind_ == "text":
-            assert net.merged_model().config._attn_implementation != NAME
-        self.attention.add(getattr(network.config, "_attn_implementation", None))
         self.modes.append({m.training for m in net.module_.modules()})
         if len(self.modes) % 2:
             net.module_.eval()
@@ -47,49 +41,6 @@ def fitted(model, folder, **options):
         model, tokenizer=AutoTokenizer.from_pretrained(folder), rank=2, lr=0.01, **options
     )
     return net.fit(TEXTS, LABELS)
-
-
-@pytest.mark.parametrize(("dropout", "used"), [(0.1, NAME), (0.0, "sdpa")])
-def test_attention_of_training(tiny_bert, dropout, used):
-    """Our own where it draws dropout, in one kernel otherwise, and in predictions."""
-    watch = Watch()
-    net = fitted(dropping_bert(tiny_bert, dropout), tiny_bert, callbacks=[watch])
-    assert watch.attention == {used}
-    assert net.module_.network.config._attn_implementation == "sdpa"
-    assert net.merged_model().config._attn_implementation == "sdpa"
-
-
-def test_attention_of_training_of_another_architecture(tiny_bert):
-    """DistilBERT has another name for the dropout of attention."""
-    config = DistilBertConfig(
-        vocab_size=32, dim=16, n_layers=1, n_heads=2, hidden_dim=16, max_position_embeddings=32
-    )
-    watch = Watch()
-    with torch.random.fork_rng():
-        net = fitted(DistilBert(config), tiny_bert, callbacks=[watch])
-    assert watch.attention == {NAME}
-    assert net.module_.network.config._attn_implementation == "sdpa"
-
-
-def test_attention_chosen_by_the_user_stays(tiny_bert):
-    model = dropping_bert(tiny_bert)
-    model.set_attn_implementation("eager")
-    watch = Watch()
-    net = fitted(model, tiny_bert, callbacks=[watch])
-    assert watch.attention == {"eager"}
-    assert net.module_.network.config._attn_implementation == "eager"
-
-
-def test_attention_after_a_fit_that_fails(tiny_bert):
-    class Fails(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            if net.history_ and len(net.history_) == 3:
-                raise RuntimeError("no more")
-
-    net = fitted(dropping_bert(tiny_bert), tiny_bert, callbacks=[Fails()])
-    with pytest.raises(RuntimeError, match="no more"):
-        net.partial_fit(TEXTS, LABELS)
-    assert net.module_.network.config._attn_implementation == "sdpa"
 
 
 def test_all_modules_have_one_mode(tiny_bert):
