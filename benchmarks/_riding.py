@@ -15,8 +15,8 @@ from torch.nn import functional
 from torch.utils.data import ConcatDataset
 
 from sklearn_alpha.neural_network import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network._alpha import RowScale, alpha_layers
-from sklearn_alpha.neural_network._rows import Collate, lengths_of
+from sklearn_alpha.neural_network._peft import RowScale, alpha_layers
+from sklearn_alpha.neural_network._texts import Collate, lengths_of
 
 
 class SplitRows(RowScale):
@@ -85,8 +85,8 @@ class RidingBatches:
 class RidingNetClassifier(AlphaLoRANetClassifier):
     """`AlphaLoRANetClassifier` whose held-out rows ride along; `alpha_every` is 1.
 
-    `alpha_split` must be positive; `alpha_batch_size` rows ride in each batch, by default a
-    quarter of `batch_size`. In one process only.
+    `alpha_split` must be positive; a quarter of `batch_size` rows ride in each
+    batch. In one process only.
     """
 
     def initialize_module(self):
@@ -101,7 +101,7 @@ class RidingNetClassifier(AlphaLoRANetClassifier):
         if not training:
             return super().get_iterator(dataset, training)
         held = self.alpha_rows_
-        self.riders_ = min(self.alpha_batch_size or max(1, self.batch_size // 4), len(held))
+        self.riders_ = min(max(1, self.batch_size // 4), len(held))
         batches = RidingBatches(
             self._batches(dataset, self.batch_size, self._seed_now),
             held,

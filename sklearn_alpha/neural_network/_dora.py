@@ -5,8 +5,8 @@ import copy
 from peft import get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from sklearn_alpha.neural_network._alpha import ROWS, ROWS_AND_BIAS, alpha_layers
 from sklearn_alpha.neural_network._folders import whole_folder
+from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, alpha_layers
 
 
 def export_dora(peft_model, folder, *, adapter_name="default"):

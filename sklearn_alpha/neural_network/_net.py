@@ -21,12 +21,12 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.utils import is_dataset
 
 from sklearn_alpha._fitting import all_or_nothing
-from sklearn_alpha.neural_network._alpha import alpha_parameters
+from sklearn_alpha.neural_network._base_model import attach, fingerprint, load_base
+from sklearn_alpha.neural_network._distributed import processes, reproducible
 from sklearn_alpha.neural_network._inputs import NUMBERS, TEXT, read_inputs, read_targets
-from sklearn_alpha.neural_network._model import attach, fingerprint, load_base
-from sklearn_alpha.neural_network._processes import processes, reproducible
-from sklearn_alpha.neural_network._rows import Rows, by_length, tokenize
+from sklearn_alpha.neural_network._peft import alpha_parameters
 from sklearn_alpha.neural_network._storage import Storage
+from sklearn_alpha.neural_network._texts import Rows, by_length, tokenize
 from sklearn_alpha.neural_network._training import Training
 
 OWN_ORDER = ("shuffle", "sampler", "batch_sampler", "drop_last")  # of a DataLoader
@@ -85,8 +85,6 @@ class AlphaLoRANetClassifier(Storage, Training):
     alpha_split : float, default=0.0
         Share of the training rows that only α is trained on (stratified); the adapter and the head
         never see their gradient. 0 trains α on the batches of the adapter.
-    alpha_batch_size : int or None, default=None
-        Rows of a batch of held-out rows; None is `batch_size`.
     lr : float, default=1e-3
         Step size of adapter and head.
     max_epochs : int, default=10
@@ -184,7 +182,6 @@ class AlphaLoRANetClassifier(Storage, Training):
         "alpha_every": [Interval(Integral, 1, None, closed="left")],
         "alpha_lr": [Interval(Real, 0, None, closed="left")],
         "alpha_split": [Interval(Real, 0, 1, closed="left")],
-        "alpha_batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "lr": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -209,7 +206,6 @@ class AlphaLoRANetClassifier(Storage, Training):
         alpha_every=1,
         alpha_lr=1e-3,
         alpha_split=0.0,
-        alpha_batch_size=None,
         lr=1e-3,
         max_epochs=10,
         batch_size=16,
@@ -249,7 +245,6 @@ class AlphaLoRANetClassifier(Storage, Training):
         self.alpha_every = alpha_every
         self.alpha_lr = alpha_lr
         self.alpha_split = alpha_split
-        self.alpha_batch_size = alpha_batch_size
         self.max_length = max_length
         self.tokenizer = tokenizer
         self.class_weight = class_weight

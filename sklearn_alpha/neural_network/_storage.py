@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from sklearn.utils.validation import check_is_fitted
 from skorch.utils import get_map_location
 
+from sklearn_alpha.neural_network._base_model import Adapted, Base, fingerprint
+from sklearn_alpha.neural_network._distributed import OneProcess, reproducible
 from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._folders import whole_folder
-from sklearn_alpha.neural_network._model import Adapted, Base, fingerprint
-from sklearn_alpha.neural_network._processes import OneProcess, reproducible
 
 FORMAT = 1
 RECORD, STATE, BASE, TOKENIZER = "alpha_lora.json", "state.safetensors", "base", "tokenizer"

@@ -11,10 +11,10 @@ from skorch.dataset import ValidSplit
 from skorch.utils import TeeGenerator, noop
 from torch.utils.data import Subset
 
-from sklearn_alpha.neural_network._alpha import alpha_parameters
-from sklearn_alpha.neural_network._probe import LinearProbe
-from sklearn_alpha.neural_network._processes import OneProcess, held_by
-from sklearn_alpha.neural_network._rows import (
+from sklearn_alpha.neural_network._distributed import OneProcess, held_by
+from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._start import LinearProbe
+from sklearn_alpha.neural_network._texts import (
     Batches,
     Collate,
     by_length,
@@ -211,7 +211,7 @@ class Training(NeuralNetClassifier):
     def _alpha_batches(self):
         """Batches of the rows held out for α, without end."""
         rows = self.alpha_rows_
-        size = min(self.alpha_batch_size or self.batch_size, len(rows))
+        size = min(self.batch_size, len(rows))
         collate = Collate(self.tokenizer_)
         batches = self._batches(rows, size, self._seed_now + 1)
         while True:

@@ -29,7 +29,7 @@ from torch.utils.data import Subset
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import log_probabilities
-from sklearn_alpha.neural_network._rows import by_length
+from sklearn_alpha.neural_network._texts import by_length
 
 MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more say little about a start
 GAIN, WIDTH = 0.04, 0.01  # nats a row, with which the probe's gain shows after training

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from torch.utils.data import Subset
 
-from sklearn_alpha.neural_network._rows import (
+from sklearn_alpha.neural_network._texts import (
     FULL,
     Batches,
     Collate,

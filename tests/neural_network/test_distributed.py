@@ -11,8 +11,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _processes
-from sklearn_alpha.neural_network._processes import Accelerated
+from sklearn_alpha.neural_network import _distributed
+from sklearn_alpha.neural_network._distributed import Accelerated
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_numbers(44)
@@ -57,7 +57,7 @@ CASES = {
 }
 PROGRAM = """
 import sys, torch
-from tests.neural_network.test_processes import CASES, fit_case
+from tests.neural_network.test_distributed import CASES, fit_case
 bert, out = sys.argv[1:]
 nets = {case: fit_case(case, bert) for case in CASES}
 assert all(net.processes_.n_processes == 2 for net in nets.values())
@@ -100,7 +100,6 @@ def test_accumulated_gradients_are_those_of_the_large_batch(split):
         batch_size=n,
         alpha_split=split,
         alpha_every=2,
-        alpha_batch_size=11,
         callbacks__lr_decay=None,
     )
     assert_allclose(small.decision_function(X), large.decision_function(X), atol=1e-4)
@@ -137,7 +136,7 @@ def scaled(monkeypatch):
         made.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
         return made
 
-    monkeypatch.setattr(_processes, "Accelerated", make)
+    monkeypatch.setattr(_distributed, "Accelerated", make)
     return make
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from sklearn_alpha.neural_network._alpha import add_alpha
+from sklearn_alpha.neural_network._peft import add_alpha
 from sklearn_alpha.neural_network._quiet import quiet
 
 # Their positions are counted from the number of their padding token on.
