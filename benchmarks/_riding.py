@@ -100,13 +100,13 @@ class RidingNetClassifier(AlphaLoRANetClassifier):
         """Batches of both kinds of rows in training."""
         if not training:
             return super().get_iterator(dataset, training)
-        held = self.alpha_rows_
+        held = self.held_out_.rows
         self.riders_ = min(max(1, self.batch_size // 4), len(held))
         batches = RidingBatches(
-            self._batches(dataset, self.batch_size, self._seed_now),
+            self._batches(dataset, self.batch_size, self._epoch_seed),
             held,
             self.riders_,
-            torch.Generator().manual_seed(self._seed_now + 1),
+            torch.Generator().manual_seed(self._epoch_seed + 1),
         )
         both = ConcatDataset([dataset, held])
         return self.iterator_train(both, batch_sampler=batches, collate_fn=Collate(self.tokenizer_))

@@ -2,7 +2,7 @@
 
 try:
     from sklearn_alpha.neural_network._dora import export_dora
-    from sklearn_alpha.neural_network._net import AlphaLoRANetClassifier
+    from sklearn_alpha.neural_network._estimator import AlphaLoRANetClassifier
     from sklearn_alpha.neural_network._peft import add_alpha, get_alpha, load_alpha
 except ModuleNotFoundError as error:
     raise ImportError(

@@ -1,34 +1,30 @@
-"""From what the user calls a model to a frozen network with adapters: load, check, attach."""
+"""The pretrained model: load or copy it, check that it fits the data, give it a head."""
 
 import copy
 import hashlib
 import os
-import re
-import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
-from peft.tuners.tuners_utils import BaseTunerLayer
-from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+import transformers
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from sklearn_alpha.neural_network._peft import add_alpha
-from sklearn_alpha.neural_network._quiet import quiet
-
-# Their positions are counted from the number of their padding token on.
+# These architectures number their positions from their padding token on.
 COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
 
 
 @dataclass
 class Base:
-    """A network before adapters, what reads text for it, and what in it was never trained."""
+    """A network before adapters, its tokenizer, and which of its modules were never trained."""
 
     network: nn.Module
-    tokenizer: Any = None  # None where X holds numbers
+    tokenizer: Any = None  # None if X holds numbers
     new: tuple = ()  # names of modules that were drawn at random
     name: str | None = None  # where it can be loaded from
 
@@ -38,7 +34,7 @@ class Base:
 
     @property
     def head(self):
-        """Names of the modules that follow what was pretrained."""
+        """Names of the modules that follow the pretrained body."""
         if not self.reads_text:
             return (list(linear_layers(self.network))[-1],)
         body = self.network.base_model_prefix
@@ -46,7 +42,7 @@ class Base:
 
     @property
     def longest(self):
-        """Most tokens that the network takes, specials included; None where there is no bound."""
+        """Most tokens that the network takes, special ones included. None if there is no limit."""
         if not self.reads_text:
             return None
         config = self.network.config
@@ -57,100 +53,30 @@ class Base:
         return min(known, default=None)
 
 
-class Adapted(nn.Module):
-    """A frozen network with adapters: inputs to logits; its state is what is not frozen.
-
-    Parameters
-    ----------
-    network : peft.PeftModel
-    base : Base
-        What it was made of; modules that are new belong to the state, trained or not.
-
-    Attributes
-    ----------
-    head : str or None
-        Name of the last linear layer, whose outputs are the logits; None where it is adapted.
-    head_is_new : bool
-        Whether it was drawn at random.
-    """
-
-    def __init__(self, network, base):
-        super().__init__()
-        self.network = network
-        self.reads_text = base.reads_text
-        trained = {name for name, p in network.named_parameters() if p.requires_grad}
-        self.n_trained = sum(network.get_parameter(name).numel() for name in trained)
-        new = [f"base_model.model.{name}" for name in base.new]
-        kept = {name for name, _ in network.named_parameters() if _within(name, new)}
-        buffers = {name for name, _ in network.named_buffers()}
-        self._state = {f"network.{name}" for name in trained | kept | buffers}
-        tuned = [name for name, m in network.named_modules() if isinstance(m, BaseTunerLayer)]
-        heads = [f"base_model.model.{name}" for name in base.head]
-        last = [n for n in linear_layers(network) if _within(n, heads) and not _within(n, tuned)]
-        self.head = f"network.{last[-1]}" if last else None
-        self.head_is_new = bool(last) and _within(last[-1], new)
-        super().train(False)  # all modules alike, as `train` expects
-
-    def forward(self, inputs):
-        """Logits (rows, classes) in float32."""
-        if not self.reads_text:
-            return self.network(inputs[""]).float()
-        return self.network(**inputs).logits.float()
-
-    def train(self, mode=True):
-        """As usual, but that frozen batch norms keep their statistics, as their weights are."""
-        if mode == self.training == self.network.training:
-            return self  # skorch asks in each step, and a network has hundreds of modules
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
-        return self
-
-    def state_dict(self, *args, **options):
-        """Adapters, α, head and buffers."""
-        state = super().state_dict(*args, **options)
-        for name in [name for name in state if name not in self._state]:
-            del state[name]
-        return state
-
-    def load_state_dict(self, state_dict, strict=True, assign=False):
-        """The counterpart; with `strict` every name must be there and no other."""
-        result = super().load_state_dict(state_dict, strict=False, assign=assign)
-        if strict and (state_dict.keys() != self.state_dict().keys()):
-            raise RuntimeError(
-                "The state is that of another model or of other target_modules; give those of the "
-                "net that was saved."
-            )
-        return result
-
-
 def load_base(model, tokenizer, n_classes, row_shape=None):
-    """Load or copy the network and give it a head for `n_classes`.
+    """Load or copy the network and give it a head with `n_classes` outputs.
 
     Parameters
     ----------
-    model : str, path or torch.nn.Module
-        Of a module a copy is made; it is never changed.
+    model : str, path, torch.nn.Module or fitted net
+        A module or a net is copied and never changed.
     tokenizer : str, path, tokenizer or None
         None is the model's own.
     n_classes : int
     row_shape : tuple or None
-        Shape of a row of numbers; None where X holds text.
+        Shape of a row of numbers. None if X holds text.
 
     Returns
     -------
     base : Base
     """
+    model, tokenizer = _unwrap(model, tokenizer)
     if isinstance(model, nn.Module):
         network = copy.deepcopy(model).float()
-        if row_shape is not None and isinstance(network, PreTrainedModel):
-            raise ValueError(
-                "X holds numbers but model reads text; text needs a transformers model, numbers "
-                "any other torch module."
-            )
-        if not isinstance(network, PreTrainedModel):
-            return Base(network) if row_shape is None else fit_head(network, row_shape, n_classes)
+        if isinstance(network, PreTrainedModel) != (row_shape is None):
+            raise _other_kind(row_shape)
+        if row_shape is not None:
+            return fit_head(network, row_shape, n_classes)
         name, new = network.config.name_or_path, ()
         if getattr(network, "num_labels", None) != n_classes:
             network, new = _with_new_head(network, n_classes)
@@ -161,34 +87,69 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
         )
     else:
         name = str(model)
-        with quiet():
-            network, report = _from_pretrained(
-                AutoModelForSequenceClassification,
-                name,
-                num_labels=n_classes,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                dtype=torch.float32,
-            )
-        drawn = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
-        new = _modules_of(drawn)
-    if tokenizer is None and not name:
-        raise ValueError("model knows no tokenizer; pass tokenizer=, a folder or hub id.")
-    if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
-        with quiet():
-            tokenizer = _from_pretrained(AutoTokenizer, str(tokenizer or name))
-    else:
-        tokenizer = copy.deepcopy(tokenizer)
-    if tokenizer.pad_token_id is None:  # decoders often have none; any token will do, it is masked
-        tokenizer.pad_token = tokenizer.eos_token
+        network, new = _load_transformer(name, n_classes)
+        if row_shape is not None:
+            raise _other_kind(row_shape)
+    tokenizer = _load_tokenizer(tokenizer, name)
     if network.config.model_type not in COUNT_FROM_PAD:
-        # Decoders look for the last token that is none of these, and the tokenizer pads.
+        # Decoders look for the last token that is not padding, and the tokenizer pads.
         network.config.pad_token_id = tokenizer.pad_token_id
     return Base(network, tokenizer, new, None if isinstance(model, nn.Module) else name)
 
 
+def _unwrap(model, tokenizer):
+    """The module behind a frozen estimator or a fitted net, and its tokenizer."""
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    if not hasattr(model, "merged_model"):
+        return model, tokenizer
+    if not model.initialized_:
+        raise NotFittedError(
+            "model is a net that is not fitted; fit it first, and pass FrozenEstimator(net), "
+            "because grid searches and cross-validation call clone(), which returns any other "
+            "estimator unfitted."
+        )
+    return model.merged_model(), model.tokenizer_ if tokenizer is None else tokenizer
+
+
+def _other_kind(row_shape):
+    has, reads = ("text", "numbers") if row_shape is None else ("numbers", "text")
+    return ValueError(
+        f"X holds {has} but model reads {reads}; text needs a transformers model, numbers any "
+        "other torch module."
+    )
+
+
+def _load_transformer(name, n_classes):
+    """A transformers model with a head for the classes, and the names of its new modules."""
+    network, report = _from_pretrained(
+        AutoModelForSequenceClassification,
+        name,
+        num_labels=n_classes,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        dtype=torch.float32,
+    )
+    return network, _modules_of(
+        {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
+    )
+
+
+def _load_tokenizer(tokenizer, name):
+    """A copy of the tokenizer that was passed, or the one saved with the model."""
+    if tokenizer is None and not name:
+        raise ValueError("model has no tokenizer; pass tokenizer=, a folder or hub id.")
+    if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
+        tokenizer = _from_pretrained(AutoTokenizer, str(tokenizer or name))
+    else:
+        tokenizer = copy.deepcopy(tokenizer)
+    if tokenizer.pad_token_id is None:  # often so for decoders; any token will do, it is masked
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
 def _with_new_head(network, n_classes):
-    """The same transformers model with an output for each class, and the names of new modules."""
+    """The same transformers model with one output per class, and the names of new modules."""
     config = copy.deepcopy(network.config)
     config.num_labels = n_classes
     fresh = type(network)(config)
@@ -208,7 +169,8 @@ def _modules_of(parameters):
 
 def _from_pretrained(kind, name, **options):
     try:
-        return kind.from_pretrained(name, **options)
+        with silent_transformers():
+            return kind.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name!r} could not be loaded ({_first_line(error)}); pass the id of a model on the "
@@ -217,15 +179,30 @@ def _from_pretrained(kind, name, **options):
         ) from error
 
 
+@contextmanager
+def silent_transformers():
+    """Inside, transformers prints no message about new heads and no progress bar."""
+    level = transformers.logging.get_verbosity()
+    bar = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(level)
+        if bar:
+            transformers.logging.enable_progress_bar()
+
+
 def _first_line(error):
     return str(error).strip().split("\n")[0].rstrip(".")
 
 
 def fit_head(network, row_shape, n_classes):
-    """Give a network of numbers its widths (lazy layers) and an output for each class.
+    """Give a network of numbers the widths of its lazy layers and one output per class.
 
-    The last linear layer is the head. One of another width than `n_classes` is replaced by a new
-    one, unless it is the only linear layer.
+    The last linear layer is the head. If it has another width than `n_classes` it is replaced by a
+    new one, unless it is the only linear layer.
     """
     network.eval()
     new = [name for name, m in network.named_modules() if isinstance(m, LazyModuleMixin)]
@@ -261,62 +238,7 @@ def linear_layers(network):
     return {name: m for name, m in network.named_modules() if isinstance(m, nn.Linear)}
 
 
-def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
-    """Freeze the network and put LoRA adapters and α on its linear layers.
-
-    Returns
-    -------
-    network : Adapted
-        Trainable are the adapters, α and the head.
-    """
-    network = base.network
-    body = [name for name in linear_layers(network) if not _within(name, base.head)]
-    if target_modules == "auto":
-        known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
-        peft_knows = base.reads_text and network.config.model_type in known
-        target_modules = None if peft_knows else "all-linear"
-    if target_modules == "all-linear":
-        # By their whole names: of a list PEFT would take all that end alike.
-        target_modules = "|".join(map(re.escape, body or base.head))
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=rank if lora_alpha is None else lora_alpha,
-        lora_dropout=lora_dropout,
-        target_modules=target_modules,
-    )
-    try:
-        network = adapt(base, config)
-    except ValueError as error:
-        if "arget modules" not in str(error):
-            raise
-        raise ValueError(
-            f"target_modules={target_modules!r} names no layer of the model; its linear layers "
-            f"are {', '.join(body[:8])}{', ...' if len(body) > 8 else ''}."
-        ) from error
-    return Adapted(add_alpha(network, alpha), base)
-
-
-def adapt(base, config):
-    """The network with an adapter of PEFT's; trainable are the adapter and the head.
-
-    The head is set free as it is, not wrapped: PEFT would find it by the end of its name.
-    """
-    with warnings.catch_warnings():
-        # PEFT asks transformers in a way that transformers is about to drop.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-        # It finds out by itself which layers store the transpose, and says so.
-        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-        network = get_peft_model(base.network, config)
-    config.base_model_name_or_path = base.name
-    config.task_type = TaskType.SEQ_CLS if base.reads_text else None  # for those who load it
-    adapted = {name for name, m in base.network.named_modules() if isinstance(m, BaseTunerLayer)}
-    for name, p in base.network.named_parameters():
-        if _within(name, (*base.head, *base.new)) and not _within(name, adapted):
-            p.requires_grad_(True)
-    return network
-
-
-def _within(name, modules):
+def lies_within(name, modules):
     """Whether a parameter or module is one of these modules or lies in one."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)
 
@@ -325,7 +247,7 @@ def fingerprint(base):
     """Short hash of a base network that another checkpoint, or another shape, does not share."""
     digest = hashlib.sha256()
     for name, p in base.network.named_parameters():
-        if not _within(name, (*base.head, *base.new)):
+        if not lies_within(name, (*base.head, *base.new)):
             some = p.detach().flatten()[:: max(1, p.numel() // 64)].float().cpu()
             digest.update(f"{name}{tuple(p.shape)}".encode() + some.numpy().tobytes())
     return digest.hexdigest()[:16]

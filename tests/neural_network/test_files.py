@@ -17,7 +17,7 @@ from skorch.exceptions import DeviceWarning
 from transformers import BertForSequenceClassification, BertTokenizerFast, pipeline
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _storage
+from sklearn_alpha.neural_network import _files
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_texts(30)
@@ -106,7 +106,7 @@ def test_a_damaged_state_never_answers(net):
     broken = pickle.loads(pickle.dumps(net))
     broken.state_ = {name: value for name, value in broken.state_.items() if "lora_A" not in name}
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="state is that of another model"):
+        with pytest.raises(RuntimeError, match="state belongs to another model"):
             broken.predict(X)
 
 
@@ -203,11 +203,11 @@ def test_a_damaged_or_foreign_folder_is_refused(net, tmp_path):
     with pytest.raises(ValueError, match="holds no net; pass a folder that `save` wrote"):
         AlphaLoRANetClassifier.load(tmp_path)
     net.save(tmp_path / "net")
-    state = tmp_path / "net" / _storage.STATE
+    state = tmp_path / "net" / _files.STATE
     state.write_bytes(state.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match="is damaged; copy the folder again"):
         AlphaLoRANetClassifier.load(tmp_path / "net")
-    record = tmp_path / "net" / _storage.RECORD
+    record = tmp_path / "net" / _files.RECORD
     record.write_text(json.dumps({**json.loads(record.read_text()), "format": 99}))
     with pytest.raises(ValueError, match="written in format 99 and this version reads 1; install"):
         AlphaLoRANetClassifier.load(tmp_path / "net")
@@ -226,7 +226,7 @@ def test_a_save_that_fails_leaves_what_was_there(net, tmp_path, monkeypatch, exi
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_storage, "save_file", full)
+    monkeypatch.setattr(_files, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         net.save(tmp_path / "net")
     assert [path.name for path in tmp_path.iterdir()] == (["net"] if exists else [])
@@ -240,10 +240,10 @@ def test_a_save_that_is_killed_leaves_no_folder_that_loads(net, tmp_path, moment
     joblib.dump(net, tmp_path / "net.joblib")
     program = (
         "import joblib, os, sys\n"
-        "from sklearn_alpha.neural_network import _storage\n"
+        "from sklearn_alpha.neural_network import _files\n"
         "net = joblib.load(sys.argv[1])\n"
         "net.predict(['good'])\n"
-        f"_storage.{moment} = lambda *args: os._exit(9)\n"
+        f"_files.{moment} = lambda *args: os._exit(9)\n"
         "net.save(sys.argv[2])\n"
     )
     killed = subprocess.run(
