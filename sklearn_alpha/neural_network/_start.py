@@ -1,42 +1,41 @@
-"""Where training starts: at the linear probe of the frozen network, and at the α that it says.
+"""The closed-form start: the linear probe of the frozen network, and the α that it favours.
 
     logits = β [(α_v v + a)·z(α) + b]
 
-z(α) is the input of the head with all rows of all adapted layers at α, and v the head that the
-network brought along (none if it was drawn at random); α_v, a, b and β are those of
-`AlphaTransferClassifier` on the training rows, β from rows left out, so that the fit of the rows it
-has seen does not leave the network without a gradient. From a head drawn at random the first steps
-would bend the network towards weights that mean nothing (Kumar et al., "Fine-Tuning can Distort
+z(α) is the input of the head when every row of every adapted layer is at α. v is the head of the
+source (none if the head was drawn at random). α_v, a, b and β are those of
+`AlphaTransferClassifier` on the training rows. β comes from left-out rows, so that the network
+still gets a gradient from rows that the probe fits perfectly. If training began at a random head,
+the first steps would fit the network to meaningless weights (Kumar et al., "Fine-Tuning can Distort
 Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
 
-Gradients of the training loss cannot choose α: they see the fit of rows that the adapter fits as
-well. Rows left out of the probe can. With ℓᵢ(α) the log loss of row i, left out,
+The gradient of the training loss cannot choose α, because the adapter fits the same rows. Rows left
+out of the probe can. With ℓᵢ(α) the log loss of row i, left out,
 
     α₀ = 2^(−P),    P = 1 / (1 + exp((g − [d̄ − se(d̄)]) / w)),    dᵢ = ℓᵢ(1) − ℓᵢ(½),
     g = 0.04 and w = 0.01 nats
 
-A gain d̄ counts by its size, less its standard error over the rows: the probe is not the training,
-and what it is wrong by does not shrink with more rows.
+The gain d̄ counts less its standard error over the rows. The threshold g does not shrink with more
+rows, because neither does the difference between the probe and the trained network.
 """
 
 import numpy as np
 import torch
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Subset
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier
-from sklearn_alpha.linear_model._calibration import log_probabilities
 from sklearn_alpha.neural_network._texts import by_length
 
-MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more say little about a start
-GAIN, WIDTH = 0.04, 0.01  # nats a row, with which the probe's gain shows after training
+MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more rows hardly change the start
+GAIN, WIDTH = 0.04, 0.01  # g and w: a gain of the probe about which training gains too
 
 
 class LinearProbe(Callback):
-    """Sets α and the head before the first step of a fit; a head that is adapted itself is left."""
+    """Sets α and the head before the first step of a fit, unless the head itself is adapted."""
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         if len(net.history) > 1 or net.module_.head is None:
@@ -64,7 +63,7 @@ def set_alpha(net, alpha):
 
 
 def chosen_alpha(net, rows):
-    """2^(−P), between ½ and 1; 1 where there is no probe."""
+    """2^(−P), between ½ and 1; 1 if there is no probe."""
     losses = []
     for alpha in (0.5, 1.0):
         set_alpha(net, alpha)
@@ -77,9 +76,10 @@ def chosen_alpha(net, rows):
 
 def left_out_losses(found):
     """ℓ (n_rows,): log loss of each row, left out."""
-    values = found.model.loo_decision_function_
-    values = values if values.ndim > 1 else values[:, None]
-    log_p = log_probabilities(values, found.model.inverse_temperature_)
+    logits = found.model.inverse_temperature_ * found.model.loo_decision_function_
+    if logits.ndim == 1:
+        logits = np.column_stack([np.zeros_like(logits), logits])
+    log_p = log_softmax(logits, axis=1)
     return -log_p[np.arange(len(log_p)), found.codes]
 
 
@@ -91,7 +91,7 @@ def sure_gain(losses, losses_at_one, weights):
 
 
 def fit_probe(net, rows, **options):
-    """`AlphaTransferClassifier` on the inputs of the head, or None where it cannot replace it.
+    """`AlphaTransferClassifier` on the inputs of the head, or None if it cannot replace the head.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def fit_probe(net, rows, **options):
     Returns
     -------
     found : Bunch or None
-        model, codes and weights; None where logits are not the head's output, or a class has no
-        row.
+        model, codes and weights. None if the logits are not the head's output, or if a class has
+        no row.
     """
     head = net.module_.get_submodule(net.module_.head)
     found = inputs_of(head, net, by_length(rows)[0])
@@ -115,9 +115,9 @@ def fit_probe(net, rows, **options):
     if not net.module_.head_is_new:
         v = head.weight.detach().double().cpu().numpy()
         b = head.bias.detach().double().cpu().numpy() if has_bias else np.zeros(len(v))
-        # two logits are one decision value
+        # two logits make one decision value
         source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
-    # Hidden states may lie far from zero: the intercept is free.
+    # The intercept is not penalised, because hidden states may lie far from zero.
     model = AlphaTransferClassifier(
         source, fit_intercept=has_bias, intercept_scaling=np.inf, **options
     ).fit(Z, codes, sample_weight=weights)
@@ -125,7 +125,7 @@ def fit_probe(net, rows, **options):
 
 
 def inputs_of(head, net, rows):
-    """z (n_rows, n_features), codes and weights; None where logits are not the head's output."""
+    """z (n_rows, n_features), codes and weights. None if the logits are not the head's output."""
     network, name = net.module_, net.module_.head
     batches = list(net.get_iterator(rows))
     network.eval()

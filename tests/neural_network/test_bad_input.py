@@ -1,4 +1,4 @@
-"""Bad input gets one sentence that names the mend, and leaves the net as it was."""
+"""Bad input gets one sentence that says what to do, and the net is left as it was."""
 
 import numpy as np
 import pandas as pd
