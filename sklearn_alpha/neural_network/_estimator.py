@@ -28,7 +28,8 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     Adapters are PEFT's, training is skorch's: `lr`, `callbacks`, `optimizer__weight_decay`,
     `iterator_train__num_workers` and all other parameters of skorch work as they do there. Texts
     are tokenised once, put in batches of similar length, and padded to the longest of the batch.
-    Step sizes decrease linearly to zero; ``callbacks__lr_decay=None`` keeps them constant.
+    Step sizes decrease linearly to zero, unless `callbacks` holds an `LRScheduler`;
+    ``callbacks__lr_decay=None`` keeps them constant.
 
     Parameters
     ----------

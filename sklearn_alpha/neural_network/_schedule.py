@@ -1,14 +1,18 @@
 """The step size over a fit."""
 
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 
 
 class LinearDecay(Callback):
-    """Step sizes η_t = η₀ (1 − t/T), from their start to zero over the T steps of the fit."""
+    """Step sizes η_t = η₀ (1 − t/T), from their start to zero over the T steps of the fit.
+
+    It does nothing if the net has an `LRScheduler`, which is then the user's choice.
+    """
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         self._reset()  # an earlier fit may have failed before its end
-        self.start_ = [(group, group["lr"]) for group in _groups(net)]
+        chosen = any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_)
+        self.start_ = [] if chosen else [(group, group["lr"]) for group in _groups(net)]
         self.step_, self.n_steps_ = 0, None
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
