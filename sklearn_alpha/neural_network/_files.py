@@ -104,6 +104,7 @@ class SavingMixin:
         check_is_fitted(self)
         model = copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
         if self.module_.reads_text:
+            model.config.problem_type = "single_label_classification"  # a source may have another
             labels = dict(enumerate(map(str, self.classes_)))
             model.config.id2label = labels
             model.config.label2id = {label: code for code, label in labels.items()}

@@ -277,6 +277,19 @@ def test_a_merged_model_with_its_tokenizer_gives_labels_by_transformers_alone(ne
     assert_allclose([r["score"] for r in found], net.predict_proba(X).max(axis=1), atol=1e-5)
 
 
+@pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
+def test_a_merged_model_classifies_whatever_its_source_did(tiny_bert, tmp_path, problem_type):
+    """transformers would show logits, or their sigmoids, as the scores."""
+    source = BertForSequenceClassification.from_pretrained(tiny_bert, problem_type=problem_type)
+    net = AlphaLoRANetClassifier(source, tokenizer=tiny_bert, random_state=0, **QUICK).fit(X, Y)
+    net.merged_model().save_pretrained(tmp_path)
+    net.tokenizer_.save_pretrained(tmp_path)
+    found = pipeline("text-classification", str(tmp_path))(list(X))
+    assert [row["label"] for row in found] == [str(label) for label in net.predict(X)]
+    assert_allclose([r["score"] for r in found], net.predict_proba(X).max(axis=1), atol=1e-5)
+    assert source.config.problem_type == problem_type
+
+
 def test_dora_export_of_a_net_gives_its_logits_with_peft_alone(net, tiny_bert, tmp_path):
     net.export_dora(tmp_path / "dora")
     torch.save((net.tokenizer_(X, padding=True, return_tensors="pt").data,), tmp_path / "in.pt")
