@@ -179,9 +179,10 @@ def restore(net, state):
                 "that model, or train it again."
             )
         module = net._attach(base, alpha=1.0)
-    module.load_state_dict(state)
+    # Earlier versions kept the names of compiled nets with a prefix.
+    module.load_state_dict({name.removeprefix("_orig_mod."): v for name, v in state.items()})
     with net._current_init_context("module"):
-        net.module_ = module.to(net.processes_.device)
+        net.module_ = net.torch_compile(module.to(net.processes_.device), name="module")
     with net._current_init_context("criterion"):
         net.initialize_criterion()
 

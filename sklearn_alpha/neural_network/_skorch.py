@@ -104,6 +104,15 @@ class SkorchNet(NeuralNetClassifier):
         self.tokenizer_, self.longest_ = base.tokenizer, base.longest
         return attach(base, **self.attached_, alpha=alpha)
 
+    def torch_compile(self, module, name):
+        """Compile a module in place if `compile` is true, so that its parameters keep their names.
+
+        skorch would wrap it, and a saved state would name the parameters of the wrapper.
+        """
+        if self.compile:
+            module.compile(**self.get_params_for("compile"))
+        return module
+
     def initialize_criterion(self):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}

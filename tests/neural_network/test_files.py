@@ -102,6 +102,23 @@ def test_a_net_is_rebuilt_as_it_was_fitted_whatever_its_parameters_say_now(net, 
     assert again.set_params(lr=0.5).lr == 0.5
 
 
+@pytest.mark.parametrize("way", ["pickle", "folder", "earlier pickle"])
+def test_a_compiled_net_is_kept_and_compiled_again(tiny_bert, net, tmp_path, way):
+    options = {"compile": True, "compile__backend": "eager", "random_state": 0}
+    compiled = AlphaLoRANetClassifier(tiny_bert, **options, **QUICK).fit(X, Y)
+    assert_allclose(compiled.decision_function(X), net.decision_function(X), atol=1e-5)
+    if way == "folder":
+        compiled.save(tmp_path / "net")
+        again = AlphaLoRANetClassifier.load(tmp_path / "net")
+    else:
+        again = pickle.loads(pickle.dumps(compiled))
+        if way == "earlier pickle":
+            again.state_ = {f"_orig_mod.{name}": value for name, value in again.state_.items()}
+    assert_allclose(again.decision_function(X), compiled.decision_function(X), atol=1e-6)
+    assert again.module_._compiled_call_impl is not None
+    assert again.partial_fit(X, Y).merged_model()._compiled_call_impl is None
+
+
 def test_a_damaged_state_never_answers(net):
     broken = pickle.loads(pickle.dumps(net))
     broken.state_ = {name: value for name, value in broken.state_.items() if "lora_A" not in name}
