@@ -3,17 +3,23 @@
 import copy
 import hashlib
 import os
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from peft import PeftConfig, PeftModel, load_peft_weights
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers.utils.peft_utils import find_adapter_config_file
+
+from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, load_alpha
 
 # These architectures number their positions from their padding token on.
 COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
@@ -59,7 +65,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
     Parameters
     ----------
     model : str, path, torch.nn.Module or fitted net
-        A module or a net is copied and never changed.
+        A module or a net is copied and never changed. Adapters of PEFT are merged.
     tokenizer : str, path, tokenizer or None
         None is the model's own.
     n_classes : int
@@ -77,30 +83,41 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
             raise _other_kind(row_shape)
         if row_shape is not None:
             return fit_head(network, row_shape, n_classes)
-        name, new = network.config.name_or_path, ()
-        if getattr(network, "num_labels", None) != n_classes:
-            network, new = _with_new_head(network, n_classes)
+        name, origin, new = network.config.name_or_path, None, ()
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
             f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
             "a folder, a torch.nn.Module, or a fitted net."
         )
     else:
-        name = str(model)
-        network, new = _load_transformer(name, n_classes)
+        if find_adapter_config_file(str(model)):
+            network, new, name = _load_adapter(str(model), n_classes)
+            origin = None  # the adapter alone is not a base model
+        else:
+            name = origin = str(model)
+            network, new = _load_transformer(name, n_classes)
         if row_shape is not None:
             raise _other_kind(row_shape)
+    if getattr(network, "num_labels", None) != n_classes:
+        network, new = _with_new_head(network, n_classes)
     tokenizer = _load_tokenizer(tokenizer, name)
     if network.config.model_type not in COUNT_FROM_PAD:
         # Decoders look for the last token that is not padding, and the tokenizer pads.
         network.config.pad_token_id = tokenizer.pad_token_id
-    return Base(network, tokenizer, new, None if isinstance(model, nn.Module) else name)
+    return Base(network, tokenizer, new, origin)
 
 
 def _unwrap(model, tokenizer):
-    """The module behind a frozen estimator or a fitted net, and its tokenizer."""
+    """The module behind a frozen estimator, a fitted net or PEFT's wrapper, and its tokenizer."""
     while isinstance(model, FrozenEstimator):
         model = model.estimator
+    if isinstance(model, PeftModel):
+        if not hasattr(model, "merge_and_unload"):
+            raise ValueError(
+                f"model has an adapter of type {model.active_peft_config.peft_type.value}, which "
+                "cannot be merged into the weights; pass its base model instead."
+            )
+        return copy.deepcopy(model).merge_and_unload(), tokenizer
     if not hasattr(model, "merged_model"):
         return model, tokenizer
     if not model.initialized_:
@@ -133,6 +150,32 @@ def _load_transformer(name, n_classes):
     return network, _modules_of(
         {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
     )
+
+
+def _load_adapter(folder, n_classes):
+    """A PEFT adapter merged into its base model, the new modules, and where the tokenizer is.
+
+    The head is the adapter's, if it was saved with one.
+    """
+    source = PeftConfig.from_pretrained(folder).base_model_name_or_path
+    if not source:
+        raise ValueError(
+            f"the adapter {folder} does not name its base model; load both with "
+            "peft.PeftModel.from_pretrained, and pass the result as model."
+        )
+    saved = load_peft_weights(folder, device="cpu")
+    network, new = _load_transformer(source, n_classes)
+    heads = Base(network).head
+    last = [name for name in linear_layers(network) if lies_within(name, heads)][-1]
+    head = saved.get(f"base_model.model.{last}.weight")
+    if head is not None:
+        network, new = _load_transformer(source, len(head))
+        new = tuple(name for name in new if f"base_model.model.{name}.weight" not in saved)
+    has_alpha = any(name.endswith((ROWS, ROWS_AND_BIAS)) for name in saved)
+    with no_peft_warnings():
+        adapted = (load_alpha if has_alpha else PeftModel.from_pretrained)(network, folder)
+    own_tokenizer = (Path(folder) / "tokenizer_config.json").exists()
+    return adapted.merge_and_unload(), new, folder if own_tokenizer else source
 
 
 def _load_tokenizer(tokenizer, name):
@@ -192,6 +235,17 @@ def silent_transformers():
         transformers.logging.set_verbosity(level)
         if bar:
             transformers.logging.enable_progress_bar()
+
+
+@contextmanager
+def no_peft_warnings():
+    """Inside, PEFT does not warn of what it handles itself."""
+    with warnings.catch_warnings():
+        # PEFT reads an attribute that transformers is about to drop.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+        # It detects which layers store the transpose, and warns of it.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+        yield
 
 
 def _first_line(error):

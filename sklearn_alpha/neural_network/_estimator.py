@@ -34,11 +34,11 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     Parameters
     ----------
     model : str, path, torch.nn.Module or AlphaLoRANetClassifier
-        The model that is adapted. For texts, the id of a model on the Hugging Face hub, a folder
-        of one, or a transformers model. For numbers, any torch module with linear layers that
-        returns logits. Its last linear layer is the head, which is replaced if its width is not
-        the number of classes; lazy layers take their width from X. A fitted net, best as
-        ``FrozenEstimator(net)``, is adapted from its merged weights.
+        The model that is adapted. For texts: a transformers model, its id on the Hugging Face hub
+        or its folder, or a PEFT adapter (id, folder or ``PeftModel``), which is merged into W. For
+        numbers: a torch module with linear layers that returns logits. Its last linear layer is the
+        head, which is replaced if its width is not the number of classes; lazy layers take their
+        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W.
     rank : int, default=8
         Rank of A and B.
     lora_alpha : float or None, default=None

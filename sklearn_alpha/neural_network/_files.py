@@ -118,8 +118,8 @@ class SavingMixin:
         Parameters
         ----------
         folder : path-like
-            A new folder, or one with an earlier adapter. If `model` is a fitted net, the adapter
-            belongs on that net's merged model: keep ``model.merged_model()`` with it.
+            A new folder, or one with an earlier adapter. If `model` is a fitted net or an adapter,
+            the new adapter belongs on the merged model: keep ``model.merged_model()`` with it.
 
         Raises
         ------

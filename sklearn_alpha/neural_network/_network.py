@@ -1,14 +1,13 @@
 """The network that is trained: a frozen base with LoRA adapters, α and a free head."""
 
 import re
-import warnings
 
 from peft import LoraConfig, TaskType, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 
-from sklearn_alpha.neural_network._base_model import lies_within, linear_layers
+from sklearn_alpha.neural_network._base_model import lies_within, linear_layers, no_peft_warnings
 from sklearn_alpha.neural_network._peft import add_alpha
 
 
@@ -126,11 +125,7 @@ def adapt(base, config):
 
     The head is trained as it is, not wrapped, because PEFT would find it by the end of its name.
     """
-    with warnings.catch_warnings():
-        # PEFT reads an attribute that transformers is about to drop.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-        # It detects which layers store the transpose, and warns of it.
-        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+    with no_peft_warnings():
         network = get_peft_model(base.network, config)
     config.base_model_name_or_path = base.name
     config.task_type = TaskType.SEQ_CLS if base.reads_text else None  # for those who load it
