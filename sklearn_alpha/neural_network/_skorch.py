@@ -1,6 +1,7 @@
 """What skorch asks of a net: its parameters, network, rows and logits."""
 
 import inspect
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -153,6 +154,15 @@ class SkorchNet(NeuralNetClassifier):
         if not self.fitting_:  # else skorch replays predictions in the order of validation rows
             rows, order = by_length(rows)
         found = torch.cat(list(self.forward_iter(rows))).cpu().numpy()
+        bad = ~np.isfinite(found).all(axis=1)
+        if bad.any() and not self.fitting_:
+            found[bad] = np.nan
+            warnings.warn(
+                f"the logits of {bad.sum()} of {len(bad)} rows are not finite, and their "
+                "predictions mean nothing; scale X, or use precision='float32'.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         logits = np.empty_like(found)
         logits[order] = found
         return logits

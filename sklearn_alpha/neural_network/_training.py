@@ -12,6 +12,7 @@ from skorch.utils import TeeGenerator, noop
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.neural_network._distributed import OneProcess, held_by, processes, reproducible
+from sklearn_alpha.neural_network._divergence import StopAtDivergence
 from sklearn_alpha.neural_network._held_out import (
     HeldOutAlpha,
     check_shares,
@@ -98,6 +99,7 @@ class Training(SkorchNet):
             *super()._default_callbacks,
             ("linear_probe", LinearProbe()),
             ("lr_decay", LinearDecay()),
+            ("divergence", StopAtDivergence()),
         ]
         if getattr(self, "processes_", OneProcess).process:  # only the first process prints
             callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
