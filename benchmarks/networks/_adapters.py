@@ -7,8 +7,8 @@ try:
     from peft import IA3Config, LoraConfig
 
     from sklearn_alpha.neural_network import AlphaLoRANetClassifier
-    from sklearn_alpha.neural_network._model import Adapted, adapt
-    from sklearn_alpha.neural_network._processes import reproducible
+    from sklearn_alpha.neural_network._distributed import reproducible
+    from sklearn_alpha.neural_network._network import Adapted, adapt
 except ImportError as error:
     raise MissingData(
         f"The benchmarks of networks need {error.name}: pip install 'sklearn-alpha[bench]'."

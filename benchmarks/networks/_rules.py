@@ -5,6 +5,7 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from sklearn_alpha.neural_network import AlphaLoRANetClassifier
+from sklearn_alpha.neural_network._held_out import set_requires_grad
 
 
 class RuleNet(AlphaLoRANetClassifier):
@@ -86,20 +87,15 @@ class CrossFitted(RuleNet):
             if len(part)
         ]
         for own, other in (halves, halves[::-1]) if len(halves) == 2 else (halves * 2,):
-            _train(alphas, False)
+            set_requires_grad(alphas, False)
             step = self.train_step_single(own, **fit_params)
-            _train(alphas, True)
-            _train(rest, False)
+            set_requires_grad(alphas, True)
+            set_requires_grad(rest, False)
             self.train_step_single(other, **fit_params)
-            _train(rest, True)
+            set_requires_grad(rest, True)
             self.processes_.step(self.optimizer_, self.alpha_optimizer_)
         self.n_steps_ += 1
         return step
-
-
-def _train(parameters, flag):
-    for p in parameters:
-        p.requires_grad_(flag)
 
 
 def validation_split(y, random_state):

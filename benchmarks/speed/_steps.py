@@ -52,11 +52,12 @@ def equal_batches(folder, X, y):
 def estimator_step(folder, X, y, **options):
     """`train_step` of an estimator that is initialised for these rows."""
     from sklearn_alpha import AlphaLoRANetClassifier
+    from sklearn_alpha.neural_network._held_out import HeldOutAlpha
 
     net = AlphaLoRANetClassifier(
         folder, max_epochs=0, batch_size=BATCH_SIZE, random_state=0, **options
     ).fit(X, y)
-    net.alpha_rows_ = net.get_dataset(X)
+    net.held_out_ = HeldOutAlpha(net.get_dataset(X))
     return net.train_step
 
 

@@ -27,7 +27,6 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     alpha_every: int
     alpha_lr: float
     alpha_split: float
-    alpha_batch_size: int | None
     max_length: int | None
     tokenizer: Any
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
@@ -56,7 +55,6 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
         alpha_every: int = 1,
         alpha_lr: float = 0.001,
         alpha_split: float = 0.0,
-        alpha_batch_size: int | None = None,
         lr: float = 0.001,
         max_epochs: int = 10,
         batch_size: int = 16,

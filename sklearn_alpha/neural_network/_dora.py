@@ -1,12 +1,12 @@
-"""α-LoRA written as DoRA, which any PEFT loads: the same weights in other coordinates."""
+"""Export of α-LoRA as a DoRA adapter, which PEFT loads alone: the same weights, reparametrised."""
 
 import copy
 
 from peft import get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from sklearn_alpha.neural_network._alpha import ROWS, ROWS_AND_BIAS, alpha_layers
 from sklearn_alpha.neural_network._folders import whole_folder
+from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, alpha_layers
 
 
 def export_dora(peft_model, folder, *, adapter_name="default"):
@@ -17,23 +17,22 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
         α ⊙ W + s·B A = diag(m / ‖W + s·B'A‖) (W + s·B'A),
         B' = diag(1/α) B,   m = α ‖W + s·B'A‖          (norms of rows)
 
-    The right-hand side is a DoRA adapter [1]_ with the same A and the same s: no approximation.
+    The right-hand side is a DoRA adapter [1]_ with the same A and the same s. It is exact.
 
     Parameters
     ----------
     peft_model : PeftModel
         After `add_alpha`; it is not changed.
     folder : path-like
-        A new folder, or one with an adapter, which is then replaced. The adapters, and what else
-        is trained of the model, are in it.
+        A new folder, or one with an adapter, which is then replaced. It holds the adapter and all
+        other trained parameters.
     adapter_name : str, default="default"
 
     Raises
     ------
     ValueError
-        If there is no α, if the adapter is merged, or if one α, or one row of W + s·B'A, is 0, for
-        which B' or m does not exist; keep such a net with `peft_model.save_pretrained`, or merge
-        it.
+        If there is no α, if the adapter is merged, or if one α or one row of W + s·B'A is 0: then
+        B' or m does not exist. Keep such a net with `peft_model.save_pretrained`, or merge it.
     FileExistsError
         If the folder holds something else.
 
@@ -68,7 +67,7 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
         if not alpha.all():
             raise ValueError(
                 f"α is 0 in a row of {name}, which DoRA cannot express; set it to a small number, "
-                "or keep the net by save_pretrained or merged."
+                "or keep the net with save_pretrained or merged."
             )
         prefix = f"base_model.model.{name}."
         del state[f"{prefix}{ROWS_AND_BIAS if variant.scale_bias else ROWS}"]
@@ -88,7 +87,7 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
             state[f"{prefix}base_layer.bias"] = alpha * base.bias.detach()
     for name, p in peft_model.named_parameters():
         if p.requires_grad and not any(part in name for part in ("lora_", "modules_to_save")):
-            state.setdefault(name, p.detach())  # a head that is trained as it is
+            state.setdefault(name, p.detach())  # a head that is not wrapped
     state = {name: value.contiguous().cpu() for name, value in state.items()}
     with whole_folder(folder, "adapter_config.json") as draft:
         save_file(state, draft / "adapter_model.safetensors")

@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all."""
+"""Folders that are written completely or not at all."""
 
 import shutil
 import tempfile
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @contextmanager
 def whole_folder(folder, mark):
-    """A draft beside `folder` that takes its place at the end, or vanishes.
+    """A temporary folder beside `folder` that takes its place at the end, or is removed.
 
     Parameters
     ----------
     folder : path-like
     mark : str
-        File by which a folder is known that may be replaced.
+        A file in every folder that may be replaced.
     """
     folder = Path(folder)
     if folder.exists() and not (folder / mark).exists() and any(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""What X and y may be: texts, pairs of texts, or numbers; each becomes columns of one kind."""
+"""Check X and y: texts, pairs of texts, or numbers, and labels."""
 
 import numpy as np
 from sklearn.utils import assert_all_finite
@@ -15,16 +15,16 @@ NUMBERS, TEXT = "numbers", "text"
 
 
 def read_inputs(estimator, X, *, reset):
-    """Return the kind of X and its columns.
+    """The kind of X and its columns.
 
     Parameters
     ----------
     estimator : estimator
-        Takes `n_features_in_` and column names where X holds numbers and `reset` is true.
+        Gets `n_features_in_` and column names if X holds numbers and `reset` is true.
     X : array-like, Series or DataFrame
         Texts, pairs of texts in two columns or tuples, or numbers.
     reset : bool
-        Whether X is what the estimator is fitted on.
+        Whether the estimator is being fitted on X.
 
     Returns
     -------
@@ -78,17 +78,17 @@ def _check_texts(column):
     for i, text in enumerate(column):
         if not isinstance(text, str):
             raise ValueError(
-                f"row {i} of X is {text!r}, not a text; drop the row or put a text in its place."
+                f"row {i} of X is {text!r}, not a text; drop the row or replace it by a text."
             )
         if not text.strip():
             raise ValueError(
-                f"row {i} of X is an empty text; drop the row or put a text in its place."
+                f"row {i} of X is an empty text; drop the row or replace it by a text."
             )
     return [str(text) for text in column]
 
 
 def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
-    """Return the classes, and of the rows that count their numbers, class codes and weights.
+    """The classes, and the rows of positive weight with their class numbers and weights.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
     strange = np.setdiff1d(seen, classes)
     if len(strange):
         raise ValueError(
-            f"y has the labels {strange.tolist()}, none of the classes {classes.tolist()}; name "
-            "all of them in the first fit."
+            f"y has the labels {strange.tolist()}, which are not among the classes "
+            f"{classes.tolist()}; name all classes in the first fit."
         )
     codes = np.searchsorted(classes, y)
     if class_weight == "balanced":

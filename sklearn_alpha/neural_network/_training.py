@@ -1,82 +1,97 @@
-"""What skorch asks of a net while it trains: modules, optimizers, batches, steps."""
+"""How a net trains: optimizers, batches, epochs and steps."""
 
-import math
-from contextlib import contextmanager
+from contextlib import suppress
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
-from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from skorch.utils import TeeGenerator, noop
-from torch.utils.data import Subset
 
-from sklearn_alpha.neural_network._alpha import alpha_parameters
-from sklearn_alpha.neural_network._attention import attention_with_dropout
-from sklearn_alpha.neural_network._dropout import quick_dropout
-from sklearn_alpha.neural_network._probe import LinearProbe
-from sklearn_alpha.neural_network._processes import OneProcess, held_by
-from sklearn_alpha.neural_network._rows import (
+from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.neural_network._distributed import OneProcess, held_by, processes, reproducible
+from sklearn_alpha.neural_network._divergence import StopAtDivergence
+from sklearn_alpha.neural_network._held_out import (
+    HeldOutAlpha,
+    check_shares,
+    hold_out,
+    set_requires_grad,
+)
+from sklearn_alpha.neural_network._inputs import TEXT, read_inputs, read_targets
+from sklearn_alpha.neural_network._parameters import check_parameters
+from sklearn_alpha.neural_network._schedule import LinearDecay
+from sklearn_alpha.neural_network._skorch import SkorchNet
+from sklearn_alpha.neural_network._start import LinearProbe
+from sklearn_alpha.neural_network._texts import (
     Batches,
     Collate,
+    EncodedRows,
     by_length,
-    codes_of,
     in_order,
     lengths_of,
 )
 
-VALIDATION_SHARE = 0.1  # of early stopping
+VALIDATION_SHARE = 0.1  # of the rows, for early stopping
 
 
-@contextmanager
-def quick_training(network, device):
-    """Inside, a network computes its dropout in the ways that are fastest in training."""
-    with attention_with_dropout(network, device), quick_dropout(network):
-        yield
+class Training(SkorchNet):
+    """The net with its training loop: one optimizer for adapters and head, one for α."""
 
+    held_out_ = None
 
-class LinearDecay(Callback):
-    """Step sizes from their start to zero, linearly over the steps of the fit."""
+    # ------------------------------------------------------------ fit
 
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        self._reset()  # what a fit that failed has left
-        self.start_ = [(group, group["lr"]) for group in _groups(net)]
-        self.step_, self.n_steps_ = 0, None
+    def _fit(self, X, y, sample_weight, *, goes_on, classes=None):
+        with all_or_nothing(self):
+            check_parameters(self)
+            if goes_on:
+                check_is_fitted(self)  # builds the network of an unpickled net
+            kind, columns = read_inputs(self, X, reset=not goes_on)
+            classes = self.classes if classes is None else classes
+            known = None if classes is None else np.unique(classes)
+            if goes_on:
+                self._check_kind(kind)
+                if known is not None and not np.array_equal(known, self.classes_):
+                    raise ValueError(
+                        f"classes are {known.tolist()} but were {self.classes_.tolist()} in the "
+                        "first fit; fit a new net for others."
+                    )
+                known = self.classes_
+            n_rows = len(columns[0]) if kind == TEXT else len(columns)
+            known, seen, codes, weights = read_targets(
+                y, sample_weight, n_rows, classes=known, class_weight=self.class_weight
+            )
+            columns = [[c[i] for i in seen] for c in columns] if kind == TEXT else columns[seen]
+            self.processes_ = processes(
+                self.device, self.precision, self.accelerator, self.batch_size
+            )
+            if not goes_on:
+                seed = check_random_state(self.random_state).randint(2**31 - 1)
+                self.seed_ = self.processes_.agree(int(seed))
+                self.classes_inferred_, self.kind_ = known, kind
+                self.row_shape_ = None if kind == TEXT else columns.shape[1:]
+            with reproducible(self.seed_, self.processes_):
+                self._train(kind, columns, codes, weights, goes_on)
+        return self
 
-    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
-        if self.n_steps_ is None:
-            batch_size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)
-            self.n_steps_ = net.max_epochs * -(-len(dataset_train) // batch_size)
-
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-        if training:
-            left = max(0.0, 1 - self.step_ / self.n_steps_)
-            for group, start in self.start_:
-                group["lr"] = start * left
-            self.step_ += 1
-
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        self._reset()  # a later `partial_fit` starts there again
-
-    def _reset(self):
-        for group, start in getattr(self, "start_", []):
-            group["lr"] = start
-        self.start_ = []
-
-
-def _groups(net):
-    for name in net._optimizers:
-        yield from getattr(net, f"{name}_").param_groups
-
-
-class Training(NeuralNetClassifier):
-    """The training half of `AlphaLoRANetClassifier`.
-
-    `fit` leaves `processes_` and `seed_` before it hands over to skorch.
-    """
-
-    fitting_ = False
+    def _train(self, kind, columns, codes, weights, goes_on):
+        """Initialize what is needed and run skorch's epochs."""
+        if not goes_on:
+            self.history_ = None  # the old one is not changed
+            self.initialize()
+        self.module_.to(self.processes_.device)
+        self.criterion_.to(self.processes_.device)
+        # A pickle has no optimizers, and `alpha` may have changed.
+        learned = "alpha_optimizer_" in vars(self)
+        if "optimizer_" not in vars(self) or self._learns != learned:
+            self._initialize_optimizer()
+        rows = EncodedRows(self._encode(kind, columns), codes, weights)
+        self.notify("on_train_begin", X=rows, y=codes)
+        with suppress(KeyboardInterrupt):  # the net can be used as it is by then
+            self.fit_loop(rows, codes)
+        self.notify("on_train_end", X=rows, y=codes)
 
     @property
     def _default_callbacks(self):
@@ -84,8 +99,9 @@ class Training(NeuralNetClassifier):
             *super()._default_callbacks,
             ("linear_probe", LinearProbe()),
             ("lr_decay", LinearDecay()),
+            ("divergence", StopAtDivergence()),
         ]
-        if getattr(self, "processes_", OneProcess).process:  # one process speaks for all
+        if getattr(self, "processes_", OneProcess).process:  # only the first process prints
             callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
         if self.early_stopping and self.max_epochs:
             patience = 3 if self.early_stopping is True else self.early_stopping
@@ -94,28 +110,12 @@ class Training(NeuralNetClassifier):
             callbacks.append(("early_stopping", stop))
         return callbacks
 
-    # ------------------------------------------------------------ what is trained
-
-    @property
-    def _learns(self):
-        """Whether α is learned; "learn" is the one name that it can have."""
-        return isinstance(self.alpha, str)
-
-    @property
-    def _alpha_start(self):
-        """Where α starts: a number, one array for each layer, or "auto"."""
-        return self.alpha_init if self._learns else self.alpha
-
-    def initialize_criterion(self):
-        """The criterion for each row: sample weights need it unreduced."""
-        options = {**self.get_params_for("criterion"), "reduction": "none"}
-        self.criterion_ = self.criterion(**options)
-        return self
+    # ------------------------------------------------------------ optimizers
 
     def initialize_optimizer(self):
         """One optimizer for adapters and head, one for α."""
-        alphas = alpha_parameters(self.module_.network)
-        held = {id(p) for p in alphas.values()}
+        alphas = self._alphas()
+        held = {id(p) for p in alphas}
         trained = [
             (name, p)
             for name, p in self.module_.named_parameters()
@@ -127,85 +127,54 @@ class Training(NeuralNetClassifier):
         if self._learns:
             options = self.get_params_for("alpha_optimizer")
             options = {"lr": self.alpha_lr, "betas": (0.9, 0.99), **self._fused(options), **options}
-            self.alpha_optimizer_ = torch.optim.Adam(alphas.values(), **options)
+            self.alpha_optimizer_ = torch.optim.Adam(alphas, **options)
         else:
             if "alpha_optimizer_" in vars(self):  # of an earlier fit
                 del self.alpha_optimizer_
-            for p in alphas.values():
-                p.requires_grad_(False)
+            set_requires_grad(alphas, False)
         return self
 
     def _fused(self, options):
-        """One pass over a parameter instead of ten, unless the user asks for another way."""
+        """One kernel instead of ten, unless the user asks for another implementation."""
         if self.processes_.device.type not in ("cpu", "cuda"):
             return {}  # PyTorch chooses
         return {"fused": not options.get("foreach")}
 
     # ------------------------------------------------------------ rows and batches
 
-    def check_data(self, X, y=None):
-        """`fit` has done it."""
-
     def get_split_datasets(self, X, y=None, **fit_params):
-        """Rows of the adapter and of validation; those of α go to `alpha_rows_`."""
-        self._check_held_out(y)
+        """Rows of the adapter and of validation. Rows of α, if any, go to `held_out_`."""
         split = self.train_split
+        shares = {"alpha_split": self.alpha_split if self._holds_out else 0}
         if split is None and self.early_stopping:
             split = ValidSplit(VALIDATION_SHARE, stratified=True, random_state=self.seed_)
+            shares["early_stopping"] = VALIDATION_SHARE
+        check_shares(shares, y, self.classes_inferred_)
         train, valid = (X, None) if split is None else split(X, y)
         if self._holds_out:
-            codes = codes_of(train)
-            own, held = train_test_split(
-                np.arange(len(train)),
-                test_size=self.alpha_split,
-                stratify=codes,
-                random_state=self.seed_,
-            )
-            self.alpha_rows_ = Subset(train, held.tolist())
-            train = Subset(train, own.tolist())
+            train, held = hold_out(train, self.alpha_split, self.seed_)
+            self.held_out_ = HeldOutAlpha(held)
         # Callbacks pair predictions with labels in the order of the dataset.
         return train, None if valid is None else by_length(valid)[0]
-
-    def _check_held_out(self, codes):
-        """Every class must be on both sides of a split."""
-        shares = {"alpha_split": self.alpha_split if self._holds_out else 0}
-        if self.early_stopping and self.train_split is None:
-            shares["early_stopping"] = VALIDATION_SHARE
-        counts = np.bincount(codes)
-        for name, share in shares.items():
-            rare = np.flatnonzero(counts == 1)
-            n_held = math.ceil(share * len(codes))
-            mend = f"add rows, or leave {name} at its default."
-            if share and len(rare):
-                label = self.classes_inferred_.tolist()[rare[0]]
-                raise ValueError(
-                    f"the class {label!r} has one row, but {name} holds rows of every class out; "
-                    + mend
-                )
-            if share and min(n_held, len(codes) - n_held) < len(counts):
-                raise ValueError(
-                    f"{name} parts {len(codes)} rows into {len(codes) - n_held} and {n_held}, too "
-                    f"few for {len(counts)} classes; " + mend
-                )
 
     @property
     def _holds_out(self):
         return self._learns and self.alpha_split > 0
 
     def get_iterator(self, dataset, training=False):
-        """Shuffled batches of alike lengths in training, the rows in their order otherwise."""
+        """Shuffled batches of similar lengths in training, the rows in their order otherwise."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
         batch_size = int(options.pop("batch_size", self.batch_size))
         options.setdefault("collate_fn", Collate(self.tokenizer_))
-        if not training:
-            # its own, from which a DataLoader draws a seed though nothing is drawn by it
-            options.setdefault("generator", torch.Generator())
-            if self.tokenizer_ is None:
-                return self.iterator_valid(dataset, batch_size=batch_size, **options)
-            batches = in_order(lengths_of(dataset), batch_size)
-            return self.iterator_valid(dataset, batch_sampler=batches, **options)
-        batches = self._batches(dataset, batch_size, self._seed_now)
-        return self.iterator_train(dataset, batch_sampler=batches, **options)
+        if training:
+            batches = self._batches(dataset, batch_size, self._epoch_seed)
+            return self.iterator_train(dataset, batch_sampler=batches, **options)
+        # A DataLoader draws a seed even if nothing is shuffled; not from the global generator.
+        options.setdefault("generator", torch.Generator())
+        if self.tokenizer_ is None:
+            return self.iterator_valid(dataset, batch_size=batch_size, **options)
+        batches = in_order(lengths_of(dataset), batch_size)
+        return self.iterator_valid(dataset, batch_sampler=batches, **options)
 
     def _batches(self, dataset, batch_size, seed):
         together = self.processes_
@@ -218,49 +187,37 @@ class Training(NeuralNetClassifier):
         generator = torch.Generator().manual_seed(seed)
         return Batches(dataset, batch_size, generator, together.process, together.n_processes)
 
-    def _alpha_batches(self):
-        """Batches of the rows held out for α, without end."""
-        rows = self.alpha_rows_
-        size = min(self.alpha_batch_size or self.batch_size, len(rows))
-        collate = Collate(self.tokenizer_)
-        batches = self._batches(rows, size, self._seed_now + 1)
-        while True:
-            for batch in batches:
-                yield collate([rows[i] for i in batch])
-
     # ------------------------------------------------------------ steps
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """skorch's loop, between a start and an end of ours."""
-        self.fitting_, self.n_steps_, self.alpha_iterator_ = True, 0, None
+        """skorch's loop over the epochs."""
+        self.fitting_, self.n_steps_ = True, 0
         self.module_.zero_grad()  # of a fit that was interrupted
-        torch.manual_seed(self._seed_now + self.processes_.process)  # of dropout, each its own
+        torch.manual_seed(self._epoch_seed + self.processes_.process)  # each its own dropout
         try:
-            with quick_training(self.module_.network, self.processes_.device):
-                return super().fit_loop(X, y, epochs=epochs, **fit_params)
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
         finally:
-            # Generators do not pickle, and the rows are the user's.
-            self.fitting_, self.alpha_iterator_, self.alpha_rows_ = False, None, None
+            self.fitting_, self.held_out_ = False, None
 
     @property
-    def _seed_now(self):
-        """Another one whenever training goes on; two for each epoch."""
+    def _epoch_seed(self):
+        """A new seed for every epoch, and the next number for that of held-out batches."""
         return self.seed_ + 2 * len(self.history)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """skorch's, and the step of gradients that were still being accumulated."""
+        """skorch's epoch, and a last step if gradients are still being accumulated."""
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training and self.processes_.n_batches:
             self._step(batch=None)
 
     def train_step(self, batch, **fit_params):
-        """Gradients of a batch, and a step where they are all there.
+        """Gradients of a batch, and a step once all its gradients are there.
 
-        Held-out rows reach α only, the others only the adapter; without held-out rows α takes the
-        gradient of the same batch.
+        Without held-out rows α takes the gradient of the same batch; with them, of those alone.
         """
         if self._learns:
-            _require(held_by(self.alpha_optimizer_), self._learns_here() and not self._holds_out)
+            alphas = held_by(self.alpha_optimizer_)
+            set_requires_grad(alphas, self._learns_here() and not self._holds_out)
         step = self.train_step_single(batch, **fit_params)
         if self.processes_.ready():
             self._step(batch)
@@ -278,55 +235,18 @@ class Training(NeuralNetClassifier):
         self.notify("on_grad_computed", named_parameters=trained, batch=batch, training=True)
         self.processes_.step(*moving)
         if learns and self._holds_out:
-            self._alpha_step()
+            self.held_out_.step(self)
         self.n_steps_ += 1
 
-    def _alpha_step(self):
-        """One step of α on rows that the adapter is not trained on."""
-        if self.alpha_iterator_ is None:
-            self.alpha_iterator_ = self._alpha_batches()
-        rest = [p for p in held_by(self.optimizer_) if p.requires_grad]
-        _require(rest, False)
-        _require(held_by(self.alpha_optimizer_), True)
-        try:
-            self.train_step_single(next(self.alpha_iterator_))
-            self.processes_.gather(self.alpha_optimizer_)
-            self.processes_.step(self.alpha_optimizer_)
-        finally:
-            _require(rest, True)
-
     def _learns_here(self):
+        """Whether α moves in this step."""
         return self._learns and self.n_steps_ % self.alpha_every == 0
 
-    def _alphas(self):
-        return list(alpha_parameters(self.module_.network).values())
-
     def train_step_single(self, batch, **fit_params):
-        """Forward and backward of a batch."""
+        """Forward and backward pass of a batch."""
         self._set_training(True)
         inputs, codes = batch
         logits = self.infer(inputs)
         losses = self._losses(logits, codes, inputs)
         self.processes_.backward(losses)
         return {"loss": losses.detach().mean(), "y_pred": logits.detach()}
-
-    def infer(self, x, **fit_params):
-        """Logits of a batch."""
-        inputs, _ = x
-        device = self.processes_.device
-        inputs = {name: column.to(device) for name, column in inputs.items()}
-        with self.processes_.autocast():
-            return self.module_(inputs)
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Weighted mean over the rows."""
-        return self._losses(y_pred, y_true, X).mean()
-
-    def _losses(self, logits, codes, inputs):
-        losses = self.criterion_(logits, codes.to(logits.device))
-        return losses * inputs[1].to(logits.device)
-
-
-def _require(parameters, flag):
-    for p in parameters:
-        p.requires_grad_(flag)

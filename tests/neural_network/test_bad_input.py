@@ -1,4 +1,4 @@
-"""Bad input gets one sentence that names the mend, and leaves the net as it was."""
+"""Bad input gets one sentence that says what to do, and the net is left as it was."""
 
 import numpy as np
 import pandas as pd
@@ -37,25 +37,25 @@ TEXT_CASES = {
         X,
         ["once", *["good", "bad"] * 5, "good"],
         {"alpha_split": 0.3},
-        "class 'once' has one row, but alpha_split holds rows of every class out; add",
+        "class 'once' has one row, but alpha_split holds out rows of every class; add",
     ),
     "a label seen once, early stopping": (
         X,
         ["once", *["good", "bad"] * 5, "good"],
         {"early_stopping": True},
-        "class 'once' has one row, but early_stopping holds",
+        "class 'once' has one row, but early_stopping holds out",
     ),
     "fewer rows held out than classes": (
         X,
         np.arange(12) % 4,
         {"alpha_split": 0.2},
-        "alpha_split parts 12 rows into 9 and 3, too few for 4 classes; add rows, or leave",
+        "alpha_split splits 12 rows into 9 and 3, too few for 4 classes; add rows, or leave",
     ),
     "max_length beyond the model": (
         X,
         Y,
         {"max_length": 99},
-        "max_length=99 but the model takes 32",
+        "max_length=99 but the model takes at most 32",
     ),
     "unknown target module": (
         X,

@@ -43,16 +43,16 @@ EXPECTED = {
     "check_set_params": "skorch's set_params reads its callbacks",
     "check_sample_weight_equivalence_on_dense_data": (
         "batches are drawn from rows: two copies of a row come in different batches, a row of "
-        "weight 2 in one; with all rows in one batch the two are the same (test_net.py)"
+        "weight 2 in one; with all rows in one batch the two are the same (test_estimator.py)"
     ),
     "check_estimators_overwrite_params": (
-        "joblib.hash tells a lazy module from a copy of it; test_net.py compares the weights"
+        "joblib.hash tells a lazy module from a copy of it; test_estimator.py compares the weights"
     ),
 }
 
 
 # float32 products round by the shape of the batch, these checks compare to 1e-7, and what comes out
-# depends on the machine. test_net.py asks the same to 1e-5.
+# depends on the machine. test_estimator.py asks the same to 1e-5.
 ROUNDING = {"check_methods_subset_invariance", "check_methods_sample_order_invariance"}
 
 
@@ -71,7 +71,7 @@ def lazy_perceptron():
 )
 def test_scikit_learns_checks(estimator, check):
     if check.func.__name__ in ROUNDING:
-        pytest.skip("float32 rounds by the shape of the batch; test_net.py compares to 1e-5")
+        pytest.skip("float32 rounds by the shape of the batch; test_estimator.py compares to 1e-5")
     check(estimator)
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from sklearn_alpha.neural_network import add_alpha, export_dora, get_alpha
-from tests.neural_network.test_alpha import (
+from tests.neural_network.test_peft import (
     CASES,
     adapted,
     assert_same,

@@ -1,33 +1,29 @@
-"""What makes a step of training fast leaves nothing behind."""
+"""Modes of the modules, and optimizers: a step of training and a prediction in its middle."""
 
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
 from torch import nn
-from transformers import AutoTokenizer, BertForSequenceClassification, DistilBertConfig
-from transformers import DistilBertForSequenceClassification as DistilBert
+from transformers import AutoTokenizer, BertForSequenceClassification
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network._attention import NAME
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 TEXTS, LABELS = make_texts(24)
 
 
 class Watch(Callback):
-    """Attention and the modules' modes after each step; after every other it sets the mode back."""
+    """The modules' modes after each step; after every other step it changes the mode."""
 
     def __init__(self):
-        self.attention, self.modes = set(), []
+        self.modes = []
 
     def on_batch_end(self, net, training=False, **kwargs):
         if not training or not net.fitting_:
             return
-        network = net.module_.network
-        if net.kind_ == "text":
-            assert net.merged_model().config._attn_implementation != NAME
-        self.attention.add(getattr(network.config, "_attn_implementation", None))
         self.modes.append({m.training for m in net.module_.modules()})
         if len(self.modes) % 2:
             net.module_.eval()
@@ -47,49 +43,6 @@ def fitted(model, folder, **options):
         model, tokenizer=AutoTokenizer.from_pretrained(folder), rank=2, lr=0.01, **options
     )
     return net.fit(TEXTS, LABELS)
-
-
-@pytest.mark.parametrize(("dropout", "used"), [(0.1, NAME), (0.0, "sdpa")])
-def test_attention_of_training(tiny_bert, dropout, used):
-    """Our own where it draws dropout, in one kernel otherwise, and in predictions."""
-    watch = Watch()
-    net = fitted(dropping_bert(tiny_bert, dropout), tiny_bert, callbacks=[watch])
-    assert watch.attention == {used}
-    assert net.module_.network.config._attn_implementation == "sdpa"
-    assert net.merged_model().config._attn_implementation == "sdpa"
-
-
-def test_attention_of_training_of_another_architecture(tiny_bert):
-    """DistilBERT has another name for the dropout of attention."""
-    config = DistilBertConfig(
-        vocab_size=32, dim=16, n_layers=1, n_heads=2, hidden_dim=16, max_position_embeddings=32
-    )
-    watch = Watch()
-    with torch.random.fork_rng():
-        net = fitted(DistilBert(config), tiny_bert, callbacks=[watch])
-    assert watch.attention == {NAME}
-    assert net.module_.network.config._attn_implementation == "sdpa"
-
-
-def test_attention_chosen_by_the_user_stays(tiny_bert):
-    model = dropping_bert(tiny_bert)
-    model.set_attn_implementation("eager")
-    watch = Watch()
-    net = fitted(model, tiny_bert, callbacks=[watch])
-    assert watch.attention == {"eager"}
-    assert net.module_.network.config._attn_implementation == "eager"
-
-
-def test_attention_after_a_fit_that_fails(tiny_bert):
-    class Fails(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            if net.history_ and len(net.history_) == 3:
-                raise RuntimeError("no more")
-
-    net = fitted(dropping_bert(tiny_bert), tiny_bert, callbacks=[Fails()])
-    with pytest.raises(RuntimeError, match="no more"):
-        net.partial_fit(TEXTS, LABELS)
-    assert net.module_.network.config._attn_implementation == "sdpa"
 
 
 def test_all_modules_have_one_mode(tiny_bert):
@@ -112,6 +65,86 @@ def test_mode_changed_by_hand():
     net.module_.network.train()
     first = net.decision_function(X)
     np.testing.assert_array_equal(net.decision_function(X), first)
+
+
+class Explodes(Callback):
+    """Makes a parameter infinite in one epoch, or in none."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training and len(net.history) == self.epoch:
+            next(p for p in net.module_.parameters() if p.requires_grad).data.fill_(np.inf)
+
+
+def same_state(a, b):
+    a, b = a.module_.state_dict(), b.module_.state_dict()
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("accelerator", [None, {"cpu": True}])
+def test_a_fit_that_diverges_returns_to_the_best_epoch(epoch, accelerator):
+    X, y = make_numbers()
+    options = {"rank": 2, "lr": 0.01, "random_state": 0, "callbacks__lr_decay": None}
+    net = AlphaLoRANetClassifier(
+        make_module(), **options, callbacks=[Explodes(epoch)], accelerator=accelerator
+    )
+    with pytest.warns(ConvergenceWarning, match=rf"diverged in epoch {epoch}: .* lower lr=0\.01"):
+        net.fit(X, y)
+    assert len(net.history) == epoch
+    # the training loss falls here, so that the best epoch is the last before
+    before = {"lr": 0.0, "alpha_lr": 0.0, "max_epochs": 1} if epoch == 1 else {"max_epochs": 2}
+    expected = AlphaLoRANetClassifier(make_module(), **{**options, **before}).fit(X, y)
+    assert same_state(net, expected)
+    net.set_params(callbacks=[]).partial_fit(X, y)  # the optimizers are new
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+def test_a_step_size_that_is_too_large():
+    X, y = make_numbers()
+    options = {"rank": 2, "random_state": 0, "optimizer": torch.optim.SGD}
+    net = AlphaLoRANetClassifier(make_module(), lr=3e38, **options)
+    with pytest.warns(ConvergenceWarning, match="training diverged in epoch 1"):
+        net.fit(X, y)
+    assert net.score(X, y) > 0.9  # at the linear probe
+    assert len(net.history) == 1
+
+
+def test_the_best_epoch_is_that_of_the_validation_loss():
+    X, y = make_numbers(60)
+    y = np.where(np.random.default_rng(0).random(60) < 0.4, 1 - y, y)
+    options = {"rank": 2, "lr": 0.1, "random_state": 0, "train_split": ValidSplit(3)}
+    plain = AlphaLoRANetClassifier(make_module(), max_epochs=10, **options).fit(X, y)
+    best = 1 + int(np.argmin(plain.history[:, "valid_loss"]))
+    assert best < 10
+    net = AlphaLoRANetClassifier(make_module(), **options, callbacks=[Explodes(10)])
+    with pytest.warns(ConvergenceWarning, match=f"in its state of epoch {best};"):
+        net.fit(X, y)
+    logits = torch.cat(list(net.forward_iter(net.get_split_datasets(net.get_dataset(X, y), y)[1])))
+    assert logits.isfinite().all()
+
+
+def test_a_loss_that_is_not_finite_is_divergence_too():
+    class Log(nn.CrossEntropyLoss):
+        def forward(self, logits, codes):
+            return super().forward(logits, codes) + np.inf
+
+    net = AlphaLoRANetClassifier(make_module(), rank=2, random_state=0, criterion=Log)
+    with pytest.warns(ConvergenceWarning, match=r"epoch 1: .* in its state before training"):
+        net.fit(*make_numbers())
+
+
+def test_predictions_that_mean_nothing_are_announced():
+    X, y = make_numbers()
+    net = AlphaLoRANetClassifier(nn.Sequential(nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 2)))
+    net.set_params(max_epochs=1, random_state=0).fit(X, y)
+    with torch.no_grad():
+        net.module_.network.base_model.model[0].base_layer.weight.fill_(1e20)
+    X[:3] = 3e38
+    with pytest.warns(RuntimeWarning, match="logits of 3 of 40 rows are not finite"):
+        net.predict_proba(X)
 
 
 @pytest.mark.parametrize("other", ["foreach", None])

@@ -1,4 +1,4 @@
-"""One process, or several under accelerate: who computes which rows, and how gradients meet."""
+"""One process, or several under accelerate: which computes which rows, and the sum of gradients."""
 
 import os
 from contextlib import contextmanager, nullcontext
@@ -10,7 +10,7 @@ class OneProcess:
     """Plain PyTorch on one device."""
 
     process, n_processes = 0, 1
-    n_batches = 0  # whose gradients wait for more
+    n_batches = 0  # whose gradients are accumulated so far
 
     def __init__(self, device, precision):
         self.device = torch.device(device)
@@ -27,29 +27,29 @@ class OneProcess:
         losses.mean().backward()
 
     def ready(self):
-        """Whether the batches of a step are all there."""
+        """Whether all batches of a step have been computed."""
         return True
 
     def gather(self, *optimizers):
-        """Make the gradients of what the optimizers hold those of the mean over all rows."""
+        """Turn the gradients of the optimizers' parameters into those of the mean over all rows."""
 
     def step(self, *optimizers):
-        """Move what the optimizers hold."""
+        """Take a step with each optimizer."""
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
 
     def agree(self, value):
-        """The first process's value, in all processes."""
+        """The value of the first process, in all processes."""
         return value
 
 
 class Accelerated(OneProcess):
     """Several processes, accumulated gradients or float16, through `accelerate.Accelerator`.
 
-    Each process adds up the gradients of its rows over the batches that belong to one step; sums
-    and row counts are added over the processes, then divided. So a step is that of one process
-    with all these rows, whatever their division. Only trained parameters travel.
+    Each process adds up the gradients of its rows over the batches of one step. Sums and row counts
+    are added over the processes, then divided. So a step equals that of one process with all these
+    rows, however they are divided. Only gradients of trained parameters are communicated.
     """
 
     def __init__(self, precision, options, batch_size):
@@ -63,15 +63,15 @@ class Accelerated(OneProcess):
         self.n_rows, self.n_batches = 0, 0
 
     def autocast(self):
-        # Its own precision is one for the whole program; that of a net is the net's.
+        # accelerate has one precision for the whole program; `precision` belongs to one net.
         if self.precision == "float32":
             return self.accelerator.autocast()
         return super().autocast()
 
     def backward(self, losses):
         accelerator = self.accelerator
-        # `backward` divides by the number of batches, which the row count below already does;
-        # about a mean, as float16 has no room for a sum
+        # `backward` divides by the number of batches, as the row count below already does.
+        # The loss is about a mean because a sum may overflow in float16.
         mean = losses.sum() / self.batch_size
         accelerator.backward(mean * accelerator.gradient_accumulation_steps)
         self.n_rows += len(losses)
@@ -91,7 +91,7 @@ class Accelerated(OneProcess):
         for p, gradient in zip(parameters, mean):
             p.grad = gradient.view_as(p)
         if self.accelerator.scaler is not None:
-            # after the sum, so that all processes leave out the same steps
+            # after the sum, so that all processes skip the same steps
             for optimizer in optimizers:
                 self.accelerator.scaler.unscale_(optimizer)
         self.n_rows, self.n_batches = 0, 0
@@ -113,7 +113,7 @@ class Accelerated(OneProcess):
 
 
 def held_by(optimizer):
-    """Parameters that it moves."""
+    """Parameters of an optimizer."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
@@ -125,10 +125,10 @@ def processes(device, precision, accelerator, batch_size):
     device : str
     precision : {"float32", "bfloat16"}
     accelerator : dict or None
-        Arguments of `accelerate.Accelerator`; None asks for one where `accelerate launch` or
+        Arguments of `accelerate.Accelerator`. None uses one only if `accelerate launch` or
         `torchrun` started several processes.
     batch_size : int
-        About the rows of a batch: a scale of the loss that cancels in its gradient.
+        Roughly the rows of a batch: a scale of the loss that cancels in its gradient.
     """
     if accelerator is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return OneProcess(device, precision)
@@ -137,7 +137,7 @@ def processes(device, precision, accelerator, batch_size):
 
 @contextmanager
 def reproducible(seed, together):
-    """Torch's generators seeded inside, and as they were afterwards."""
+    """Seed torch's generators inside, and restore them afterwards."""
     devices = [together.device] if together.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

@@ -459,6 +459,23 @@ def test_step_sizes_fall_linearly_and_start_again():
     assert_allclose(sizes, 1)
 
 
+def test_a_scheduler_of_the_user_sets_the_step_sizes():
+    from skorch.callbacks import Callback, LRScheduler
+
+    sizes = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training:
+                sizes.append(net.optimizer_.param_groups[0]["lr"])
+
+    halved = LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    callbacks = [("halved", halved), ("watch", Watch())]
+    options = {**QUICK, "lr": 1.0, "max_epochs": 3, "callbacks": callbacks}
+    AlphaLoRANetClassifier(make_module(), **options).fit(*make_numbers(16))
+    assert_allclose(sizes, [1, 1, 0.5, 0.5, 0.25, 0.25])
+
+
 def test_interrupting_leaves_a_usable_net():
     class Impatient(AlphaLoRANetClassifier):
         def train_step(self, batch, **fit_params):

@@ -1,4 +1,4 @@
-"""Rows ready for a network: tokenised once, padded to the batch, batches of alike lengths."""
+"""Texts for a network: tokenised once, put in batches of similar lengths, padded to the longest."""
 
 import warnings
 
@@ -6,20 +6,20 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler, Dataset, Subset
 
-# Rows are sorted by length within this many batches at a time: enough for batches with little
-# padding, and no more, so that of many rows others meet in each pass.
+# Rows are sorted by length within this many batches: enough for batches with little padding, and no
+# more, so that the rows of a batch differ from pass to pass.
 POOL = 200
-# Tokens of a batch in predictions, up to which matrix products gain by more rows.
+# Tokens of a batch in predictions; up to here, more rows make matrix products faster.
 FULL = 512
 
 
-class Rows(Dataset):
-    """Rows of numbers or tokens, with their class number and weight.
+class EncodedRows(Dataset):
+    """Rows of numbers or tokens, with their class numbers and weights.
 
     Parameters
     ----------
     inputs : dict of str to list or tensor
-        Arguments of the network's `forward`, each with one entry for a row: token lists under the
+        Arguments of the network's `forward`, each with one entry per row: token lists under the
         tokenizer's names, or the array of numbers under the name "".
     codes : ndarray of int, or None
         Class numbers.
@@ -41,34 +41,34 @@ class Rows(Dataset):
 
     @property
     def lengths(self):
-        """Tokens of each row; of numbers all alike."""
+        """Number of tokens of each row, which is 1 for numbers."""
         if "" in self.inputs:
             return np.ones(len(self), dtype=np.int64)
         return np.fromiter(map(len, self.inputs["input_ids"]), dtype=np.int64, count=len(self))
 
 
 def lengths_of(dataset):
-    """Token counts of the rows of a `Rows` or of a subset of one, of a subset."""
+    """Token counts of encoded rows or of a (nested) subset of them."""
     if isinstance(dataset, Subset):
         return lengths_of(dataset.dataset)[np.asarray(dataset.indices)]
     return dataset.lengths
 
 
 def codes_of(dataset):
-    """Class numbers of the rows of a `Rows` or of a subset of one, of a subset."""
+    """Class numbers of encoded rows or of a (nested) subset of them."""
     if isinstance(dataset, Subset):
         return codes_of(dataset.dataset)[np.asarray(dataset.indices)]
     return dataset.codes
 
 
 def by_length(dataset):
-    """The same rows from short to long, and where each of them was."""
+    """The same rows from short to long, and the place where each of them was."""
     order = np.argsort(lengths_of(dataset), kind="stable")
     return Subset(dataset, order.tolist()), order
 
 
 def in_order(lengths, batch_size):
-    """Numbers of the rows in their order, `batch_size` of them at a time, of short ones more.
+    """Batches of row numbers in their order: `batch_size` rows, or more if they are short.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def in_order(lengths, batch_size):
     Returns
     -------
     batches : list of list of int
-        More than `batch_size` rows have at most `FULL` tokens, padded.
+        A batch of more than `batch_size` rows has at most `FULL` tokens, padding included.
     """
     batches, start, longest = [], 0, 0
     for i, length in enumerate(lengths.tolist()):
@@ -92,13 +92,13 @@ def in_order(lengths, batch_size):
 
 
 class Batches(BatchSampler):
-    """Shuffled batches of rows of alike length; of each batch one process takes its share.
+    """Shuffled batches of rows of similar length; each process takes its share of every batch.
 
     Parameters
     ----------
-    dataset : Rows or Subset
+    dataset : EncodedRows or Subset
     batch_size : int
-        Rows in a batch, over all processes.
+        EncodedRows in a batch, over all processes.
     generator : torch.Generator
         Draws a new order in each pass.
     process, n_processes : int
@@ -126,7 +126,7 @@ class Batches(BatchSampler):
 
 
 class Collate:
-    """Batch of the network's arguments, class numbers and weights; tokens padded to the longest.
+    """A batch: arguments of the network, class numbers and weights. Tokens are padded.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Collate:
         return (batch, torch.as_tensor(np.array(weights))), torch.as_tensor(np.array(codes))
 
     def _pad(self, inputs):
-        """`tokenizer.pad` for lists of int, without the dictionary of Python objects in between."""
+        """What `tokenizer.pad` returns, without its detour through Python objects."""
         longest = max(len(row["input_ids"]) for row in inputs)
         fill = {
             "input_ids": self.tokenizer.pad_token_id,
@@ -165,7 +165,7 @@ class Collate:
 
 
 def tokenize(tokenizer, columns, max_length, longest):
-    """Token lists of one or two columns of text, by the names of the network's arguments.
+    """Token lists of one or two columns of text, under the names of the network's arguments.
 
     Parameters
     ----------
@@ -173,13 +173,13 @@ def tokenize(tokenizer, columns, max_length, longest):
     columns : list of list of str
         One or two.
     max_length : int or None
-        Texts are cut there; None is `longest`, and a text that is cut is warned of.
+        Tokens at which texts are cut. None is `longest`, with a warning if a text is cut.
     longest : int or None
         Most tokens that the network takes.
     """
     if max_length is not None and longest is not None and max_length > longest:
         raise ValueError(
-            f"max_length={max_length} but the model takes {longest} tokens at most; lower it."
+            f"max_length={max_length} but the model takes at most {longest} tokens; lower it."
         )
     cut = {"truncation": True, "max_length": max_length or longest, "padding": False}
     if max_length is None and longest is not None:
@@ -188,7 +188,7 @@ def tokenize(tokenizer, columns, max_length, longest):
         if n_long:
             warnings.warn(
                 f"{n_long} of {len(columns[0])} texts are longer than the {longest} tokens that "
-                "the model takes and were cut; set max_length to say that this is meant.",
+                "the model takes and were cut; set max_length to cut them without this warning.",
                 UserWarning,
                 stacklevel=5,
             )

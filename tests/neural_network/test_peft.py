@@ -23,7 +23,7 @@ from transformers import BertForSequenceClassification, GPT2Config, GPT2LMHeadMo
 from transformers.pytorch_utils import Conv1D
 
 from sklearn_alpha.neural_network import add_alpha, get_alpha, load_alpha
-from sklearn_alpha.neural_network._alpha import alpha_parameters
+from sklearn_alpha.neural_network._peft import alpha_parameters
 from tests.neural_network.conftest import make_module, tiny_config
 
 # PEFT 0.21 asks transformers 5 for an attribute that transformers is about to drop.
@@ -513,7 +513,7 @@ def test_private_methods_of_peft(method):
     found = found and list(inspect.signature(found).parameters)
     assert found == METHODS[method], (
         f"PEFT {peft.__version__} moved LoraVariant.{method}: its parameters are {found}, and "
-        f"RowScale in sklearn_alpha/neural_network/_alpha.py is written for {METHODS[method]}."
+        f"RowScale in sklearn_alpha/neural_network/_peft.py is written for {METHODS[method]}."
     )
 
 
@@ -526,7 +526,7 @@ def test_private_methods_of_peft(method):
 def test_private_attributes_of_peft(attribute):
     assert hasattr(layers(lora())["0"], attribute), (
         f"PEFT {peft.__version__} moved LoraLayer.{attribute}, which RowScale and add_alpha in "
-        "sklearn_alpha/neural_network/_alpha.py use."
+        "sklearn_alpha/neural_network/_peft.py use."
     )
 
 

@@ -11,8 +11,9 @@ import torch
 from numpy.testing import assert_allclose
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _processes
-from sklearn_alpha.neural_network._processes import Accelerated
+from sklearn_alpha.neural_network import _distributed
+from sklearn_alpha.neural_network._distributed import Accelerated
+from sklearn_alpha.neural_network._files import trained_state
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_numbers(44)
@@ -57,12 +58,13 @@ CASES = {
 }
 PROGRAM = """
 import sys, torch
-from tests.neural_network.test_processes import CASES, fit_case
+from tests.neural_network.test_distributed import CASES, fit_case
+from sklearn_alpha.neural_network._files import trained_state
 bert, out = sys.argv[1:]
 nets = {case: fit_case(case, bert) for case in CASES}
 assert all(net.processes_.n_processes == 2 for net in nets.values())
 if nets["text"].processes_.process == 1:  # any will do: all hold the same
-    torch.save({case: net._state() for case, net in nets.items()}, out)
+    torch.save({case: trained_state(net) for case, net in nets.items()}, out)
 """
 
 
@@ -79,7 +81,7 @@ def test_two_processes_train_what_one_does(tmp_path, tiny_bert):
     launch(program, tiny_bert, tmp_path / "states.pt")
     states = torch.load(tmp_path / "states.pt")
     for case in CASES:
-        expected = fit_case(case, tiny_bert)._state()
+        expected = trained_state(fit_case(case, tiny_bert))
         assert states[case].keys() == expected.keys()
         for name in expected:
             assert_allclose(states[case][name], expected[name], atol=2e-5, err_msg=name)
@@ -100,7 +102,6 @@ def test_accumulated_gradients_are_those_of_the_large_batch(split):
         batch_size=n,
         alpha_split=split,
         alpha_every=2,
-        alpha_batch_size=11,
         callbacks__lr_decay=None,
     )
     assert_allclose(small.decision_function(X), large.decision_function(X), atol=1e-4)
@@ -137,7 +138,7 @@ def scaled(monkeypatch):
         made.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
         return made
 
-    monkeypatch.setattr(_processes, "Accelerated", make)
+    monkeypatch.setattr(_distributed, "Accelerated", make)
     return make
 
 

@@ -1,12 +1,12 @@
-"""α on PEFT's LoRA layers: attach, read, merge. Only here is PEFT's private surface used.
+"""α on PEFT's LoRA layers: attach, read, merge. No other module uses private parts of PEFT.
 
 A frozen linear layer (W, b) with a LoRA adapter computes
 
     y = α ⊙ (W x) + b + s·B A x
 
-with one α for each row of W. The layer stays PEFT's; what it does with its adapter is handed to an
-object of this module, its `LoraVariant`, and α is a parameter of the layer beside A and B. So PEFT
-saves, moves, (de)activates and merges it.
+with one α for each row of W. The layer stays PEFT's. PEFT lets a `LoraVariant` compute what a layer
+does with its adapter; this module defines one, and α is a parameter of the layer like A and B. So
+PEFT saves, moves, activates and merges α.
 """
 
 import torch
@@ -15,8 +15,8 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from peft.tuners.lora.layer import LoraLayer, LoraVariant
 from torch import nn
 
-# The names begin with PEFT's `lora_`, by which it knows what to save; which of the two a saved file
-# holds also says whether the frozen bias is scaled.
+# PEFT saves parameters whose names begin with `lora_`. A file holds one of these two names, which
+# says whether the frozen bias is scaled.
 ROWS, ROWS_AND_BIAS = "lora_row_scale", "lora_row_bias_scale"
 
 
@@ -27,7 +27,7 @@ class RowScale(LoraVariant):
         self.scale_bias = scale_bias
 
     def supports_lora_conversion(self):
-        """A LoRA of the same rank cannot hold α ⊙ W."""
+        """False: a LoRA of the same rank cannot represent α ⊙ W."""
         return False
 
     def alpha(self, module, adapter):
@@ -35,7 +35,7 @@ class RowScale(LoraVariant):
         return getattr(module, ROWS_AND_BIAS if self.scale_bias else ROWS)[adapter]
 
     def forward(self, module, active_adapter, x, result, **kwargs):
-        """From W x + b in `result` to y; where α is 1, bit for bit what PEFT's LoRA gives."""
+        """From W x + b in `result` to y. At α = 1 bit for bit PEFT's LoRA."""
         alpha = self.alpha(module, active_adapter)
         delta = module.lora_dropout[active_adapter](x)
         delta = module.lora_B[active_adapter](module.lora_A[active_adapter](delta))
@@ -57,7 +57,7 @@ class RowScale(LoraVariant):
         merged = _column(module, alpha) * orig_weight + module.get_delta_weight(active_adapter)
         if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
             module._cache_store(f"{active_adapter}-bias", bias.data.clone())
-            # PEFT refuses a weight that is not finite; the bias then stays what it was too.
+            # PEFT refuses a weight that is not finite; then the bias must not change either.
             if merged.isfinite().all():
                 bias.data = (bias.data * alpha).to(bias.dtype)
         return merged.to(orig_weight.dtype)
@@ -84,7 +84,7 @@ def _rows(module, weight):
 
 
 def _small(alpha):
-    """Rows kept while merged: dividing by α multiplies a row's rounding error by 1/α."""
+    """Rows that are stored while merged: dividing by α multiplies their rounding error by 1/α."""
     return alpha.abs() < 0.5
 
 
@@ -105,29 +105,29 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
     Parameters
     ----------
     peft_model : PeftModel
-        From ``peft.get_peft_model(model, LoraConfig(...))``, any `target_modules` that are linear
-        layers.
+        From ``peft.get_peft_model(model, LoraConfig(...))``, with any linear layers as
+        `target_modules`.
     alpha : float or dict, default=1.0
         Where α starts: a number, or for each layer name (see `get_alpha`) an array of shape
         (d_out,).
     scale_bias : bool, default=False
-        α ⊙ (W x + b) + s·B A x instead: the published code multiplies the bias too.
+        Whether to compute α ⊙ (W x + b) + s·B A x instead, as the paper's published code does.
     adapter_name : str, default="default"
-        Which of the model's adapters.
+        Name of the adapter.
 
     Returns
     -------
     peft_model : PeftModel
-        The one given.
+        The model that was passed.
 
     Raises
     ------
     ValueError
-        If there is no LoRA layer of that name, if one has a variant already (DoRA for instance),
+        If no LoRA layer has that adapter, if a layer already has a variant (for instance DoRA), has
         a `lora_bias` or is merged, or if `alpha` does not fit.
     TypeError
-        If a LoRA layer is no linear one: embeddings and convolutions have no rows to scale in this
-        sense; leave them out of `target_modules`.
+        If a LoRA layer is not linear. Embeddings and convolutions have no rows to scale; leave them
+        out of `target_modules`.
 
     References
     ----------
@@ -179,7 +179,7 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
 
 
 def _check_layer(name, layer, adapter_name, scale_bias):
-    """Refuse a LoRA layer on which α has no meaning, or would meet another variant."""
+    """Raise an error if α has no meaning on a LoRA layer, or if it has another variant."""
     if not isinstance(layer, LoraLinear):
         raise TypeError(
             f"{name} is a LoRA layer on {type(layer.get_base_layer()).__name__}, and α scales the "
@@ -198,8 +198,8 @@ def _check_layer(name, layer, adapter_name, scale_bias):
         )
     if any(layer.lora_bias.values()):
         raise ValueError(
-            f"{name} has an adapter with lora_bias, which α-LoRA has no place for; make the "
-            "adapter without it."
+            f"{name} has an adapter with lora_bias, which is not part of α-LoRA; make the adapter "
+            "without it."
         )
     if layer.merged:
         raise ValueError(f"{name} is merged; call peft_model.unmerge_adapter() first.")
@@ -208,13 +208,11 @@ def _check_layer(name, layer, adapter_name, scale_bias):
 def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
     """Load an adapter with its α, as `peft_model.save_pretrained` wrote it after `add_alpha`.
 
-    ``PeftModel.from_pretrained`` alone drops every α of
-
     ::
 
         y = α ⊙ (W x) + b + s·B A x            in each adapted layer [1]_
 
-    without a word.
+    ``PeftModel.from_pretrained`` alone drops every α without a warning.
 
     Parameters
     ----------
@@ -224,7 +222,7 @@ def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
         Folder or hub id.
     adapter_name : str, default="default"
     is_trainable : bool, default=False
-        Whether the adapter is to be trained on.
+        Whether the adapter will be trained further.
 
     Returns
     -------
@@ -281,7 +279,7 @@ def alpha_layers(model, adapter_name="default"):
 
 
 def alpha_parameters(model, adapter_name="default"):
-    """The α of each layer as the parameter that it is, by the layer's name in the base model."""
+    """The α of each layer as a parameter, by the layer's name in the base model."""
     return {
         name: layer.lora_variant[adapter_name].alpha(layer, adapter_name)
         for name, layer in alpha_layers(model, adapter_name).items()
@@ -304,7 +302,7 @@ def get_alpha(peft_model, *, adapter_name="default"):
     Returns
     -------
     alpha : dict of str to torch.Tensor
-        Layer name in the base model to its α, float32 of shape (d_out,), detached copies.
+        Detached copies in float32 of shape (d_out,), by the layer's name in the base model.
 
     References
     ----------

@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from sklearn_alpha import AlphaLoRANetClassifier, AlphaTransferClassifier
-from sklearn_alpha.neural_network import _probe
+from sklearn_alpha.neural_network import _start
 
 from .conftest import make_module, make_numbers, make_texts
 
@@ -120,8 +120,8 @@ def test_held_out_rows_are_not_seen(monkeypatch):
 
 @pytest.mark.parametrize(("alpha_init", "expected"), [(1.0, [30]), ("auto", [20, 20, 30])])
 def test_at_most_so_many_rows(alpha_init, expected, monkeypatch):
-    monkeypatch.setattr(_probe, "MOST_ROWS", 30)
-    monkeypatch.setattr(_probe, "MOST_ROWS_OF_ALPHA", 20)
+    monkeypatch.setattr(_start, "MOST_ROWS", 30)
+    monkeypatch.setattr(_start, "MOST_ROWS_OF_ALPHA", 20)
     X, y = make_numbers(100)
     seen = watched(monkeypatch)
     AlphaLoRANetClassifier(make_module(), **{**STILL, "alpha_init": alpha_init}).fit(X, y)
@@ -130,9 +130,9 @@ def test_at_most_so_many_rows(alpha_init, expected, monkeypatch):
 
 def watched(monkeypatch):
     """How many rows the probe reads, each time."""
-    seen, inputs_of = [], _probe.inputs_of
+    seen, inputs_of = [], _start.inputs_of
     monkeypatch.setattr(
-        _probe, "inputs_of", lambda *args: seen.append(len(args[2])) or inputs_of(*args)
+        _start, "inputs_of", lambda *args: seen.append(len(args[2])) or inputs_of(*args)
     )
     return seen
 
@@ -171,10 +171,10 @@ def test_a_gain_counts_less_its_standard_error():
     losses, at_one = rng.normal(size=(2, 50))
     d = at_one - losses
     plain = d.mean() - d.std() / np.sqrt(50)
-    assert_allclose(_probe.sure_gain(losses, at_one, np.full(50, 0.3)), plain)
-    assert_allclose(_probe.sure_gain(losses, losses + 0.1, rng.uniform(size=50)), 0.1)
+    assert_allclose(_start.sure_gain(losses, at_one, np.full(50, 0.3)), plain)
+    assert_allclose(_start.sure_gain(losses, losses + 0.1, rng.uniform(size=50)), 0.1)
     more = np.append(losses, 0), np.append(at_one, 9), np.append(np.ones(50), 0)
-    assert_allclose(_probe.sure_gain(*more), plain)  # a row of no weight is no row
+    assert_allclose(_start.sure_gain(*more), plain)  # a row of no weight is no row
 
 
 def test_a_saturated_source_is_shrunk():

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from torch.utils.data import Subset
 
-from sklearn_alpha.neural_network._rows import (
+from sklearn_alpha.neural_network._texts import (
     FULL,
     Batches,
     Collate,
-    Rows,
+    EncodedRows,
     by_length,
     in_order,
     lengths_of,
@@ -21,7 +21,7 @@ from tests.neural_network.conftest import make_texts
 
 
 def rows_of(lengths):
-    return Rows({"input_ids": [[i] * n for i, n in enumerate(lengths)]})
+    return EncodedRows({"input_ids": [[i] * n for i, n in enumerate(lengths)]})
 
 
 def generator(seed=0):
@@ -102,7 +102,7 @@ def test_padding_is_that_of_the_tokenizer(tiny_bert, side, pairs):
     columns = [make_texts(7, seed=seed)[0] for seed in range(1 + pairs)]
     tokens = tokenizer(*columns)
     (batch, weights), codes = Collate(tokenizer)(
-        [Rows(dict(tokens), np.arange(7))[i] for i in range(7)]
+        [EncodedRows(dict(tokens), np.arange(7))[i] for i in range(7)]
     )
     expected = tokenizer(*columns, padding=True, return_tensors="pt")
     assert batch.keys() == expected.keys()

@@ -17,7 +17,7 @@ from skorch.exceptions import DeviceWarning
 from transformers import BertForSequenceClassification, BertTokenizerFast, pipeline
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _storage
+from sklearn_alpha.neural_network import _files
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_texts(30)
@@ -102,11 +102,28 @@ def test_a_net_is_rebuilt_as_it_was_fitted_whatever_its_parameters_say_now(net, 
     assert again.set_params(lr=0.5).lr == 0.5
 
 
+@pytest.mark.parametrize("way", ["pickle", "folder", "earlier pickle"])
+def test_a_compiled_net_is_kept_and_compiled_again(tiny_bert, net, tmp_path, way):
+    options = {"compile": True, "compile__backend": "eager", "random_state": 0}
+    compiled = AlphaLoRANetClassifier(tiny_bert, **options, **QUICK).fit(X, Y)
+    assert_allclose(compiled.decision_function(X), net.decision_function(X), atol=1e-5)
+    if way == "folder":
+        compiled.save(tmp_path / "net")
+        again = AlphaLoRANetClassifier.load(tmp_path / "net")
+    else:
+        again = pickle.loads(pickle.dumps(compiled))
+        if way == "earlier pickle":
+            again.state_ = {f"_orig_mod.{name}": value for name, value in again.state_.items()}
+    assert_allclose(again.decision_function(X), compiled.decision_function(X), atol=1e-6)
+    assert again.module_._compiled_call_impl is not None
+    assert again.partial_fit(X, Y).merged_model()._compiled_call_impl is None
+
+
 def test_a_damaged_state_never_answers(net):
     broken = pickle.loads(pickle.dumps(net))
     broken.state_ = {name: value for name, value in broken.state_.items() if "lora_A" not in name}
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="state is that of another model"):
+        with pytest.raises(RuntimeError, match="state belongs to another model"):
             broken.predict(X)
 
 
@@ -203,11 +220,11 @@ def test_a_damaged_or_foreign_folder_is_refused(net, tmp_path):
     with pytest.raises(ValueError, match="holds no net; pass a folder that `save` wrote"):
         AlphaLoRANetClassifier.load(tmp_path)
     net.save(tmp_path / "net")
-    state = tmp_path / "net" / _storage.STATE
+    state = tmp_path / "net" / _files.STATE
     state.write_bytes(state.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match="is damaged; copy the folder again"):
         AlphaLoRANetClassifier.load(tmp_path / "net")
-    record = tmp_path / "net" / _storage.RECORD
+    record = tmp_path / "net" / _files.RECORD
     record.write_text(json.dumps({**json.loads(record.read_text()), "format": 99}))
     with pytest.raises(ValueError, match="written in format 99 and this version reads 1; install"):
         AlphaLoRANetClassifier.load(tmp_path / "net")
@@ -226,7 +243,7 @@ def test_a_save_that_fails_leaves_what_was_there(net, tmp_path, monkeypatch, exi
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_storage, "save_file", full)
+    monkeypatch.setattr(_files, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         net.save(tmp_path / "net")
     assert [path.name for path in tmp_path.iterdir()] == (["net"] if exists else [])
@@ -240,10 +257,10 @@ def test_a_save_that_is_killed_leaves_no_folder_that_loads(net, tmp_path, moment
     joblib.dump(net, tmp_path / "net.joblib")
     program = (
         "import joblib, os, sys\n"
-        "from sklearn_alpha.neural_network import _storage\n"
+        "from sklearn_alpha.neural_network import _files\n"
         "net = joblib.load(sys.argv[1])\n"
         "net.predict(['good'])\n"
-        f"_storage.{moment} = lambda *args: os._exit(9)\n"
+        f"_files.{moment} = lambda *args: os._exit(9)\n"
         "net.save(sys.argv[2])\n"
     )
     killed = subprocess.run(
@@ -275,6 +292,19 @@ def test_a_merged_model_with_its_tokenizer_gives_labels_by_transformers_alone(ne
     found = read(list(X))
     assert [row["label"] for row in found] == [str(label) for label in net.predict(X)]
     assert_allclose([r["score"] for r in found], net.predict_proba(X).max(axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
+def test_a_merged_model_classifies_whatever_its_source_did(tiny_bert, tmp_path, problem_type):
+    """transformers would show logits, or their sigmoids, as the scores."""
+    source = BertForSequenceClassification.from_pretrained(tiny_bert, problem_type=problem_type)
+    net = AlphaLoRANetClassifier(source, tokenizer=tiny_bert, random_state=0, **QUICK).fit(X, Y)
+    net.merged_model().save_pretrained(tmp_path)
+    net.tokenizer_.save_pretrained(tmp_path)
+    found = pipeline("text-classification", str(tmp_path))(list(X))
+    assert [row["label"] for row in found] == [str(label) for label in net.predict(X)]
+    assert_allclose([r["score"] for r in found], net.predict_proba(X).max(axis=1), atol=1e-5)
+    assert source.config.problem_type == problem_type
 
 
 def test_dora_export_of_a_net_gives_its_logits_with_peft_alone(net, tiny_bert, tmp_path):

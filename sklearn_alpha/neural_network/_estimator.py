@@ -1,0 +1,346 @@
+"""The estimator: texts or numbers in, labels out."""
+
+import numpy as np
+import torch
+from scipy.special import log_softmax, softmax
+
+from sklearn_alpha.neural_network._files import SavingMixin
+from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._training import Training
+
+
+class AlphaLoRANetClassifier(SavingMixin, Training):
+    r"""Fine-tuning of a transformer, or any network, with α-LoRA.
+
+    ::
+
+        y = α ⊙ (W x) + b + s·B A x            in each adapted linear layer
+
+    W and b are the frozen source. One α for each row of W rescales it, and A (rank × d_in) and
+    B (d_out × rank) are the trained adapter; s is `lora_alpha` / `rank`. α = 1 is LoRA [1]_.
+
+    The whole head is trained, from a start in closed form: the linear probe β(α v + a) of the
+    frozen network [2]_. v is the head of the source, if it has one; α, β and a are those of
+    `AlphaTransferClassifier`. The probe's left-out rows determine where the α of the layers starts.
+    Without the probe (``callbacks__linear_probe=None``) training starts from v, or from random
+    numbers, and at α = 1.
+
+    Adapters are PEFT's, training is skorch's: `lr`, `callbacks`, `optimizer__weight_decay`,
+    `iterator_train__num_workers` and all other parameters of skorch work as they do there. Texts
+    are tokenised once, put in batches of similar length, and padded to the longest of the batch.
+    Step sizes decrease linearly to zero, unless `callbacks` holds an `LRScheduler`;
+    ``callbacks__lr_decay=None`` keeps them constant.
+
+    Parameters
+    ----------
+    model : str, path, torch.nn.Module or AlphaLoRANetClassifier
+        The model that is adapted. For texts: a transformers model, its id on the Hugging Face hub
+        or its folder, or a PEFT adapter (id, folder or ``PeftModel``), which is merged into W. For
+        numbers: a torch module with linear layers that returns logits. Its last linear layer is the
+        head, which is replaced if its width is not the number of classes; lazy layers take their
+        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W.
+    rank : int, default=8
+        Rank of A and B.
+    lora_alpha : float or None, default=None
+        Numerator of s = lora_alpha / rank; None is `rank`, s = 1. This is not the α of the formula.
+    lora_dropout : float, default=0.0
+        Dropout before A.
+    target_modules : "auto", str or list of str, default="auto"
+        Layers that are adapted, in PEFT's terms. "auto" is PEFT's own choice if it knows the
+        architecture, mostly query and value, and "all-linear" otherwise: all linear layers except
+        the head.
+    alpha : "learn", float or dict, default="learn"
+        α is learned, or fixed at a number, or at one array for each layer name.
+    alpha_init : "auto", float or dict, default="auto"
+        Where a learned α starts. "auto" is one α between ½ and 1 for all layers, chosen before the
+        first step by the log loss of rows left out of the linear probe. This takes two passes
+        without gradients over at most 1000 rows. α starts at 1 if there is no probe: if a class
+        has no row, if the head itself is adapted, or if its output is not the logits. The paper
+        starts at 1.0.
+    alpha_every : int, default=1
+        T: α takes a step after every T steps of the adapter.
+    alpha_lr : float, default=1e-3
+        Step size of α, by Adam.
+    alpha_split : float, default=0.0
+        Share of the training rows, stratified by class, on which only α is trained and the adapter
+        and the head are not (Algorithm 1 of [1]_). With 0 α is trained on the adapter's batches.
+    lr : float, default=1e-3
+        Step size of adapter and head.
+    max_epochs : int, default=10
+        Passes over the rows.
+    batch_size : int, default=16
+        Rows of a step, over all processes if there are several. Predictions take more short texts
+        at a time.
+    max_length : int or None, default=None
+        Tokens at which texts are cut. None is as many as the model takes, with a warning if a text
+        is cut.
+    tokenizer : str, path, tokenizer or None, default=None
+        None is the model's own.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss, multiplied by `sample_weight`.
+    early_stopping : bool or int, default=False
+        Whether to hold out a tenth of the rows, stratified by class, stop when their loss has not
+        decreased for 3 epochs, or for that many, and return to the best epoch. To hold out other
+        rows, use skorch's `train_split`.
+    device : str, default="cpu"
+        Device of torch.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Precision of the matrix products. Parameters, α and logits are always float32.
+    accelerator : dict or None, default=None
+        Arguments of `accelerate.Accelerator`, for instance `mixed_precision` or
+        `gradient_accumulation_steps`. None takes accelerate's own if ``accelerate launch`` started
+        several processes; each process must call `fit` with all rows.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything that is drawn: new layers, A, the order of the rows, dropout. Torch's
+        own generators are left as they were.
+    verbose : int, default=0
+        1 prints a line for each epoch.
+    criterion, optimizer, train_split, **kwargs
+        Parameters of skorch. By default the criterion is cross-entropy, the optimizer AdamW, and
+        no row is held out for validation.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    alpha_ : dict of str to ndarray of shape (d_out,)
+        α of every adapted layer, by its name in the model.
+    history_ : skorch.history.History
+        Losses, scores and durations of each epoch.
+    n_trainable_parameters_ : int
+        Number of trained parameters: adapters, α and head.
+    module_ : torch.nn.Module
+        The network; ``module_.network`` is PEFT's.
+    n_features_in_ : int
+        Only if X holds numbers.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Only if X is a frame of numbers whose columns have names.
+    tokenizer_ : transformers tokenizer
+        Only if X holds texts.
+
+    See Also
+    --------
+    AlphaTransferClassifier : The same idea for linear models, in closed form.
+    sklearn_alpha.neural_network.add_alpha : α on a PEFT model, without an estimator.
+
+    Notes
+    -----
+    A pickle holds adapters, α, head and parameters, and loads the base model again when it is first
+    used. `save` and `load` do the same with a folder. `export_dora` writes an adapter that PEFT
+    loads alone.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
+    .. [2] Kumar, Raghunathan, Jones, Ma, Liang, "Fine-Tuning can Distort Pretrained Features and
+       Underperform Out-of-Distribution", arXiv 2202.10054.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_alpha import AlphaLoRANetClassifier
+    >>> _ = torch.manual_seed(0)
+    >>> source = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["left", "right"])[np.arange(60) % 2]
+    >>> X = rng.normal(size=(60, 2)) + 3 * (y == "right")[:, None]
+    >>> net = AlphaLoRANetClassifier(source, rank=2, lr=0.02, random_state=0).fit(X, y)
+    >>> float(net.score(X, y)) > 0.9
+    True
+    >>> {name: alpha.shape for name, alpha in net.alpha_.items()}
+    {'0': (8,)}
+    """
+
+    def __init__(
+        self,
+        model,
+        *,
+        rank=8,
+        lora_alpha=None,
+        lora_dropout=0.0,
+        target_modules="auto",
+        alpha="learn",
+        alpha_init="auto",
+        alpha_every=1,
+        alpha_lr=1e-3,
+        alpha_split=0.0,
+        lr=1e-3,
+        max_epochs=10,
+        batch_size=16,
+        max_length=None,
+        tokenizer=None,
+        class_weight=None,
+        early_stopping=False,
+        device="cpu",
+        precision="float32",
+        accelerator=None,
+        random_state=None,
+        verbose=0,
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.AdamW,
+        train_split=None,
+        **kwargs,
+    ):
+        super().__init__(
+            None,  # skorch's `module`, which `model` stands for
+            criterion=criterion,
+            optimizer=optimizer,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            train_split=train_split,
+            device=device,
+            verbose=verbose,
+            **kwargs,
+        )
+        self.model = model
+        self.rank = rank
+        self.lora_alpha = lora_alpha
+        self.lora_dropout = lora_dropout
+        self.target_modules = target_modules
+        self.alpha = alpha
+        self.alpha_init = alpha_init
+        self.alpha_every = alpha_every
+        self.alpha_lr = alpha_lr
+        self.alpha_split = alpha_split
+        self.max_length = max_length
+        self.tokenizer = tokenizer
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.precision = precision
+        self.accelerator = accelerator
+        self.random_state = random_state
+
+    # ------------------------------------------------------------ fit
+
+    def fit(self, X, y, sample_weight=None):
+        """Adapt the model to labelled rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, 2) of str, or of numbers
+            Texts (list, array or Series), pairs of texts (two columns or a list of tuples), or
+            numbers of shape (n_samples, ...) if `model` is a torch module that takes them.
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in the loss. A row of weight 0 is ignored.
+
+        Returns
+        -------
+        self : AlphaLoRANetClassifier
+
+        Raises
+        ------
+        ValueError
+            If rows, labels, parameters and model do not fit together; the message says what to do.
+            The net is left as it was.
+        OSError
+            If the model or tokenizer cannot be loaded.
+        """
+        return self._fit(X, y, sample_weight, goes_on=self.warm_start and self.initialized_)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for `max_epochs` epochs from where the last call ended.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that can occur. Needed in the first call if its `y` lacks some of them.
+
+        Returns
+        -------
+        self : AlphaLoRANetClassifier
+        """
+        return self._fit(X, y, sample_weight, goes_on=self.initialized_, classes=classes)
+
+    # ------------------------------------------------------------ predict
+
+    def decision_function(self, X):
+        """Logits; of two classes the second's minus the first's.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X):
+        """P(class | x) = softmax(logits).
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        return softmax(self._logits(X).astype(np.float64), axis=1)
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+        """
+        return log_softmax(self._logits(X).astype(np.float64), axis=1)
+
+    def predict(self, X):
+        """Class of the largest logit.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        codes = self._logits(X).argmax(axis=1)
+        return self.classes_[codes]
+
+    # ------------------------------------------------------------ what was fitted
+
+    @property
+    def classes_(self):
+        """Labels, sorted. While skorch's callbacks score, class numbers, which they compare."""
+        labels = self.classes_inferred_
+        return np.arange(len(labels)) if self.fitting_ else labels
+
+    @property
+    def alpha_(self):
+        """α of every adapted layer: layer name to array of shape (d_out,)."""
+        return {
+            name: p.detach().cpu().numpy().copy()
+            for name, p in alpha_parameters(self.module_.network).items()
+        }
+
+    @property
+    def n_trainable_parameters_(self):
+        """Number of parameters that training moves: adapters, head and a learned α."""
+        fixed = 0 if self._learns else sum(p.numel() for p in self._alphas())
+        return self.module_.n_trained - fixed
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.three_d_array = True
+        tags.non_deterministic = self.random_state is None
+        return tags
