@@ -23,7 +23,7 @@ from sklearn.preprocessing import normalize
 from benchmarks._peak import peak
 from benchmarks._runner import write_results
 from sklearn_alpha import AlphaTransferClassifier
-from sklearn_alpha.linear_model._krylov import TOLERANCE
+from sklearn_alpha.linear_model._resolvents.krylov import TOLERANCE
 
 BLEND, EVIDENCE, RIDGE = "default (blend)", "evidence", 'Ridge(solver="sparse_cg")'
 TOPICS = 20

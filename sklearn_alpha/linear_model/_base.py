@@ -1,32 +1,64 @@
-"""What the estimators share: from coded targets to fitted attributes, and linear predictions."""
+"""What both estimators share: parameters, the way from a problem to fitted attributes, scores."""
 
 from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.metrics import accuracy_score, get_scorer_names, r2_score
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 from sklearn.utils._array_api import get_namespace_and_device
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_alpha.linear_model._device import floats, is_foreign, like, make_rows, to_host
-from sklearn_alpha.linear_model._identity import IdentityClassifier, IdentityRegressor
-from sklearn_alpha.linear_model._persistence import Persistent
-from sklearn_alpha.linear_model._selection import SELECTIONS, select
-from sklearn_alpha.linear_model._source import align_sources, check_range
-from sklearn_alpha.linear_model._task import SAMPLE, Task, adapter_parts, combine
+from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.linear_model import _persistence
+from sklearn_alpha.linear_model._data import is_dask
+from sklearn_alpha.linear_model._data.array_api import (
+    decision_values,
+    floats,
+    is_foreign,
+    like,
+    take_rows,
+    to_host,
+)
+from sklearn_alpha.linear_model._data.validation import check_range
+from sklearn_alpha.linear_model._distributed import score_of_dask
+from sklearn_alpha.linear_model._incremental import SolvedOnRead, add_estimators, forget_solution
+from sklearn_alpha.linear_model._problem import Problem
+from sklearn_alpha.linear_model._resolvents import SOLVERS
+from sklearn_alpha.linear_model._rules import RULES, Given
+from sklearn_alpha.linear_model._scoring import candidate_score
+from sklearn_alpha.linear_model._solution import coefficients_of_alpha, combine
+from sklearn_alpha.linear_model._sources import align_sources
 
 # Fitted arrays that are in the library, on the device and of the precision of X.
 FLOATS = ("coef_", "intercept_", "alpha_", "source_coef_", "source_intercept_")
 FLOATS += ("loo_decision_function_", "_w0", "_w1")
 
 
-class AlphaTransfer(Persistent):
-    """One fit from coded targets, one linear prediction; the numerics are in the rules."""
+def reads_moments(estimator):
+    """Whether second moments are all that the selection reads."""
+    is_given = not (isinstance(estimator.alpha, str) and isinstance(estimator.gamma, str))
+    return RULES[estimator.selection].from_moments(is_given)
+
+
+def has_partial_fit(estimator):
+    if estimator.selection not in RULES or reads_moments(estimator):
+        return True
+    raise AttributeError(
+        f"selection={estimator.selection!r} needs rows, and partial_fit keeps second moments "
+        "alone; use selection='evidence', or fit on all rows."
+    )
+
+
+class AlphaTransfer(BaseEstimator):
+    """The base of both estimators.
+
+    A subclass codes its targets in `_fit_rows`, `_fit_dask` and `partial_fit`, and completes a
+    solution from moments in `_complete`.
+    """
 
     _doc_link_module = "sklearn_alpha"
     _doc_link_template = (
@@ -38,83 +70,130 @@ class AlphaTransfer(Persistent):
         "source": "no_validation",
         "alpha": [StrOptions({"auto"}), Real, "array-like"],
         "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "selection": [StrOptions(set(SELECTIONS))],
+        "selection": [StrOptions(set(RULES))],
         "gammas": ["array-like", None],
         "alphas": ["array-like", None],
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "fit_intercept": ["boolean"],
         "intercept_scaling": [StrOptions({"auto"}), Interval(Real, 0, None, closed="right")],
-        "solver": [StrOptions({"auto", "primal", "dual", "krylov"})],
+        "solver": [StrOptions({"auto", *SOLVERS})],
         "store_loo": ["boolean"],
     }
 
-    def _checked(self, X, y, sample_weight, **checks):
-        """Rows where they are; their targets and weights as NumPy's arrays."""
-        y, sample_weight = to_host(y), to_host(sample_weight)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=floats(X), **checks)
-        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():  # which scikit-learn 1.6 lets pass
-            raise ValueError("All weights are zero; pass rows of positive weight.")
-        return X, y, weight
+    _sums = None  # the `SecondMoments` of all chunks, where rows come in chunks
 
-    def _fit(self, X, y, Y, sample_weight, *, folds, classes=None, class_weight=1.0, balance=None):
+    coef_ = SolvedOnRead()
+    intercept_ = SolvedOnRead()
+    alpha_ = SolvedOnRead()
+    gamma_ = SolvedOnRead()
+    source_coef_ = SolvedOnRead()
+    source_intercept_ = SolvedOnRead()
+    path_ = SolvedOnRead()
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Choose α and γ, and fit the adapter.
+
+        A Dask array or dataframe is fitted as by `partial_fit`, on the active `Client` if there is
+        one: each chunk of rows, with those of y and of the weights, becomes second moments where it
+        lies, and these are added up by a tree. Such a fit can be continued with `partial_fit`, and
+        added to others, a + b.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+            Labelled rows of the target domain.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels (n_samples,), or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Repetitions of each row: weight 2 is the row twice, weight 0 no row.
+
+        Returns
+        -------
+        self : estimator
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If the data, the parameters or the source do not fit together; the message says what
+            to do. The estimator is then as it was.
+        """
+        with all_or_nothing(self):
+            if not is_dask(X):
+                self._fit_rows(X, y, sample_weight)
+                return self
+            if not reads_moments(self):
+                raise ValueError(
+                    f"selection={self.selection!r} needs rows, and of a Dask collection second "
+                    "moments alone are kept; use selection='evidence', or fit on rows in memory, "
+                    "X.compute()."
+                )
+            self._given_gammas()
+            vars(self).pop("_sums", None)
+            forget_solution(self)
+            self._fit_dask(X, y, sample_weight)
+            self._solve_postponed()
+        return self
+
+    def _choose(self, X, y, Y, weight, *, classes=None, class_weight=1.0, balance=None):
         """Choose (α, γ) for the coded targets and set the fitted attributes.
 
         Parameters
         ----------
         X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Rows of positive weight.
-        y : ndarray
-            Their targets, as the scorers want them.
-        Y : ndarray of shape (n_samples, n_outputs)
-        sample_weight : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets, as scorers and splitters want them.
+        Y : ndarray of shape (n_seen, n_outputs)
+            Coded targets of the rows of positive weight.
+        weight : ndarray of shape (n_samples,)
             Repetitions of each row.
-        folds : list of (train, test) or None
-        class_weight : ndarray of shape (n_samples,) or 1.0
-        balance : ndarray of shape (n_samples, n_outputs) or None
+        classes : ndarray or None
+        class_weight : ndarray of shape (n_seen,) or 1.0
+        balance : ndarray of shape (n_seen, n_outputs) or None
 
         Returns
         -------
+        problem : Problem
         solution : Solution
         """
+        seen = weight > 0
+        asked = self._asked(X, y, weight, seen, classes)
+        weight, X = weight[seen], X if seen.all() else take_rows(X, np.flatnonzero(seen))
         check_range("X", X)
         check_range("y", Y)
-        W, source_intercept = align_sources(
-            self.source,
-            n_outputs=Y.shape[1],
-            n_features=X.shape[1],
-            classes=classes,
-            feature_names=getattr(self, "feature_names_in_", None),
-        )
-        rows = make_rows(
+        W, b = self._aligned_sources(X.shape[1], Y.shape[1])
+        problem = Problem.of_data(
             X,
-            sample_weight * class_weight,
-            self.intercept_scaling if self.fit_intercept else 0.0,
-            np.minimum(sample_weight, 1) * class_weight,
+            weight * class_weight,
+            self._height,
+            np.minimum(weight, 1) * class_weight,
+            every_row=self.store_loo or self.selection == "loo",
+            Y=Y,
+            W=W,
+            b=b,
+            balance=balance,
+            solver=self.solver,
+            gammas=self._given_gammas(),
         )
-        every = self.store_loo or self.selection == "loo"
-        task = Task(
-            rows,
-            Y,
-            W,
-            source_intercept,
-            balance,
-            self.solver,
-            self._given_gammas(),
-            n_left_out=len(Y) if every or len(Y) <= SAMPLE else 0,
-        )
-        solution = select(
-            task,
-            self.selection,
-            alpha=self._given_alpha(W.shape[:2]),
-            fixed_gamma=self.gamma != "auto",
-            **self._search(y, classes, sample_weight, folds),
-        )
-        self._set(task, solution)
+        solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
+        self._set(problem, solution)
         for name in ("_sums", "loo_decision_function_"):  # of an earlier stream or fit
-            self.__dict__.pop(name, None)
-        return solution
+            vars(self).pop(name, None)
+        return problem, solution
+
+    def _solve_postponed(self):
+        """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
+        if self._sums is None or "coef_" in vars(self):
+            return
+        W, b = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
+        problem = Problem.of_moments(
+            self._sums, W=W, b=b, height=self._height, gammas=self._given_gammas()
+        )
+        rule = RULES[self.selection if reads_moments(self) else "evidence"]
+        self._set(problem, rule.solve(problem, self._given(problem)))
+        self._complete(problem)
 
     def _set(self, problem, solution):
         """Set the fitted attributes."""
@@ -124,7 +203,25 @@ class AlphaTransfer(Persistent):
         self.coef_ = combine(np.moveaxis(W, 2, 0), solution.alpha).T + solution.a
         self.intercept_ = combine(b, solution.alpha) + solution.b
         self.path_ = solution.path
-        self._w0, self._w1 = self._line(problem, solution)
+        self._w0, self._w1 = coefficients_of_alpha(problem, solution)
+
+    @property
+    def _height(self):
+        """Of the constant column."""
+        return self.intercept_scaling if self.fit_intercept else 0.0
+
+    def _aligned_sources(self, n_features, n_outputs):
+        return align_sources(
+            self.source,
+            n_outputs=n_outputs,
+            n_features=n_features,
+            classes=getattr(self, "classes_", None),
+            feature_names=getattr(self, "feature_names_in_", None),
+        )
+
+    def _given(self, problem, **asked):
+        """What the caller has decided, for a rule."""
+        return Given(self._given_alpha(problem.shape), self.gamma != "auto", **asked)
 
     def _given_alpha(self, shape):
         """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""
@@ -153,49 +250,24 @@ class AlphaTransfer(Persistent):
             raise ValueError("gammas must be a 1-D array of positive finite numbers.")
         return gammas
 
-    def _folds(self, X, y, seen):
-        """Train and test rows of "cv", numbered among the rows that are seen."""
-        if self.selection != "cv":
-            return None
-        number = np.cumsum(seen) - 1
-        folds = check_cv(self.cv, y, classifier=is_classifier(self)).split(X, y)
-        folds = [tuple(number[part[seen[part]]] for part in fold) for fold in folds]
-        return [fold for fold in folds if all(map(len, fold))]
-
-    def _search(self, y, classes, sample_weight, folds):
-        """What the scored selections need beside the task."""
+    def _asked(self, X, y, weight, seen, classes):
+        """What the rules that score candidates need: grid, score and folds."""
         if self.selection not in ("loo", "cv"):
             return {}
+        folds, score = None, None
+        if self.selection == "cv":
+            folds = check_cv(self.cv, y, classifier=is_classifier(self)).split(X, y)
+            number = np.cumsum(seen) - 1  # of a row among those that are seen
+            folds = [tuple(number[part[seen[part]]] for part in fold) for fold in folds]
+            folds = [fold for fold in folds if all(map(len, fold))]
         alphas = None if self.alphas is None else np.asarray(self.alphas, dtype=np.float64)
         if alphas is not None and (
             alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all()
         ):
             raise ValueError("alphas must be a 1-D array of finite numbers.")
-        if self.scoring is None:
-            score = None if self.selection == "loo" else self._default_score(y, sample_weight)
-            return {"alphas": alphas, "score": score, "folds": folds}
-        identity = IdentityRegressor() if classes is None else IdentityClassifier(classes)
-        scorer = check_scoring(identity, scoring=self.scoring)
-        weighted = not callable(self.scoring) and not (sample_weight == 1).all()
-
-        def score(values, index=slice(None)):
-            weights = {"sample_weight": sample_weight[index]} if weighted else {}
-            return scorer(identity, values, y[index], **weights)
-
+        if self.selection == "cv" or self.scoring is not None:
+            score = candidate_score(self.scoring, y[seen], weight[seen], classes)
         return {"alphas": alphas, "score": score, "folds": folds}
-
-    def _default_score(self, y, sample_weight):
-        """What "cv" scores a cell by: `score`, of decision values and the numbers of their rows."""
-        return lambda values, index: self._score_decisions(values, y[index], sample_weight[index])
-
-    @staticmethod
-    def _line(problem, solution):
-        """(w₀, w₁) with w(α) = w₀ + αw₁ at γ_, intercepts as a last feature."""
-        source = np.concatenate([problem.W, problem.b[:, :, None]], axis=2)
-        if np.isinf(solution.gamma):  # the adapter of the generative rule does not see α
-            return np.column_stack([solution.a, solution.b]), source
-        (a0, b0), (a1, b1) = adapter_parts(problem, solution.gamma)
-        return np.column_stack([a0, b0]), source - np.concatenate([a1, b1[:, :, None]], axis=2)
 
     def alpha_path(self, X, y, *, alphas=None, sample_weight=None):
         """Score on (X, y) of w(α, γ) as α varies, at the fitted γ.
@@ -238,6 +310,7 @@ class AlphaTransfer(Persistent):
         array([0.58, 0.9 , 1.  ])
         """
         check_is_fitted(self)
+        self._solve_postponed()
         n_sources, largest = self.alpha_.shape[1], np.abs(to_host(self.alpha_)).max(initial=0)
         if not n_sources:
             raise ValueError("alpha_path needs a source; fit with source=... first.")
@@ -250,7 +323,7 @@ class AlphaTransfer(Persistent):
             )
         X = self._checked_rows(X, "alpha_path")
         line = [self._w0, *(self._w1[:, k, :] for k in range(n_sources))]
-        f0, *f1 = (to_host(affine(X, w[:, :-1], w[:, -1])) for w in line)
+        f0, *f1 = (to_host(decision_values(X, w[:, :-1], w[:, -1])) for w in line)
         f1 = np.stack(f1, axis=-1)
         f1 = f1.sum(axis=2, keepdims=True) if alphas.ndim == 1 else f1
         scores = self._score_path(f0, f1, alphas, to_host(y), to_host(sample_weight))
@@ -265,15 +338,30 @@ class AlphaTransfer(Persistent):
             ]
         )
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = True
-        return tags
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of classes, or R² of numbers, averaged over the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True classes or targets; a Dask collection or not, if X is one.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        if is_dask(X):
+            check_is_fitted(self)
+            return score_of_dask(self, X, y, sample_weight)
+        metric = accuracy_score if is_classifier(self) else r2_score
+        return metric(y, self.predict(X), sample_weight=sample_weight)
 
     def _decisions(self, X, method):
         """X @ coefᵀ + intercept, (n_samples, n_outputs)."""
         check_is_fitted(self)
+        self._solve_postponed()
         return self._decisions_of(self._checked_rows(X, method))
 
     def _checked_rows(self, X, method):
@@ -288,30 +376,89 @@ class AlphaTransfer(Persistent):
                 )
         return validate_data(self, X, accept_sparse="csr", reset=False, dtype=floats(X))
 
-    def _left_out(self, X, seen, solution, common=0.0):
+    def _decisions_of(self, X):
+        coef = self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
+        return decision_values(X, coef, self.intercept_)
+
+    def _left_out(self, X, seen, problem, solution, common=0.0):
         """Decision values: the left-out ones of rows that are seen, else those of the fit."""
-        every, sample = np.arange(seen.sum()), solution.problem.sample
-        loo = solution.sampled if len(sample) == len(every) else solution.left_out(every)
-        loo = loo + common
+        every = np.arange(seen.sum())
+        sampled = len(problem.sample) == len(every)
+        loo = (solution.sampled() if sampled else solution.left_out(every)) + common
         if seen.all():
             return loo
         values = to_host(self._decisions_of(X))
         values[seen] = loo
         return values
 
-    def _give(self, X):
-        """Hand the fitted arrays over to the library, device and precision of X."""
+    def _to_library_of(self, X):
+        """Move the fitted arrays to the library, device and precision of X."""
         for name in FLOATS:
-            if name in self.__dict__:
+            if name in vars(self):
                 setattr(self, name, like(X, getattr(self, name)))
 
-    def _decisions_of(self, X):
-        coef = self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
-        return affine(X, coef, self.intercept_)
+    def __add__(self, other):
+        """The stream of both: its moments are the sum of theirs, its parameters those of the first.
 
+        Parameters
+        ----------
+        other : estimator of the same class
+            Fitted, like the first, by `partial_fit`.
 
-def affine(X, coef, intercept):
-    """X coefᵀ + intercept; another library's X decides where, and in what precision."""
-    if is_foreign(X):
-        return X @ like(X, coef).T + like(X, intercept)
-    return safe_sparse_dot(X, coef.T, dense_output=True) + intercept
+        Returns
+        -------
+        both : estimator of the same class
+
+        Raises
+        ------
+        ValueError
+            If one was not fitted by `partial_fit`, or their features, classes or targets differ.
+        """
+        if type(other) is not type(self):
+            return NotImplemented
+        return add_estimators(self, other)
+
+    def to_sklearn(self):
+        """Scikit-learn's own fitted model with the same coefficients.
+
+        ::
+
+            f(x) = X coefᵀ + intercept
+
+        of a `RidgeClassifier` for classes, of a `Ridge` for numbers: for places that know only
+        scikit-learn, from files that nobody has to trust to converters and explainers. It has the
+        same decision values and predictions, classes and feature names, and shares nothing with
+        this estimator. A `RidgeClassifier` has no probabilities; they are softmax(βf), with the
+        `inverse_temperature_` β, and those of a `LogisticRegression` with β·coef and β·intercept,
+        whose decision values are βf.
+
+        Returns
+        -------
+        model : RidgeClassifier or Ridge
+            Fitted. Its parameters are the defaults: fitted anew, it is ridge without a source.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_alpha import AlphaTransferClassifier
+        >>> X, y = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 2.0]]), ["no", "yes", "no"]
+        >>> model = AlphaTransferClassifier(np.array([1.0, -1.0])).fit(X, y)
+        >>> plain = model.to_sklearn()
+        >>> plain
+        RidgeClassifier()
+        >>> bool((plain.decision_function(X) == model.decision_function(X)).all())
+        True
+        """
+        return _persistence.to_sklearn(self)
+
+    def __getstate__(self):
+        return _persistence.state_to_write(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(_persistence.state_as_read(type(self), state))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        return tags
