@@ -32,6 +32,19 @@ def check_classes(classes):
         )
 
 
+def labels_of_chunk(y, classes, number):
+    """The numbers of the labels of a chunk among the classes of the stream."""
+    if len(classes) < 2:
+        raise ValueError(f"classes are {classes}; pass at least 2.")
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"chunk {number}: y has the labels {unknown}, which are not among the classes "
+            f"{classes} of the first call; name all of them there."
+        )
+    return np.searchsorted(classes, y)
+
+
 def class_weights(class_weight, classes, counts=None):
     """The weight of each class.
 

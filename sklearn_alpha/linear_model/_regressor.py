@@ -6,10 +6,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_alpha._fitting import all_or_nothing
-from sklearn_alpha.linear_model._base import AlphaTransfer, has_partial_fit
+from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
 from sklearn_alpha.linear_model._distributed import lazy_on_dask, moments_of_dask
 from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
+from sklearn_alpha.linear_model._rules import has_partial_fit
+from sklearn_alpha.linear_model._solution import every_left_out
 
 
 class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
@@ -20,45 +22,41 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         w(α, γ) = α w̃ + a,    a = argmin (1/n)‖X(α w̃ + a) − y‖² + γ‖a‖²
                 = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
 
-    w̃ are the weights of the source, each target has α's of its own, and all share γ. α = 0 is
-    ridge, α = 1 ordinary fine-tuning [1]_.
+    w̃ are the weights of the source. Each target has its own α for each source, and all share γ.
+    α = 0 is ridge, and α = 1 is ordinary fine-tuning [1]_.
 
     Parameters
     ----------
     source : ndarray, tuple, estimator, list of these, or None, default=None
         The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
-        (coefficients, intercept), or a fitted linear regressor (with `coef_` and `intercept_`),
-        best as ``FrozenEstimator(fitted)`` because `clone` un-fits any other. A list holds several
-        sources. None is ridge without a source.
+        (coefficients, intercept), or a fitted linear regressor, best as
+        ``FrozenEstimator(fitted)``. A list holds several sources. None is ridge without a source.
     alpha : {"auto"}, float or array-like, default="auto"
-        α: a number, one for each source, or an array of shape (n_outputs, n_sources).
+        As in :class:`AlphaTransferClassifier`.
     gamma : {"auto"} or float, default="auto"
-        γ > 0, in units of a feature's variance; scikit-learn's ``Ridge(alpha)`` is n·γ.
+        As in :class:`AlphaTransferClassifier`.
     selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
-        How what is "auto" is chosen. "evidence" profiles α out of the marginal likelihood and
-        averages over γ; "generative" shrinks the covariance of y and x by empirical Bayes; "blend"
-        averages the two, weighed by leave-one-out predictions of at most 1000 random rows; "loo"
-        takes the best leave-one-out score, of all rows; "theory" the least risk that random matrix
-        theory predicts; "cv" the best cross-validation score. Where alpha or gamma is given,
-        "blend" and "generative" choose the other by "evidence".
+        How "auto" values are chosen, as in :class:`AlphaTransferClassifier`, where "generative"
+        shrinks the covariance of y and x, and "theory" takes the least risk that random matrix
+        theory predicts.
     gammas : array-like, default=None
-        Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
+        Grid of γ. None is 28 values around tr(XXᵀ)/n².
     alphas : array-like, default=None
-        Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
-        for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
+        Grid of α for "loo" and "cv", the same α for all targets and sources. None is as in
+        :class:`AlphaTransferClassifier`.
     cv : int, splitter or iterable, default=None
-        Folds of "cv", as in scikit-learn; None is 5.
+        Folds of "cv"; None is 5.
     scoring : str or callable, default=None
         Score of "loo" (None: minus the squared error) and "cv" (None: R²).
     fit_intercept : bool, default=True
-        Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
+        Whether to fit b in the intercept α b̃ + b.
     intercept_scaling : {"auto"} or float, default=np.inf
-        ``np.inf`` leaves b free, as in `Ridge`. A number k makes b one more weight under the
-        penalty γ, that of a constant column k; "auto" is the root mean square of the entries of X.
+        ``np.inf`` leaves b free, as in `Ridge`. A number, or "auto", puts b under the penalty γ, as
+        in :class:`AlphaTransferClassifier`.
     solver : {"auto", "primal", "dual", "krylov"}, default="auto"
         As in :class:`AlphaTransferClassifier`.
     store_loo : bool, default=False
-        Whether `fit` leaves `loo_decision_function_`, which costs up to as much again.
+        Whether `fit` sets `loo_decision_function_`.
 
     Attributes
     ----------
@@ -67,31 +65,20 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     intercept_ : float or ndarray of shape (n_outputs,)
     alpha_ : ndarray of shape (n_outputs, n_sources)
     gamma_ : float
-        The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
+        As in :class:`AlphaTransferClassifier`.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
     loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Prediction at each row with the adapter fitted without it (α and n·γ held; of a row with
-        weight 2, one repetition is left out); where `store_loo` asked for it.
+        Prediction at each row with the adapter fitted without it. Present if `store_loo`.
     path_ : Bunch
-        How the choice came about, as in :class:`AlphaTransferClassifier`.
+        How the choice was made, as in :class:`AlphaTransferClassifier`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
 
     See Also
     --------
-    AlphaTransferClassifier : The same for classes.
-    sklearn.linear_model.Ridge : What α = 0 comes to.
-
-    Notes
-    -----
-    Under ``sklearn.config_context(array_api_dispatch=True)`` X may be an array of PyTorch, CuPy or
-    another library of the Array API standard. It stays on its device, and so do predictions and the
-    fitted arrays, but for `path_`, and labels that are not numbers, which are NumPy's. Gram
-    matrices and products with X are added up in double precision where the device has it, whatever
-    that of X; coefficients and predictions come back in that of X. Decomposed on the host is the
-    smaller of XᵀX and XXᵀ; of the rows, those that are left out come there where n > p.
-    `partial_fit` takes NumPy's arrays and SciPy's.
+    AlphaTransferClassifier : The same for classes; its notes on arrays of other libraries hold.
+    sklearn.linear_model.Ridge : The same as α = 0.
 
     References
     ----------
@@ -147,7 +134,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         if y.ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
         if self.store_loo:
-            values = self._left_out(X, seen, problem, solution)
+            values = self._with_fitted(X, seen, every_left_out(problem, solution))
             self.loo_decision_function_ = values[:, 0] if y.ndim == 1 else values
         self._to_library_of(X)
 
@@ -164,12 +151,13 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
 
             Σ sᵢ zᵢzᵢᵀ,   z = [x, 1, y]         (p + 1 + n_outputs)² numbers, however many rows
 
-        from which coefficients follow as in :meth:`AlphaTransferClassifier.partial_fit`.
+        The coefficients follow from them as in :meth:`AlphaTransferClassifier.partial_fit`, which
+        also says what raises an error.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The chunk's rows; single precision is read without a copy in double.
+            The rows of the chunk.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -178,14 +166,6 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         Returns
         -------
         self : AlphaTransferRegressor
-
-        Raises
-        ------
-        ValueError
-            If the chunk is not like the earlier ones; the message says which it is. The estimator
-            is then as it was.
-        AttributeError
-            If `selection` needs rows.
 
         Examples
         --------

@@ -97,6 +97,12 @@ def adapter_parts(problem, gamma):
     return (a[:n], b[:n]), (a[n:].reshape(n, n_sources, a.shape[1]), b[n:].reshape(problem.shape))
 
 
+def every_left_out(problem, solution):
+    """Decision values of all rows when left out, (n_rows, n_outputs)."""
+    n = problem.rows.n_rows
+    return solution.sampled() if len(problem.sample) == n else solution.left_out(np.arange(n))
+
+
 def coefficients_of_alpha(problem, solution):
     """(w₀, w₁) with w(α) = w₀ + αw₁ at the γ of the solution; intercepts are a last feature."""
     source = np.concatenate([problem.W, problem.b[:, :, None]], axis=2)

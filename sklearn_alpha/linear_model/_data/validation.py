@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import is_classifier
-from sklearn.utils._array_api import get_namespace
+from sklearn.utils._array_api import get_namespace, get_namespace_and_device
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklearn_alpha.linear_model._data.array_api import floats, is_foreign, to_host
@@ -38,6 +38,19 @@ def check_chunk(estimator, X, y, sample_weight, *, reset):
     check_range("X", X)
     seen = weight > 0
     return (X, y, weight) if seen.all() else (X[seen], y[seen], weight[seen])
+
+
+def check_rows_like(estimator, X, coef, method):
+    """Rows for a method, of the library and on the device of the coefficients."""
+    if is_foreign(X) or is_foreign(coef):
+        there, here = (get_namespace_and_device(array) for array in (X, coef))
+        if there[0] != here[0] or there[2] != here[2]:
+            raise ValueError(
+                f"X of {type(estimator).__name__}.{method}() must use the same namespace and "
+                f"device as that of fit, {here[0].__name__} on {here[2]}; it is of "
+                f"{there[0].__name__} on {there[2]}."
+            )
+    return validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=floats(X))
 
 
 def target_checks(estimator):

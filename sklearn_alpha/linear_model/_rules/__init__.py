@@ -61,4 +61,17 @@ class Given:
         return self.gamma or self.alpha is not None
 
 
-__all__ = ["RULES", "Given"]
+def reads_moments(estimator):
+    """Whether second moments are all that the selection of an estimator reads."""
+    is_given = not (isinstance(estimator.alpha, str) and isinstance(estimator.gamma, str))
+    return RULES[estimator.selection].from_moments(is_given)
+
+
+def has_partial_fit(estimator):
+    """Whether an estimator can be fitted in chunks; else an error says why not."""
+    if estimator.selection not in RULES or reads_moments(estimator):
+        return True
+    raise AttributeError(
+        f"selection={estimator.selection!r} needs rows, and partial_fit keeps second moments "
+        "alone; use selection='evidence', or fit on all rows."
+    )
