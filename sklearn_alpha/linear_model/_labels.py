@@ -64,6 +64,8 @@ def class_weights(class_weight, classes, counts=None):
     ValueError
         If a dict names labels that are none of the classes.
     """
+    if class_weight is None:
+        return np.ones(len(classes))
     if isinstance(class_weight, str):
         return counts.sum() / (len(counts) * counts)
     return compute_class_weight(class_weight, classes=classes, y=classes)
