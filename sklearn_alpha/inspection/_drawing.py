@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_alpha.linear_model._base import affine
+from sklearn_alpha.linear_model._data.array_api import decision_values
 
 
 def pyplot(display):
@@ -55,5 +55,5 @@ def check_names(kind, names, n, default):
 def source_outputs(estimator, X):
     """X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
     W, b = estimator.source_coef_, estimator.source_intercept_
-    S = affine(X, W.reshape(b.size, W.shape[2]), b.ravel())
+    S = decision_values(X, W.reshape(b.size, W.shape[2]), b.ravel())
     return S.reshape(X.shape[0], *b.shape)

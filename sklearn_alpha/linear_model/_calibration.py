@@ -86,6 +86,28 @@ def inverse_temperature(values, targets, weights, start=2.0):
     return beta / size, loss, size
 
 
+def decision_moments(sums, coef, intercept):
+    """Moments of fitted decision values, from the `SecondMoments` of rows and ±1 codes.
+
+    Returns
+    -------
+    moments : dict
+        `difference`, `within` and `size`, as of `temperature_of_moments`.
+    """
+    covariance, p = sums.covariance, len(sums.origin)
+    weights = np.hstack([coef, np.zeros((len(coef), len(covariance) - p))])
+    with_y = (weights @ covariance)[:, p:].diagonal()
+    spread = np.einsum("ci,ij,cj->c", weights, covariance, weights)
+    codes_spread = np.maximum(covariance[p:, p:].diagonal(), np.finfo(np.float64).tiny)
+    means = coef @ sums.mean + intercept
+    return {
+        "difference": (2 * with_y / codes_spread).mean(),
+        "within": (spread - with_y**2 / codes_spread).mean(),
+        # of one output the logits are ±f/2
+        "size": np.sqrt((spread + means**2).mean()) / (2 if len(coef) == 1 else 1),
+    }
+
+
 def temperature_of_moments(difference, within, size, n, n_outputs, leverage):
     """β where the left-out values are gone and moments of the fitted ones are known.
 

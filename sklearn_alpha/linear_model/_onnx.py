@@ -3,7 +3,8 @@
 import numpy as np
 
 from sklearn_alpha.linear_model._calibration import logits
-from sklearn_alpha.linear_model._transfer import AlphaTransferClassifier, AlphaTransferRegressor
+from sklearn_alpha.linear_model._classifier import AlphaTransferClassifier
+from sklearn_alpha.linear_model._regressor import AlphaTransferRegressor
 
 
 def register_onnx():
@@ -71,7 +72,7 @@ def convert_classifier(scope, operator, container):
     model, version = operator.raw_operator, {"op_version": container.target_opset}
     # one output becomes two, as where labels are predicted
     coef, intercept = logits(model.coef_.T), logits(model.intercept_)
-    values, dtype = affine(operator, coef, intercept, **version)
+    values, dtype = linear_node(operator, coef, intercept, **version)
     beta = np.array([model.inverse_temperature_], dtype=dtype)
     label, probabilities = operator.outputs
     classes = label_array(get_label_classes(scope, model))
@@ -89,11 +90,11 @@ def convert_regressor(scope, operator, container):
 
     model, version = operator.raw_operator, {"op_version": container.target_opset}
     coef, intercept = np.atleast_2d(model.coef_).T, np.atleast_1d(model.intercept_)
-    values, _ = affine(operator, coef, intercept, **version)
+    values, _ = linear_node(operator, coef, intercept, **version)
     OnnxIdentity(values, output_names=operator.outputs, **version).add_to(scope, container)
 
 
-def affine(operator, coef, intercept, **version):
+def linear_node(operator, coef, intercept, **version):
     """X coef + intercept, and its type: that of X, or float32 where X is of whole numbers."""
     from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxCast, OnnxMatMul
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType

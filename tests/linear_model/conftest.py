@@ -9,8 +9,8 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model import _base, _task
-from sklearn_alpha.linear_model._evidence import quadrature
+from sklearn_alpha.linear_model import _problem
+from sklearn_alpha.linear_model._rules.evidence import quadrature
 
 
 def codes(y):
@@ -132,8 +132,7 @@ def oracle():
 @pytest.fixture
 def sample(monkeypatch):
     """Estimates read ten rows at most: a function of n that says which."""
-    monkeypatch.setattr(_task, "SAMPLE", 10)
-    monkeypatch.setattr(_base, "SAMPLE", 10)
+    monkeypatch.setattr(_problem, "SAMPLE", 10)
     return lambda n: np.random.default_rng(0).choice(n, min(n, 10), replace=False)
 
 

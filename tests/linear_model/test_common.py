@@ -4,12 +4,12 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model._selection import SELECTIONS
+from sklearn_alpha.linear_model._rules import RULES
 
 ESTIMATORS = [
     Estimator(selection=selection)
     for Estimator in (AlphaTransferClassifier, AlphaTransferRegressor)
-    for selection in SELECTIONS
+    for selection in RULES
 ]
 
 

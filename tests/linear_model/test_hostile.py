@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model._selection import SELECTIONS
+from sklearn_alpha.linear_model._rules import RULES
 
 bounded = settings(
     deadline=None, max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -103,7 +103,7 @@ def assert_finite(model, X):
         assert np.isfinite(model.predict(X)).all()
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", RULES)
 @bounded
 @given(problem=problems(), container=st.sampled_from([np.asarray, sparse.csr_matrix]))
 def test_finite_or_an_error(selection, problem, container):
@@ -117,7 +117,7 @@ def test_finite_or_an_error(selection, problem, container):
     assert_finite(model, X)
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", RULES)
 @bounded
 @given(
     seed=st.integers(0, 2**16),
@@ -141,7 +141,7 @@ def test_units_of_the_features_move_nothing(selection, seed, n, p, power, height
     )
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", RULES)
 @bounded
 @given(seed=st.integers(0, 2**16), n=st.integers(3, 10), p=st.integers(1, 10))
 def test_leave_one_out_does_not_see_its_row(selection, seed, n, p):
@@ -175,7 +175,7 @@ def outrageous(rng):
     return X, y
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", RULES)
 @pytest.mark.parametrize("Estimator", [AlphaTransferClassifier, AlphaTransferRegressor])
 def test_fuzz(Estimator, selection):
     """Even where squares overflow: an error that is one, or finite attributes."""

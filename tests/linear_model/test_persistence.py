@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model._selection import SELECTIONS
+from sklearn_alpha.linear_model._rules import RULES
 
 FILES = sorted(Path(__file__).parent.glob("files/*.skops"))
 KINDS = ("binary", "classes", "target", "targets")
@@ -85,7 +85,7 @@ def test_a_file_gives_the_same_predictions(way, model, task, tmp_path):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", RULES)
 def test_a_file_of_every_selection(way, selection, problem, tmp_path):
     task = problem("binary")
     model = AlphaTransferClassifier(task.source, selection=selection, cv=2).fit(task.X, task.y)

@@ -1,0 +1,253 @@
+"""Weighted rows of X, and the only products of them that a fit needs."""
+
+import copy
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import blas
+from scipy.sparse import issparse
+from sklearn.utils import gen_batches
+from sklearn.utils.extmath import row_norms, safe_sparse_dot
+
+BLOCK = 1 << 15, 1 << 20  # least and most entries of X that are worked on at a time
+
+
+class Rows:
+    """Weighted rows of a dense or sparse X, read only through products, and never copied.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    weights : ndarray of shape (n_rows,)
+        sᵢ > 0; n = Σ sᵢ is the number of samples.
+    height : {"auto"} or float
+        Height k of the constant column: 0 for none, inf for an unpenalised intercept, "auto" for
+        the root mean square of X.
+    unit : ndarray of shape (n_rows,)
+        What "leave one out" takes from sᵢ: one repetition of the row.
+
+    Attributes
+    ----------
+    offset : ndarray of shape (n_features,)
+        What is subtracted from the rows; every other attribute speaks of the rows less that.
+    """
+
+    def __init__(self, X, weights, height, unit):
+        self.X, self.weights, self.unit = X, weights, unit
+        self.n = weights.sum()
+        self.n_rows, self.n_features = X.shape
+        self.centred = height == np.inf
+        # A dense X is centred as it is read, which rounds best; a sparse one in its Gram matrix.
+        self._shifted = self.centred and not issparse(X)
+        self.offset = np.zeros(self.n_features)
+        if self._shifted:
+            self.offset = self.rdot(weights) / self.n
+        self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
+
+    @cached_property
+    def repeats(self):
+        """How often each row counts as a row of its own: its weight in units of one repetition."""
+        return self.weights / self.unit
+
+    @cached_property
+    def root(self):
+        """√s."""
+        return np.sqrt(self.weights)
+
+    @cached_property
+    def sqnorms(self):
+        """‖xᵢ‖²."""
+        if not self._shifted:
+            return row_norms(self.X, squared=True)
+        return np.concatenate([row_norms(X, squared=True) for _, X in self.blocks()])
+
+    @cached_property
+    def mean(self):
+        """x̄ − offset."""
+        return self.rdot(self.weights) / self.n
+
+    @property
+    def along_mean(self):
+        """xᵢᵀ(x̄ − offset): zero where that is the mean itself."""
+        return np.zeros(self.n_rows) if self._shifted else self.dot(self.mean)
+
+    @cached_property
+    def trace(self):
+        """tr(XᵀSX)/n, of the centred rows where they are centred."""
+        if not self.centred:
+            return self.average(self.sqnorms)
+        return max(self.average(self.sqnorms) - self.mean @ self.mean, 0.0)
+
+    def dot(self, columns):
+        """X @ columns, columns of shape (n_features, ...)."""
+        product = times(self.X, columns)
+        return product - self.offset @ columns if self._shifted else product
+
+    def rdot(self, columns):
+        """Xᵀ @ columns, columns of shape (n_rows, ...)."""
+        product = times(self.X.T, columns)
+        if not self._shifted:
+            return product
+        return product - np.multiply.outer(self.offset, columns.sum(axis=0))
+
+    def average(self, columns):
+        """Weighted mean over the rows, columns of shape (n_rows, ...)."""
+        return self.weights @ columns / self.n
+
+    def targets(self, Y):
+        """E (n_rows, n_outputs), or one more: Y, centred where the rows are.
+
+        Where there is no intercept, a column of ones beside Y keeps the sums over the rows.
+        """
+        if self.centred:
+            return Y - self.average(Y)
+        return Y if self.height else np.column_stack([Y, np.ones(len(Y))])
+
+    def part(self, index):
+        """Some of the rows, by number."""
+        return type(self)(self._raw(index), self.weights[index], self.height, self.unit[index])
+
+    def outputs(self, W, b):
+        """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""
+        W = W.reshape(b.size, W.shape[2]).T
+        S = self.dot(W) + self.offset @ W
+        return S.reshape(self.n_rows, *b.shape) + b
+
+    def take(self, index):
+        """Rows by slice or number, dense."""
+        return self._read(index)
+
+    def _raw(self, index):
+        return self.X[index]
+
+    def _read(self, index):
+        X = self._raw(index)
+        if issparse(X):
+            return X.toarray()
+        return X - self.offset if self._shifted else X
+
+    def blocks(self):
+        """(slice, rows) of a dense X one after the other: about an eighth of X at a time."""
+        return ((index, self._read(index)) for index in self._slices())
+
+    def _slices(self):
+        n, p = self.X.shape
+        return list(gen_batches(n, max(min(max(n * p // 8, BLOCK[0]), BLOCK[1]) // p, 1)))
+
+    def moments(self, E, constant=False):
+        """MᵀM/n and Mᵀ√sE/n of M = √S X or √S [X, k]; of centred rows where they are centred.
+
+        Returns
+        -------
+        gram : ndarray of shape (N, N)
+        cross : ndarray of shape (N, n_columns)
+        rows : Rows
+            The same rows, with the mean and the norms that these two passes over X give as well.
+        """
+        weighted = self.weights[:, None] * np.column_stack([E, np.ones(self.n_rows)])
+        sums = self.rdot(weighted) / self.n
+        rows, cross = self._with(mean=sums[:, -1]), sums[:, :-1]
+        if constant:
+            cross = np.vstack([cross, self.height * weighted[:, :-1].sum(axis=0) / self.n])
+        gram, known = rows._gram(constant)
+        return gram, cross, rows._with(**known)
+
+    def _with(self, **known):
+        """These rows, with sums over them that are known already."""
+        rows = copy.copy(self)
+        vars(rows).update(known)
+        return rows
+
+    def _gram(self, constant):
+        """MᵀM/n, and the `sqnorms` where its blocks give them.
+
+        A dense X whose rows are neither weighted nor centred is read in place.
+        """
+        p, k, known = self.n_features, self.height, {}
+        flat = np.zeros((p + constant) ** 2)
+        total = flat[: p * p].reshape(p, p).T
+        if issparse(self.X):
+            X = self.X.multiply(self.root[:, None]).tocsr()
+            total[:] = safe_sparse_dot(X.T, X, dense_output=True)
+            if self.centred:
+                total -= self.n * np.outer(self.mean, self.mean)
+        else:
+            if self._shifted or (self.weights != 1).any():
+                known["sqnorms"] = np.empty(self.n_rows)
+                blocks = self._weighted_blocks(known["sqnorms"])
+            else:
+                blocks = (self.X[index] for index in self._slices())
+            for M in blocks:
+                add_square(total, M)
+            mirror(total)
+        total /= self.n
+        gram = widened(flat, p, p + constant)
+        if constant:
+            gram[p, :p] = gram[:p, p] = k * self.mean
+            gram[p, p] = k**2
+        return gram, known
+
+    def _weighted_blocks(self, sqnorms):
+        """Blocks of √S X, all in the same memory; the rows' norms are written to `sqnorms`."""
+        slices, weighted = self._slices(), (self.weights != 1).any()
+        place = np.empty((slices[0].stop, self.n_features))
+        for index in slices:
+            M = place[: index.stop - index.start]
+            np.subtract(self.X[index], self.offset, out=M)
+            sqnorms[index] = row_norms(M, squared=True)
+            if weighted:
+                M *= self.root[index, None]
+            yield M
+
+    def kernel(self):
+        """√S XXᵀ√S/n of the centred rows where they are centred, without a constant column."""
+        n, root, kernel = self.n, self.root, self._outer()
+        kernel *= root[:, None] / n
+        kernel *= root
+        if self.centred and not self._shifted:
+            # (X − x̄)(X − x̄)ᵀ without centring X: a sparse X stays sparse
+            column = kernel @ root / n
+            outer = np.outer(root, column - root * (root @ column) / (2 * n))
+            kernel -= outer + outer.T
+        return kernel
+
+    def _outer(self):
+        """XXᵀ."""
+        if issparse(self.X):
+            return np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))
+        total = np.zeros((self.n_rows, self.n_rows), order="F")
+        step = max(self.n_features // 8, 1) if self._shifted else self.n_features
+        for start in range(0, self.n_features, step):
+            columns = slice(start, start + step)
+            X = self.X[:, columns]
+            add_square(total, (X - self.offset[columns] if self._shifted else X).T)
+        mirror(total)
+        return total
+
+
+def times(A, columns):
+    """A @ columns, (m, ...), of a large A (m, N) and few columns (N, ...)."""
+    if issparse(A):
+        return safe_sparse_dot(A, columns, dense_output=True)
+    # With few rows on the left BLAS reads A at twice the speed.
+    return (np.asfortranarray(columns).T @ A.T).T
+
+
+def add_square(total, A):
+    """Add AᵀA to the lower triangle of `total` (Fortran-ordered), without a matrix in between."""
+    a, trans = (A.T, 0) if A.flags.c_contiguous else (A, 1)
+    blas.dsyrk(1.0, a, beta=1.0, c=total, trans=trans, lower=1, overwrite_c=1)
+
+
+def widened(flat, p, N):
+    """The first p² of N² numbers, a matrix (p, p), as a part of one (N, N) in the same place."""
+    if p < N:
+        for j in reversed(range(p)):
+            flat[j * N : j * N + p] = flat[j * p : j * p + p]
+    return flat.reshape(N, N).T
+
+
+def mirror(total):
+    """Copy the lower triangle to the upper one."""
+    for i in range(len(total) - 1):
+        total[i, i + 1 :] = total[i + 1 :, i]

@@ -1,0 +1,87 @@
+"""What rows and targets must be, in one place for rows in memory and in chunks."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import is_classifier
+from sklearn.utils._array_api import get_namespace, get_namespace_and_device
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from sklearn_alpha.linear_model._data.array_api import floats, is_foreign, to_host
+
+
+def check_rows(estimator, X, y, sample_weight):
+    """Rows where they are; their targets and weights as NumPy's arrays."""
+    y, sample_weight = to_host(y), to_host(sample_weight)
+    X, y = validate_data(
+        estimator, X, y, accept_sparse="csr", dtype=floats(X), **target_checks(estimator)
+    )
+    weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():  # scikit-learn 1.6 lets this pass
+        raise ValueError("All weights are zero; pass rows of positive weight.")
+    return X, y, weight
+
+
+def check_chunk(estimator, X, y, sample_weight, *, reset):
+    """A chunk's rows of positive weight."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        **target_checks(estimator),
+    )
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    check_range("X", X)
+    seen = weight > 0
+    return (X, y, weight) if seen.all() else (X[seen], y[seen], weight[seen])
+
+
+def check_rows_like(estimator, X, coef, method):
+    """Rows for a method, of the library and on the device of the coefficients."""
+    if is_foreign(X) or is_foreign(coef):
+        there, here = (get_namespace_and_device(array) for array in (X, coef))
+        if there[0] != here[0] or there[2] != here[2]:
+            raise ValueError(
+                f"X of {type(estimator).__name__}.{method}() must use the same namespace and "
+                f"device as that of fit, {here[0].__name__} on {here[2]}; it is of "
+                f"{there[0].__name__} on {there[2]}."
+            )
+    return validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=floats(X))
+
+
+def target_checks(estimator):
+    """Options of `validate_data` for y."""
+    return {} if is_classifier(estimator) else {"multi_output": True, "y_numeric": True}
+
+
+def columns_of(y):
+    """Numeric targets as (n_rows, n_outputs)."""
+    return y.astype(np.float64).reshape(len(y), -1)
+
+
+@contextmanager
+def naming_chunk(number):
+    """Errors say which chunk they are in."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"chunk {number}: {error}") from error
+
+
+def check_range(name, values, limit=1e30):
+    """Refuse what would overflow, or vanish, in squares of squares."""
+    values = values.data if issparse(values) else values
+    if is_foreign(values):
+        xp, _ = get_namespace(values)
+        largest = float(xp.max(xp.stack([xp.max(values), -xp.min(values)])))
+    else:
+        largest = max(values.max(initial=0), -values.min(initial=0))
+    if largest and not 1 / limit <= largest <= limit:
+        raise ValueError(
+            f"the largest entry of {name} is {largest:.1e}, and powers of it leave the range of "
+            "floating-point numbers; rescale it, to about 1."
+        )

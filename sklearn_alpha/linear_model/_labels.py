@@ -1,0 +1,78 @@
+"""Class labels: their codes and their weights."""
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+
+def codes(labels, n_classes):
+    """±1 codes less their mean over the classes, and that mean: it moves no prediction.
+
+    Two classes have one column, (n_rows, 1), and more have one each, (n_rows, n_classes).
+    """
+    member = np.eye(n_classes)[labels]
+    member = member[:, 1:] if n_classes == 2 else member
+    common = 2 / n_classes - 1
+    return 2 * member - 1 - common, common
+
+
+def check_labels(y):
+    """Refuse continuous targets, and warn of what looks like them."""
+    # whole numbers are classes, and scikit-learn has nothing to say of them if they are few
+    if y.dtype.kind not in "biu" or len(np.unique(y)) > len(y) // 2:
+        check_classification_targets(y)
+
+
+def check_classes(classes):
+    """Refuse fewer than two classes."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has rows of {len(classes)} class(es) with positive weight; "
+            "pass rows of at least 2 classes."
+        )
+
+
+def labels_of_chunk(y, classes, number):
+    """The numbers of the labels of a chunk among the classes of the stream."""
+    if len(classes) < 2:
+        raise ValueError(f"classes are {classes}; pass at least 2.")
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"chunk {number}: y has the labels {unknown}, which are not among the classes "
+            f"{classes} of the first call; name all of them there."
+        )
+    return np.searchsorted(classes, y)
+
+
+def class_weights(class_weight, classes, counts=None):
+    """The weight of each class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    classes : ndarray of shape (n_classes,)
+    counts : ndarray of shape (n_classes,) or None
+        Rows of each class, repetitions counted; "balanced" needs them.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a dict names labels that are none of the classes.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    if isinstance(class_weight, str):
+        return counts.sum() / (len(counts) * counts)
+    return compute_class_weight(class_weight, classes=classes, y=classes)
+
+
+def some_class_weights(class_weight, classes):
+    """As `class_weights` of a dict or None, for some of the classes: a dict may name others."""
+    if class_weight is None:
+        return np.ones(len(classes))
+    return np.array([class_weight.get(label, 1.0) for label in classes.tolist()])

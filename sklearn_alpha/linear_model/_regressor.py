@@ -1,0 +1,214 @@
+"""The regressor: validation, shapes of targets and fitted attributes."""
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
+
+from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.linear_model._base import AlphaTransfer
+from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
+from sklearn_alpha.linear_model._distributed import lazy_on_dask, moments_of_dask
+from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
+from sklearn_alpha.linear_model._rules import has_partial_fit
+from sklearn_alpha.linear_model._solution import every_left_out
+
+
+class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
+    r"""Linear regression that rescales a frozen source and adds a small adapter.
+
+    ::
+
+        w(α, γ) = α w̃ + a,    a = argmin (1/n)‖X(α w̃ + a) − y‖² + γ‖a‖²
+                = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
+
+    w̃ are the weights of the source. Each target has its own α for each source, and all share γ.
+    α = 0 is ridge, and α = 1 is ordinary fine-tuning [1]_.
+
+    Parameters
+    ----------
+    source : ndarray, tuple, estimator, list of these, or None, default=None
+        The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
+        (coefficients, intercept), or a fitted linear regressor, best as
+        ``FrozenEstimator(fitted)``. A list holds several sources. None is ridge without a source.
+    alpha : {"auto"}, float or array-like, default="auto"
+        As in :class:`AlphaTransferClassifier`.
+    gamma : {"auto"} or float, default="auto"
+        As in :class:`AlphaTransferClassifier`.
+    selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
+        How "auto" values are chosen, as in :class:`AlphaTransferClassifier`, where "generative"
+        shrinks the covariance of y and x, and "theory" takes the least risk that random matrix
+        theory predicts.
+    gammas : array-like, default=None
+        Grid of γ. None is 28 values around tr(XXᵀ)/n².
+    alphas : array-like, default=None
+        Grid of α for "loo" and "cv", the same α for all targets and sources. None is as in
+        :class:`AlphaTransferClassifier`.
+    cv : int, splitter or iterable, default=None
+        Folds of "cv"; None is 5.
+    scoring : str or callable, default=None
+        Score of "loo" (None: minus the squared error) and "cv" (None: R²).
+    fit_intercept : bool, default=True
+        Whether to fit b in the intercept α b̃ + b.
+    intercept_scaling : {"auto"} or float, default=np.inf
+        ``np.inf`` leaves b free, as in `Ridge`. A number, or "auto", puts b under the penalty γ, as
+        in :class:`AlphaTransferClassifier`.
+    solver : {"auto", "primal", "dual", "krylov"}, default="auto"
+        As in :class:`AlphaTransferClassifier`.
+    store_loo : bool, default=False
+        Whether `fit` sets `loo_decision_function_`.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        α w̃ + a.
+    intercept_ : float or ndarray of shape (n_outputs,)
+    alpha_ : ndarray of shape (n_outputs, n_sources)
+    gamma_ : float
+        As in :class:`AlphaTransferClassifier`.
+    source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
+    source_intercept_ : ndarray of shape (n_outputs, n_sources)
+    loo_decision_function_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Prediction at each row with the adapter fitted without it. Present if `store_loo`.
+    path_ : Bunch
+        How the choice was made, as in :class:`AlphaTransferClassifier`.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+
+    See Also
+    --------
+    AlphaTransferClassifier : The same for classes; its notes on arrays of other libraries hold.
+    sklearn.linear_model.Ridge : The same as α = 0.
+
+    References
+    ----------
+    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
+       Rescaling", arXiv 2510.21345.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_alpha import AlphaTransferRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X, w = rng.normal(size=(20, 50)), rng.normal(size=50)
+    >>> model = AlphaTransferRegressor(source=w / 2).fit(X, X @ w + 1)
+    >>> model.alpha_.round(2), np.round(model.intercept_, 2)
+    (array([[2.]]), ...1.0...)
+    """
+
+    score = AlphaTransfer.score
+
+    def __init__(
+        self,
+        source=None,
+        *,
+        alpha="auto",
+        gamma="auto",
+        selection="blend",
+        gammas=None,
+        alphas=None,
+        cv=None,
+        scoring=None,
+        fit_intercept=True,
+        intercept_scaling=np.inf,
+        solver="auto",
+        store_loo=False,
+    ):
+        self.source = source
+        self.alpha = alpha
+        self.gamma = gamma
+        self.selection = selection
+        self.gammas = gammas
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.solver = solver
+        self.store_loo = store_loo
+
+    def _fit_rows(self, X, y, sample_weight):
+        X, y, weight = check_rows(self, X, y, sample_weight)
+        seen = weight > 0
+        problem, solution = self._choose(X, y, columns_of(y)[seen], weight)
+        if y.ndim == 1:
+            self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+        if self.store_loo:
+            values = self._with_fitted(X, seen, every_left_out(problem, solution))
+            self.loo_decision_function_ = values[:, 0] if y.ndim == 1 else values
+        self._to_library_of(X)
+
+    def _fit_dask(self, X, y, sample_weight):
+        self._sums, _ = moments_of_dask(self, X, y, sample_weight)
+        self._target_ndim = y.ndim
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add a chunk of rows to those seen so far; only their second moments are kept.
+
+        ::
+
+            Σ sᵢ zᵢzᵢᵀ,   z = [x, 1, y]         (p + 1 + n_outputs)² numbers, however many rows
+
+        The coefficients follow from them as in :meth:`AlphaTransferClassifier.partial_fit`, which
+        also says what raises an error.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows of the chunk.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Repetitions of each row.
+
+        Returns
+        -------
+        self : AlphaTransferRegressor
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_alpha import AlphaTransferRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X, w = rng.normal(size=(600, 5)), np.arange(5.0)
+        >>> one, two = AlphaTransferRegressor(w), AlphaTransferRegressor(w)
+        >>> one = one.partial_fit(X[:400], X[:400] @ w)
+        >>> two = two.partial_fit(X[400:], X[400:] @ w)
+        >>> (one + two).coef_.round(3)
+        array([0., 1., 2., 3., 4.])
+        """
+        with all_or_nothing(self):
+            X, y, weight = read_chunk(self, X, y, sample_weight)
+            if self._sums is None:
+                self._target_ndim = y.ndim
+            add_chunk(self, X, columns_of(y), weight)
+        return self
+
+    def _complete(self, problem):
+        if self._target_ndim == 1:
+            self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+
+    @lazy_on_dask
+    def predict(self, X):
+        """Predictions X coefᵀ + intercept.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        values = self._decisions(X, "predict")
+        return values[:, 0] if self.coef_.ndim == 1 else values
+
+    def _score_decisions(self, values, y, sample_weight):
+        return r2_score(y, values, sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

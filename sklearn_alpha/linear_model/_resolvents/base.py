@@ -1,0 +1,58 @@
+"""What the resolvents share.
+
+The resolvent is Q(γ) = (XᵀX/n + γI)⁻¹. With weights s (n = Σ sᵢ) and the constant column k,
+M = diag(√s) [X, k] stands for X. The rules read the data through one protocol, about the columns
+Z = [Y, S] of targets and sources' outputs, under
+
+    G(γ) = (MMᵀ/n + γI)⁻¹,      A(γ) = MᵀG(γ)√sZ/n = (MᵀM/n + γI)⁻¹ Mᵀ√sZ/n
+
+    n, centred             Σ sᵢ, and whether the rows are centred
+    sqnorm                 ‖XᵀSX/n‖² (Frobenius), without the constant column
+    inner                  ZᵀSZ, centred where the rows are
+    quadratic(γ)           ZᵀG(γ)Z
+    log_det(γ)             log det G(γ)
+    adapter(C, γ, P)       Σ P(γ) A(γ) C(γ), the weights and the intercept that fit Z C(γ)
+    leave_one_out(C, γ)    residuals of Z C(γ) at left-out rows, for as many rows as are asked for
+    refine(γ, P)           make the above better where P has weight; whether it was needed
+    log_det_error(γ)       standard error of log_det
+"""
+
+import numpy as np
+
+from sklearn_alpha.linear_model._data.rows import BLOCK
+
+EPS = np.finfo(np.float64).eps
+CACHE = 1 << 14  # numbers of all γ that a substitution works on at a time
+
+
+class ExactResolvent:
+    """A resolvent from a whole matrix: it serves every γ alike, and estimates nothing."""
+
+    def refine(self, gammas, probabilities):
+        """Whether what was read at these γ has changed, so that it is to be read again."""
+        return False
+
+    def log_det_error(self, gammas):
+        """Standard error of `log_det`, (n_gammas,)."""
+        return np.zeros(len(gammas))
+
+
+def sqnorm(matrix):
+    """‖A‖², of a part of a matrix too."""
+    return np.einsum("ij,ij->", matrix, matrix)
+
+
+def batches(index, n_gammas, rows):
+    """Row numbers, as many at a time as the processor's cache holds, and at most n/10."""
+    step = max(min(CACHE // n_gammas, max(rows.n_rows // 10, BLOCK[0] // rows.n_features)), 1)
+    return (index[start : start + step] for start in range(0, len(index), step))
+
+
+def left_out_residuals(residuals, free, rows, index):
+    """Residuals of rows at their left-out fit, from residuals γGv and free = γ diag G.
+
+    Ridge residuals are γGv, so (γGv)ᵢ/(γG)ᵢᵢ is row i's when it is left out with n·γ held. From a
+    row of weight sᵢ one repetition is taken: the denominator is 1 − hᵢ/sᵢ, not 1 − hᵢ = (γG)ᵢᵢ.
+    """
+    repeats = rows.repeats[index]
+    return residuals / np.maximum(1 - 1 / repeats + free / repeats, EPS)[:, :, None]

@@ -1,0 +1,103 @@
+"""The resolvent from the kernel of the rows, MMᵀ/n: for more features than rows."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import blas
+
+from sklearn_alpha.linear_model._resolvents.base import (
+    ExactResolvent,
+    batches,
+    left_out_residuals,
+    sqnorm,
+)
+from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
+
+
+class DualForm:
+    """What follows from GZ, however (MMᵀ/n + γI)⁻¹ is applied.
+
+    A subclass has a `_basis`, with columns of Z in it as `_z`.
+
+    Parameters
+    ----------
+    rows : Rows
+    Z : ndarray of shape (n_rows, n_columns)
+    """
+
+    def __init__(self, rows, Z):
+        self.rows, self.n, self.centred = rows, rows.n, rows.centred
+        self._mean = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
+        self._Z = rows.root[:, None] * (Z - self._mean)
+
+    @property
+    def inner(self):
+        return self._z.T @ self._z
+
+    def _weights(self, gammas):
+        """GZ in the basis for each γ: (n_gammas, N, n_columns)."""
+        return self._basis.solve(self._z, gammas)
+
+    def quadratic(self, gammas):
+        """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
+        return self._z.T @ self._weights(gammas)
+
+    def adapter(self, coefficients, gammas, probabilities):
+        """Σ_γ P(γ) A(γ)C(γ), as in :class:`PrimalResolvent`."""
+        rows = self.rows
+        dual = np.tensordot(probabilities, self._weights(gammas) @ coefficients, axes=1)
+        dual[self._basis.null] = 0.0  # Mᵀ takes it to zero up to rounding, times 1/γ
+        values = rows.root[:, None] * self._basis.rotate_back(dual) / rows.n
+        a, total = rows.rdot(values).T, values.sum(axis=0)
+        if not rows.centred:
+            return a, rows.height**2 * total
+        # The total is zero up to rounding, which a sparse X's large means would magnify.
+        a -= np.outer(total, rows.mean)
+        mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
+        return a, mean - a @ (rows.mean + rows.offset)
+
+
+class DualResolvent(DualForm, ExactResolvent):
+    """From the kernel MMᵀ/n of the rows, reduced to a tridiagonal matrix.
+
+    Parameters
+    ----------
+    rows : Rows
+    Z : ndarray of shape (n_rows, n_columns)
+    least : float
+        The smallest γ to come.
+    n_left_out : int
+        How many rows will be left out, one at a time.
+    """
+
+    def __init__(self, rows, Z, least, n_left_out=0):
+        super().__init__(rows, Z)
+        self._kernel, self._least, self._n_left_out = rows.kernel(), least, n_left_out
+        self.sqnorm = sqnorm(self._kernel)
+
+    @cached_property
+    def _basis(self):
+        rows, kernel = self.rows, self._kernel  # the reduction overwrites it
+        if 0 < rows.height < np.inf:
+            blas.dger(rows.height**2 / rows.n, rows.root, rows.root, a=kernel, overwrite_a=1)
+        return Tridiagonal(kernel, self._least, self._n_left_out, rows.n_features)
+
+    @cached_property
+    def _z(self):
+        return self._basis.rotate(self._Z)
+
+    def log_det(self, gammas):
+        """log det G(γ) for each γ, over the n repeated rows (less one when they are centred)."""
+        zeros = self.n - self.centred - self.rows.n_rows
+        return -zeros * np.log(gammas) - self._basis.log_det(gammas)
+
+    def leave_one_out(self, coefficients, gammas, rows, Y, index):
+        """As in :class:`PrimalResolvent`."""
+        dual = gammas[:, None, None] * (self._weights(gammas) @ coefficients)
+        dual, free_of = self._basis.rotate_back(np.hstack([*dual])), self._basis.diagonals(gammas)
+        for part in batches(index, len(gammas), rows):
+            residuals = dual[part] / rows.root[part, None]
+            free = gammas[:, None] * free_of(part)
+            free -= rows.centred * rows.weights[part] / rows.n
+            residuals = residuals.reshape(len(part), len(gammas), -1).swapaxes(0, 1)
+            yield left_out_residuals(residuals, free, rows, part)
