@@ -139,8 +139,8 @@ def _read(local, fetch, name):
 _PHOTO_TASKS = partial(_pairs, tuple(permutations(PHOTOS, 2)))
 COLLECTIONS = {
     "School": Collection(_schools, _load_school, (5, 10, 30), "rows", regression=True),
-    "Office-Caltech, by class": Collection(_PHOTO_TASKS, _load_photos, (1, 3, 8), "a class"),
-    "Office-Caltech": Collection(_PHOTO_TASKS, _load_photos, (10, 20, 50), "rows"),
+    "Office-Caltech": Collection(_PHOTO_TASKS, _load_photos, (1, 3, 8), "a class"),
+    "Office-Caltech, random": Collection(_PHOTO_TASKS, _load_photos, (10, 20, 50), "rows"),
     "Spoken digits": Collection(_speakers, _load_speaker, (1, 3, 10), "a class"),
     "Amazon reviews": Collection(partial(_pairs, PAIRS), _load_reviews, (20, 50, 200), "rows"),
 }

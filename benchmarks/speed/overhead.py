@@ -34,6 +34,7 @@ from benchmarks.speed._steps import (
     random_transformer,
 )
 
+MAX_LENGTH = {"SST-2": 128, "reviews": 256}
 N_STEPS = 10  # in a row, so that one of them is a step of a held-out α
 # What is measured: the heading of its table, and the way to which ratios are taken.
 MEASURED = {
@@ -101,9 +102,9 @@ def read(task, n):
     if task == "reviews":
         texts, y, _ = amazon_texts("books")
         chosen = np.random.default_rng(0).permutation(len(texts))[:n]
-        return texts[chosen].tolist(), y[chosen], 256
+        return texts[chosen].tolist(), y[chosen], MAX_LENGTH[task]
     X, y = load("SST-2", "train", hub=False)
-    return list(X[:n]), np.asarray(y[:n]), 128
+    return list(X[:n]), np.asarray(y[:n]), MAX_LENGTH[task]
 
 
 def rows(case, X, y, max_length, args):

@@ -5,6 +5,7 @@ import sys
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
@@ -13,6 +14,7 @@ from benchmarks.__main__ import main
 from benchmarks._data import amazon, files
 from benchmarks._data import glue as glue_data
 from benchmarks.networks import _reviews, alpha_rules, amazon_text, glue, rank, vision
+from benchmarks.speed import _steps, memory, overhead
 from tests.neural_network.conftest import make_texts
 
 SMALL = ["--epochs", "1", "--methods", "lora", "alpha", "head"]
@@ -205,6 +207,36 @@ def test_rank_of_text(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(rank.SST2, "tokens", 16)
     main(["rank", "--text", "--ranks", "2", "--draws", "2", *SMALL, "--out", str(tmp_path)])
     check(tmp_path / "rank-text", [glue.SHARES, _names.LORA])
+
+
+@pytest.mark.usefixtures("texts", "tasks")
+def test_overhead(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(overhead, "MAX_LENGTH", {"SST-2": 16, "reviews": 16})
+    main(
+        ["overhead", "--layers", "1", "--tokens", "8", "--rounds", "2", "--rows", "32"]
+        + ["--out", str(tmp_path)]
+    )
+    out = capsys.readouterr().out
+    for way in (*_steps.WAYS, _steps.REFERENCE, "Trainer, grouped by length"):
+        assert f"| {way} " in out
+    table = pd.read_csv(tmp_path / "overhead" / "results.csv")
+    assert (table.value > 0).all()
+
+
+@pytest.mark.usefixtures("tiny_minilm")
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's call
+@pytest.mark.parametrize("way", memory.TRAINED)
+def test_steps_whose_memory_is_measured(way, monkeypatch):
+    for name, value in (("LAYERS", 1), ("TOKENS", 8), ("STEPS", 2)):
+        monkeypatch.setattr(memory, name, value)
+    memory.train(way)
+
+
+def test_memory_table():
+    rows = [(0, memory.NOTHING, 100.0), (0, memory.REFERENCE, 200.0), (0, memory.SAME_BATCH, 250.0)]
+    table = memory.table(pd.DataFrame(rows, columns=["round", "way", "MiB"]))
+    assert table["ratio to LoRA"].tolist() == ["0.500", "1.000", "1.250"]
+    assert table["above what is loaded, ratio"].tolist() == ["0.000", "1.000", "1.500"]
 
 
 @pytest.mark.parametrize("name", ["alpha-rules", "amazon-text", "glue", "rank", "vision"])
