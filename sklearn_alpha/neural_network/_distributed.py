@@ -43,6 +43,10 @@ class OneProcess:
         """The value of the first process, in all processes."""
         return value
 
+    def mean(self, values):
+        """Means of numbers over the processes."""
+        return values
+
 
 class Accelerated(OneProcess):
     """Several processes, accumulated gradients or float16, through `accelerate.Accelerator`.
@@ -110,6 +114,10 @@ class Accelerated(OneProcess):
         from accelerate.utils import broadcast_object_list
 
         return broadcast_object_list([value])[0]
+
+    def mean(self, values):
+        values = torch.tensor(values, dtype=torch.float32, device=self.device)
+        return self.accelerator.reduce(values, "mean").tolist()
 
 
 def held_by(optimizer):

@@ -29,11 +29,11 @@ class StopAtDivergence(Callback):
         losses = [batch["train_loss"] for batch in row["batches"] if "train_loss" in batch]
         finite &= bool(np.isfinite(losses[-1]))
         loss = row.get("valid_loss", row.get("train_loss", -row["epoch"]))
-        # All processes have the same parameters, but each its own losses.
-        diverged, better = net.processes_.agree((not finite, loss < self.best_[0]))
-        if diverged:
+        # All processes have the same parameters, but each has its own losses.
+        finite, loss = net.processes_.mean([float(finite), loss])
+        if finite < 1:
             self._return_to_best(net, row["epoch"])
-        if better:
+        if loss < self.best_[0]:
             self.best_ = loss, row["epoch"], _copy(net)
 
     def _return_to_best(self, net, epoch):
