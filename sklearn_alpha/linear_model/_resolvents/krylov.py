@@ -2,17 +2,17 @@
 
 It is :class:`DualResolvent` with K = MMᵀ/n never formed:
 
-    quadratic, adapter   one Krylov space of Z serves all γ, and grows until their residuals are at
-                         most `TOLERANCE` where the posterior is. It approaches ZᵀGZ from below, so
-                         that the evidence of other γ is overstated: what has no weight has none
-    log_det, sqnorm      stochastic Lanczos quadrature, with its standard error, which has half the
-                         gap between two quadratures in it, one above and one below
-    leave_one_out        of groups of rows that are left out together, one more space for each.
-                         All groups cost about what the whole does at `ROWS_AT_ONCE` rows, and no
-                         group has more than a twentieth of the rows: up to a few hundred rows each
-                         is alone, and the values are exact
+    quadratic, adapter   from one Krylov space of Z for all γ, which grows until the residuals are
+                         at most `TOLERANCE` where γ has posterior weight. ZᵀGZ is approached from
+                         below: the evidence of other γ is overstated, but stays negligible
+    log_det, sqnorm      by stochastic Lanczos quadrature, with a standard error that includes half
+                         the gap between an upper and a lower quadrature
+    leave_one_out        of groups of rows, with one more space for each. All groups together cost
+                         about as much as the fit does at `ROWS_AT_ONCE` rows, and no group has more
+                         than a twentieth of the rows. Up to a few hundred rows each row is a group,
+                         and the values are exact
 
-Probes are drawn with one seed, so that a fit is the same each time.
+Probes are drawn with a fixed seed, so that two fits are equal.
 """
 
 import warnings
@@ -25,8 +25,8 @@ from sklearn_alpha.linear_model._data.rows import Rows
 from sklearn_alpha.linear_model._resolvents.dual import DualForm
 from sklearn_alpha.linear_model._resolvents.lanczos import KrylovSpace, Quadrature
 
-TOLERANCE = 1e-4  # of a residual, beside its column of Z: that of scikit-learn's Ridge
-ENOUGH = 1e-2  # of it at the middle of the grid, for a first look
+TOLERANCE = 1e-4  # of a residual relative to its column of Z, as in scikit-learn's Ridge
+FIRST_TOLERANCE = 1e-2  # the same at the middle of the grid, for a first evidence
 MOST_STEPS = 300
 N_PROBES = 6
 ROWS_AT_ONCE = 90_000
@@ -43,7 +43,7 @@ class KrylovResolvent(DualForm):
     gammas : ndarray of shape (n_gammas,)
         The γ's to come.
     steps : int or None
-        How often the space grows; None is as often as it needs to.
+        The size of the space in steps; None lets it grow as needed.
     """
 
     def __init__(self, rows, Z, gammas, steps=None):
@@ -70,7 +70,7 @@ class KrylovResolvent(DualForm):
         if self._steps:
             space.grow(self._steps)
         middle = np.median(self._gammas, keepdims=True)
-        while space.residuals(middle) > ENOUGH and not space.ended:
+        while space.residuals(middle) > FIRST_TOLERANCE and not space.ended:
             space.grow(1)
         return space
 
@@ -114,14 +114,14 @@ class KrylovResolvent(DualForm):
 
     @cached_property
     def _quadrature(self):
-        """About the Ritz vectors that are good now; of centred rows the constant is one more."""
+        """Without the Ritz vectors that have converged, and the constant of centred rows."""
         rows, (U, found) = self.rows, self._basis.found
         trace = rows.trace
         if rows.centred:
             U, found = np.column_stack([U, rows.root / np.sqrt(rows.n)]), np.append(found, 0.0)
         else:
             trace = trace + rows.height**2
-        # small problems can have more for what the large ones pay
+        # small problems afford more probes
         n_probes = min(N_PROBES * max(ROWS_AT_ONCE // rows.n_rows, 1), rows.n_rows + 1)
         probes = np.random.default_rng(0).choice([-1.0, 1.0], size=(rows.n_rows, n_probes))
         probes -= U @ (U.T @ probes)
@@ -146,7 +146,7 @@ class KrylovResolvent(DualForm):
         return self._log_det(gammas)[1]
 
     def leave_one_out(self, coefficients, gammas, rows, Y, index):
-        """As in :class:`DualResolvent`, but for rows that are left out together; n·γ is held."""
+        """As in :class:`DualResolvent`, but rows are left out in groups; n·γ is held."""
         residuals, n = self._values[index] @ coefficients, rows.n_rows
         n_groups = min(max(ROWS_AT_ONCE // n, -(-20 * len(index) // n)), len(index))
         for start in range(n_groups):

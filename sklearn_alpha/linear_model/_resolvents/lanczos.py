@@ -3,62 +3,26 @@
     Q = basis of span{Z, AZ, A²Z, …},      QᵀAQ = T = VΘVᵀ          block Lanczos
     tr f(A) = Σ f(θⱼ) + E wᵀf(A)w,         w = (I − UUᵀ)v            stochastic Lanczos quadrature
 
-One space serves every γ: (A + γI)⁻¹Z ≈ QV(Θ + γI)⁻¹VᵀQᵀZ, the least error in the norm of A + γI
-that it has to give. Of a positive semi-definite A it approaches Zᵀ(A + γI)⁻¹Z from below.
+One space serves every γ: (A + γI)⁻¹Z ≈ QV(Θ + γI)⁻¹VᵀQᵀZ is the element of the space with the
+least error in the norm of A + γI. For a positive semi-definite A, Zᵀ(A + γI)⁻¹Z is approached from
+below.
 """
 
 import numpy as np
 from scipy.linalg import eigh, eigh_tridiagonal, qr
 
-PIECE = 64  # columns of a basis that are allocated at a time
+CAPACITY = 64  # columns of a basis at first; it is doubled where they do not suffice
 ROUNDING = 1e-12  # of ‖A‖, below which a new direction is none
 CONVERGED = 1e-2  # of its eigenvalue, the residual of a Ritz vector that is used as exact
 STRIDE = 4  # steps of a quadrature between looks at what they changed
 MOST_STRIDES = 25
 
 
-class Basis:
-    """Orthonormal columns of length N that become more, allocated in pieces and never moved."""
-
-    def __init__(self, N):
-        self._pieces, self._N, self._size = [], N, 0
-
-    def __len__(self):
-        return self._size
-
-    def append(self, columns):
-        for column in columns.T:
-            if self._size % PIECE == 0:
-                self._pieces.append(np.empty((self._N, PIECE), order="F"))
-            self._pieces[-1][:, self._size % PIECE] = column
-            self._size += 1
-
-    def _filled(self):
-        for start, piece in zip(range(0, self._size, PIECE), self._pieces, strict=True):
-            yield slice(start, start + PIECE), piece[:, : self._size - start]
-
-    def dot(self, columns, index=slice(None)):
-        """Q[index] @ columns; Q may have grown since there were coordinates for all of it."""
-        total = np.zeros((len(np.arange(self._N)[index]), columns.shape[1]))
-        for part, piece in self._filled():
-            some = columns[part]
-            total += piece[index, : len(some)] @ some
-        return total
-
-    def remove(self, columns):
-        """Take QQᵀW off W, in place, and return QᵀW as it was."""
-        parts = []
-        for _, piece in self._filled():
-            parts.append(piece.T @ columns)
-            columns -= piece @ parts[-1]
-        return np.concatenate(parts)
-
-
 class KrylovSpace:
-    """span{Z, AZ, A²Z, …} by block Lanczos, every block made orthogonal to all before it, twice.
+    """span{Z, AZ, A²Z, …} by block Lanczos; every block is made orthogonal to all before it, twice.
 
-    Directions that are rounding are left out, so that columns of Z may depend on each other, and
-    the space may end: what it holds is then exact.
+    Directions that are only rounding are left out. Columns of Z may therefore depend on each other,
+    and the space may end; its solutions are then exact.
 
     Parameters
     ----------
@@ -66,12 +30,12 @@ class KrylovSpace:
         A @ columns, (N, m) → (N, m).
     Z : ndarray of shape (N, n_columns)
     most_steps : int
-        How many blocks it may come to.
+        How many blocks it may have.
 
     Attributes
     ----------
-    basis : Basis
-        Q.
+    size : int
+        The number of columns of Q.
     vectors : ndarray of shape (size, size)
         V.
     values : ndarray of shape (size,)
@@ -84,16 +48,22 @@ class KrylovSpace:
 
     def __init__(self, product, Z, most_steps):
         self._product, self._most = product, most_steps
-        self._size = np.linalg.norm(Z, axis=0)
-        self._size[self._size == 0] = 1
-        self._block, first = directions(Z / self._size, ROUNDING)
-        self._first = first * self._size
-        self.basis, self._inner, self._outer, self._norm = Basis(len(Z)), [], [], 0.0
+        self._norms = np.linalg.norm(Z, axis=0)
+        self._norms[self._norms == 0] = 1
+        self._block, first = directions(Z / self._norms, ROUNDING)
+        self._first = first * self._norms
+        self._columns, self.size = np.empty((len(Z), CAPACITY), order="F"), 0
+        self._inner, self._outer, self._norm = [], [], 0.0
         self.grow(1)
 
     @property
+    def Q(self):
+        """An orthonormal basis of the space, (N, size)."""
+        return self._columns[:, : self.size]
+
+    @property
     def ended(self):
-        """Whether it cannot grow: it has all of the space, or all that it may have."""
+        """Whether it cannot grow: there are no more directions, or it has `most_steps`."""
         return not self._block.shape[1] or self.steps >= self._most
 
     @property
@@ -102,7 +72,7 @@ class KrylovSpace:
         return len(self._inner)
 
     def grow(self, steps):
-        """So many steps more, or until it has ended."""
+        """Take that many more steps, or fewer if it ends."""
         for _ in range(steps):
             if self.ended:
                 break
@@ -111,18 +81,33 @@ class KrylovSpace:
 
     def _step(self):
         block = self._block
-        self.basis.append(block)
+        self._append(block)
         W = self._product(block)
-        inner = self.basis.remove(W)[-block.shape[1] :]
-        self.basis.remove(W)
+        inner = self._remove(W)[-block.shape[1] :]
+        self._remove(W)
         inner = (inner + inner.T) / 2
         self._norm = max(self._norm, np.linalg.norm(inner, 2))
         self._block, outer = directions(W, ROUNDING * self._norm)
         self._inner.append(inner)
         self._outer.append(outer)
 
+    def _append(self, block):
+        need, capacity = self.size + block.shape[1], self._columns.shape[1]
+        if need > capacity:
+            more = np.empty((len(block), max(2 * capacity, need)), order="F")
+            more[:, : self.size] = self.Q
+            self._columns = more
+        self.size = need
+        self._columns[:, need - block.shape[1] : need] = block
+
+    def _remove(self, W):
+        """Take QQᵀW off W, in place, and return QᵀW as it was."""
+        parts = self.Q.T @ W
+        W -= self.Q @ parts
+        return parts
+
     def _reduce(self):
-        m = len(self.basis)
+        m = self.size
         T, at = np.zeros((m, m)), 0
         for inner, outer in zip(self._inner, self._outer, strict=True):
             here = slice(at, at + len(inner))
@@ -144,7 +129,7 @@ class KrylovSpace:
 
     def rotate_back(self, columns, index=slice(None)):
         """QV @ columns, or rows of it."""
-        return self.basis.dot(self.vectors @ columns, index)
+        return self.Q[index] @ (self.vectors @ columns)
 
     @property
     def null(self):
@@ -155,16 +140,16 @@ class KrylovSpace:
     def found(self):
         """U (N, n_found) and θ (n_found,): Ritz pairs whose residual is small beside θ."""
         seen = self.errors <= CONVERGED * self.values
-        return self.basis.dot(self.vectors[:, seen]), self.values[seen]
+        return self.rotate_back(np.eye(self.size)[:, seen]), self.values[seen]
 
     def residuals(self, gammas):
         """The largest ‖z − (A + γI)x‖/‖z‖ of a column x of the solution, for each γ."""
         left = np.linalg.norm(self._edge @ self.solve(self.start, gammas), axis=1)
-        return np.max(left / self._size, axis=1, initial=0.0)
+        return np.max(left / self._norms, axis=1, initial=0.0)
 
 
 def directions(W, least):
-    """Q with orthonormal columns and R with W = QR, but for directions smaller than `least`."""
+    """W = QR with orthonormal columns Q, without directions smaller than `least`."""
     Q, R, order = qr(W, mode="economic", pivoting=True, check_finite=False, overwrite_a=True)
     seen = np.abs(R.diagonal()) > least
     unordered = np.empty_like(R)
@@ -179,11 +164,11 @@ class Quadrature:
 
         tr f(A) = Σ f(θⱼ) + E wᵀf(A)w,   wᵀf(A)w ≈ Σ weight f(node),   w = (I − UUᵀ)v
 
-    Lanczos started at w gives the nodes and weights of the Gauss quadrature and, with one node more
-    at 0, of that of Gauss and Radau. The one has more of log det(A + γI) than there is, the other
-    less: their middle is taken, and half the gap is part of the error. U are the Ritz vectors that
-    a Krylov space has found: where A has a few large eigenvalues, chance has no part in them. Nor
-    has it in a line a + bλ, since tr A is known: f counts less its best line.
+    Lanczos started at w gives the nodes and weights of Gauss quadrature and, with one more node at
+    0, those of Gauss–Radau quadrature. The first overestimates log det(A + γI), the second
+    underestimates it: their middle is taken, and half the gap is part of the error. U are the Ritz
+    vectors that a Krylov space has found, so that a few large eigenvalues are not left to chance.
+    Neither is a line a + bλ, because tr A is known: only the remainder of f is estimated.
 
     Parameters
     ----------
@@ -265,5 +250,5 @@ class Quadrature:
 
 
 def divided(columns, size, least=0.0):
-    """Columns of norm one; zero where there was no more than `least`."""
+    """Columns of norm one; those no larger than `least` become zero."""
     return columns / np.where(size > least, size, np.inf)
