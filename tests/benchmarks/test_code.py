@@ -56,6 +56,7 @@ A = "def f(x):\n    if x < 0:\n        raise ValueError('negative')\n    return 
         ({"b": "def g():\n    return 2\n"}, True),  # nothing of it is imported
         ({"run": RUN.replace("from package import", "from package.a import")}, True),
         ({"a": "f = c = 0\n", "__init__": EXPORTS.replace("package.a", ".c"), "c": A}, True),
+        ({"a": "from package import _docstrings\n" + A, "_docstrings": "TEXT = ''\n"}, True),
         ({"a": A.replace("x + 1", "x + 2")}, False),
         ({"a": A.replace("x < 0", "x < 1")}, False),
         ({"run": RUN.replace("return f(x)", "from package.b import g\n    return f(x)")}, False),
