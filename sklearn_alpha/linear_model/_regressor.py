@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
-from sklearn_alpha.linear_model._distributed import lazy_on_dask, moments_of_dask
+from sklearn_alpha.linear_model._distributed import moments_of_dask
 from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
 from sklearn_alpha.linear_model._rules import has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
@@ -190,19 +190,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         if self._target_ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
 
-    @lazy_on_dask
-    def predict(self, X):
-        """Predictions X coefᵀ + intercept.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        values = self._decisions(X, "predict")
+    def _predicted(self, values):
         return values[:, 0] if self.coef_.ndim == 1 else values
 
     def _score_decisions(self, values, y, sample_weight):
