@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, _fit_context, is_classifier, is_regressor
 from sklearn.model_selection import check_cv
 
 from sklearn_alpha._fitting import all_or_nothing
@@ -26,7 +26,7 @@ from sklearn_alpha.linear_model._parameters import (
 from sklearn_alpha.linear_model._prediction import LinearPredictionMixin
 from sklearn_alpha.linear_model._problem import Problem
 from sklearn_alpha.linear_model._resolvents import SOLVERS
-from sklearn_alpha.linear_model._rules import RULES, Given, reads_moments
+from sklearn_alpha.linear_model._rules import RULES, Given, anchors, reads_moments
 from sklearn_alpha.linear_model._scoring import candidate_score
 from sklearn_alpha.linear_model._solution import coefficients_of_alpha, combine
 from sklearn_alpha.linear_model._sources import align_sources
@@ -117,11 +117,12 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         weight, X = weight[seen], X if seen.all() else take_rows(X, np.flatnonzero(seen))
         check_range("X", X)
         check_range("y", Y)
-        W, b = self._aligned_sources(X.shape[1], Y.shape[1])
+        W, b, log_odds = self._aligned_sources(X.shape[1], Y.shape[1])
+        height, anchor = self._intercept(W.shape[1], anchored=anchors(self, balance is None, True))
         problem = Problem.of_data(
             X,
             weight * class_weight,
-            self._height,
+            height,
             np.minimum(weight, 1) * class_weight,
             every_row=self.store_loo or self.selection == "loo",
             Y=Y,
@@ -129,7 +130,9 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
             b=b,
             balance=balance,
             solver=self.solver,
-            gammas=grid_of_gammas(self.gamma, self.gammas),
+            grid=grid_of_gammas(self.gamma, self.gammas),
+            log_odds=log_odds,
+            **anchor,
         )
         solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
         self._set(problem, solution)
@@ -141,13 +144,16 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
         if self._sums is None or "coef_" in vars(self):
             return
-        W, b = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
+        W, b, log_odds = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
+        height, anchor = self._intercept(W.shape[1], anchored=anchors(self, is_regressor(self), False))
         problem = Problem.of_moments(
             self._sums,
             W=W,
             b=b,
-            height=self._height,
-            gammas=grid_of_gammas(self.gamma, self.gammas),
+            height=height,
+            grid=grid_of_gammas(self.gamma, self.gammas),
+            log_odds=log_odds,
+            **anchor,
         )
         rule = RULES[self.selection if reads_moments(self) else "evidence"]
         self._set(problem, rule.solve(problem, self._given(problem)))
@@ -163,10 +169,15 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         self.path_ = solution.path
         self._w0, self._w1 = coefficients_of_alpha(problem, solution)
 
-    @property
-    def _height(self):
-        """Of the constant column."""
-        return self.intercept_scaling if self.fit_intercept else 0.0
+    def _intercept(self, n_sources, *, anchored):
+        """The height of the constant column, and what the anchored rule makes of the intercept."""
+        auto = self.intercept_scaling == "auto"
+        height = self._height if auto else self.intercept_scaling
+        if not self.fit_intercept:
+            height = 0.0
+        # a regressor without a source has nothing to hold its intercept to
+        holds = anchored and auto and self.fit_intercept and (n_sources > 0 or is_classifier(self))
+        return np.inf if holds else height, {"is_anchored": anchored, "holds_intercept": holds}
 
     def _aligned_sources(self, n_features, n_outputs):
         return align_sources(

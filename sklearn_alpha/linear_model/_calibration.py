@@ -143,3 +143,50 @@ def log_probabilities(values, beta):
     F = beta * logits(values)
     F = F - xp.max(F, axis=1, keepdims=True)
     return F - xp.log(xp.sum(xp.exp(F), axis=1, keepdims=True))
+
+
+# The grids of β, t and θ, and the logarithms of the priors of β and t: log-normal around 1.
+BETAS = np.exp(np.linspace(-1.6, 1.6, 17))
+TRUSTS = np.append(0.0, np.exp(np.linspace(-2.1, 2.1, 15)))
+THETAS = np.array([0.0, 0.5, 1.0])
+LOG_PRIOR = -((np.log(BETAS) / 0.5)[:, None] ** 2) / 2 - (
+    np.log(np.maximum(TRUSTS, 0.15)) / 0.6
+) ** 2 / 2
+
+
+def calibrate(F, residual, of_T, offset, labels, weights):
+    """Posterior means of β, t and θ, from left-out values.
+
+    ::
+
+        P(class | x) = softmax(β(F + t (residual + θ of_T) + offset))
+
+    Parameters
+    ----------
+    F, residual, of_T, offset : ndarray of shape (n_rows, n_outputs)
+        What the rule adds up: the source, and the parts that the target's rows have added.
+    labels : ndarray of shape (n_rows,)
+    weights : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    beta, t, theta : float
+        β is the exponential of the mean of log β; θ is the mean of tθ, over that of t.
+    """
+    log_posterior = np.empty((len(BETAS), len(TRUSTS), len(THETAS)))
+    at = np.arange(len(labels)), labels
+    for j, t in enumerate(TRUSTS):
+        for k, theta in enumerate(THETAS):
+            values = logits(F + t * (residual + theta * of_T) + offset)
+            values = values - values.max(axis=1, keepdims=True)
+            own = weights @ values[at]
+            for i, beta in enumerate(BETAS):
+                log_posterior[i, j, k] = beta * own - weights @ np.log(
+                    np.exp(beta * values).sum(axis=1)
+                )
+    log_posterior += LOG_PRIOR[:, :, None]
+    P = np.exp(log_posterior - log_posterior.max())
+    P /= P.sum()
+    t = P.sum(axis=(0, 2)) @ TRUSTS
+    theta = np.einsum("ijk,j,k->", P, TRUSTS, THETAS) / t
+    return float(np.exp(P.sum(axis=(1, 2)) @ np.log(BETAS))), float(t), float(theta)

@@ -169,6 +169,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
     }
 
     inverse_temperature_ = SolvedOnRead()
+    _height = "auto"  # of the constant column: the features' own
     score = AlphaTransfer.score
 
     def __init__(
@@ -177,7 +178,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         *,
         alpha="auto",
         gamma="auto",
-        selection="blend",
+        selection="anchored",
         gammas=None,
         alphas=None,
         cv=None,
@@ -223,10 +224,13 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
             balance=np.where(Y > 0, 0.5 / shares, 0.5 / (1 - shares)),
         )
         self.intercept_ += common
-        sample_weight = (repeats * class_weight)[problem.sample]
-        targets = smoothed_targets(labels[problem.sample], sample_weight, n_classes)
-        beta, *_ = inverse_temperature(solution.sampled()[None], targets, sample_weight)
-        self.inverse_temperature_ = float(beta[0])
+        if solution.inverse_temperature is not None:
+            self.inverse_temperature_ = solution.inverse_temperature
+        else:
+            sample_weight = (repeats * class_weight)[problem.sample]
+            targets = smoothed_targets(labels[problem.sample], sample_weight, n_classes)
+            beta, *_ = inverse_temperature(solution.sampled()[None], targets, sample_weight)
+            self.inverse_temperature_ = float(beta[0])
         if self.store_loo:
             values = self._with_fitted(X, seen, every_left_out(problem, solution) + common)
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values

@@ -1,6 +1,6 @@
 """What a rule reads: the sources, a grid of γ, a resolvent, and the rows where they are at hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,10 +23,11 @@ SAMPLE = 1000  # rows, at most, whose left-out values stand for those of all
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is known before α and γ; built whole by `of_data` or `of_moments`, and then only read.
+    """What is known before α and γ: rows or their moments, targets, and sources.
 
-    The resolvent speaks of Z: n_outputs columns of Y, then those of S/scale for each output, source
-    by source.
+    What a rule reads of it, the grid of γ and the resolvent, is made when it is first read. The
+    resolvent speaks of Z: n_outputs columns of Y, then those of S/scale for each output, source by
+    source.
 
     Attributes
     ----------
@@ -34,33 +35,43 @@ class Problem:
         The sources' coefficients w̃.
     b : ndarray of shape (n_outputs, n_sources)
         The sources' intercepts b̃.
-    scale : ndarray of shape (n_outputs, n_sources)
-        The size of each source, as a power of two.
-    gammas : ndarray of shape (n_gammas,)
-        The γ's to choose from.
-    gamma_centre : float
-        tr(XXᵀ)/n²: where a target-only ridge is usually best.
-    resolvent : PrimalResolvent, DualResolvent or KrylovResolvent
     rows : Rows or None
         None where second moments alone are left.
     Y : ndarray of shape (n_rows, n_outputs) or None
         Target values, or ±1 codes.
+    moments : PrimalMoments or None
+        None where there are rows.
+    trace : float or None
+        tr(XᵀX)/n of the moments.
     balance : ndarray of shape (n_rows, n_outputs) or None
         Weights under which both codes of an output weigh the same; None in regression.
     solver : {"auto", "primal", "dual", "krylov"}
         The form of the resolvent, as asked for.
+    grid : ndarray or None
+        The γ's to choose from; None is a grid around the centre.
+    n_left_out : int
+        How many rows will be left out, one at a time, at every γ: the best reduction depends on it.
+    log_odds : ndarray of shape (n_sources,)
+        What brings each source's decision values to log odds; nan where its scale is unknown.
+    is_anchored : bool
+        Whether the anchored rule is to choose, under which α is drawn to 1.
+    holds_intercept : bool
+        Whether the intercept of centred rows is drawn to zero, and not free.
     """
 
     W: np.ndarray
     b: np.ndarray
-    scale: np.ndarray
-    gammas: np.ndarray
-    gamma_centre: float
-    resolvent: PrimalResolvent | DualResolvent | KrylovResolvent
     rows: Rows | None = None
     Y: np.ndarray | None = None
+    moments: PrimalMoments | None = None
+    trace: float | None = None
     balance: np.ndarray | None = None
     solver: str = "auto"
+    grid: np.ndarray | None = None
+    n_left_out: int = 0
+    log_odds: np.ndarray | None = None
+    is_anchored: bool = False
+    holds_intercept: bool = False
 
     @classmethod
     def of_data(cls, X, weights, height, unit, *, every_row=False, **problem):
@@ -76,44 +87,15 @@ class Problem:
         every_row : bool
             Whether all rows will be left out, one at a time, or a sample of them.
         **problem
-            As of `of_rows`.
+            Attributes of the class.
         """
         n = len(weights)
         n_left_out = n if every_row or n <= SAMPLE else 0
-        return cls.of_rows(make_rows(X, weights, height, unit), n_left_out=n_left_out, **problem)
+        rows = make_rows(X, weights, height, unit)
+        return cls(rows=rows, n_left_out=n_left_out, **problem)
 
     @classmethod
-    def of_rows(cls, rows, *, Y, W, b, balance, solver, gammas, n_left_out=0):
-        """The problem of weighted rows.
-
-        Parameters
-        ----------
-        rows : Rows
-        Y, W, b, balance
-            As of the class.
-        solver : {"auto", "primal", "dual", "krylov"}
-        gammas : ndarray or None
-            None for a grid around the centre.
-        n_left_out : int
-            How many rows will be left out, one at a time, at every γ: the best reduction depends on
-            it.
-        """
-        scale, form = source_scale(W, b), choose_solver(rows.X) if solver == "auto" else solver
-        if form == "primal":
-            moments, rows = PrimalMoments.of_rows(rows, Y)
-        gammas, centre = gamma_grid(gammas, rows.trace, rows.n)
-        if form == "primal":
-            resolvent = primal(moments, W, b, scale, gammas, n_left_out)
-        else:
-            Z = np.column_stack([Y, flat(rows.outputs(W, b) / scale)])
-            if form == "krylov":
-                resolvent = KrylovResolvent(rows, Z, gammas)
-            else:
-                resolvent = DualResolvent(rows, Z, gammas.min(), n_left_out)
-        return cls(W, b, scale, gammas, centre, resolvent, rows, Y, balance, solver)
-
-    @classmethod
-    def of_moments(cls, sums, *, W, b, height, gammas):
+    def of_moments(cls, sums, *, height, **problem):
         """The problem of second moments, where rows are gone.
 
         Parameters
@@ -121,14 +103,69 @@ class Problem:
         sums : SecondMoments
         height : {"auto"} or float
             As of `Rows`.
+        **problem
+            Attributes of the class.
         """
-        p, scale = len(sums.origin), source_scale(W, b)
+        p = len(sums.origin)
         spread, size = np.trace(sums.covariance[:p, :p]), sums.mean @ sums.mean
         trace = max(spread, 0.0) if height == np.inf else spread + size
         height = height if height != "auto" else np.sqrt((spread + size) / p) or 1.0
-        gammas, centre = gamma_grid(gammas, trace, sums.n)
-        moments = PrimalMoments.of_sums(sums, height)
-        return cls(W, b, scale, gammas, centre, primal(moments, W, b, scale, gammas))
+        return cls(moments=PrimalMoments.of_sums(sums, height), trace=trace, **problem)
+
+    @cached_property
+    def _read(self):
+        """The resolvent, the γ's and their centre."""
+        moments, trace, rows, form = self.moments, self.trace, self.rows, "primal"
+        if rows is not None:
+            form = choose_solver(rows.X) if self.solver == "auto" else self.solver
+            if form == "primal":
+                moments, rows = PrimalMoments.of_rows(rows, self.Y)
+            trace = rows.trace
+        n = moments.n if form == "primal" else rows.n
+        gammas, centre = gamma_grid(self.grid, trace, n)
+        W, b = (self.W / self.scale[:, :, None]), self.b / self.scale
+        if form == "primal":
+            W = W.reshape(b.size, W.shape[2]).T
+            resolvent = PrimalResolvent(moments, W, b.ravel(), gammas.min(), self.n_left_out)
+        else:
+            Z = np.column_stack([self.Y, flat(self.S / self.scale)])
+            if form == "krylov":
+                resolvent = KrylovResolvent(rows, Z, gammas)
+            else:
+                resolvent = DualResolvent(rows, Z, gammas.min(), self.n_left_out)
+        return resolvent, gammas, centre
+
+    @property
+    def resolvent(self):
+        """The `PrimalResolvent`, `DualResolvent` or `KrylovResolvent` of Z."""
+        return self._read[0]
+
+    @property
+    def gammas(self):
+        """The γ's to choose from, (n_gammas,)."""
+        return self._read[1]
+
+    @property
+    def gamma_centre(self):
+        """tr(XXᵀ)/n²: where a target-only ridge is usually best."""
+        return self._read[2]
+
+    @cached_property
+    def scale(self):
+        """The size of each source (n_outputs, n_sources), as a power of two."""
+        return source_scale(self.W, self.b)
+
+    def with_targets(self, Y):
+        """The problem of other targets, without sources."""
+        n_outputs = Y.shape[1]
+        return replace(
+            self, Y=Y, W=np.zeros((n_outputs, 0, self.W.shape[2])), b=np.zeros((n_outputs, 0))
+        )
+
+    @property
+    def in_target_units(self):
+        """Whether all sources predict in the units of the target: arrays may be of any scale."""
+        return not np.isnan(self.log_odds).any()
 
     @property
     def is_classifier(self):
@@ -136,7 +173,13 @@ class Problem:
 
     @property
     def n(self):
-        return self.resolvent.n
+        """Σ sᵢ."""
+        return self.moments.n if self.rows is None else self.rows.n
+
+    @property
+    def is_centred(self):
+        """Whether rows are centred, and b therefore free or held."""
+        return self.moments.centred if self.rows is None else self.rows.centred
 
     @property
     def shape(self):
@@ -189,7 +232,7 @@ class Problem:
             C[..., start : start + n_sources, c] = -alphas[..., c, :] * self.scale[c]
         return C
 
-    def left_out(self, coefficients, gammas, probabilities, index):
+    def left_out(self, coefficients, gammas, probabilities, index, held=(0.0, 0.0)):
         """Σ P(γ) times the left-out residuals of Z C(γ).
 
         Parameters
@@ -199,6 +242,8 @@ class Problem:
         probabilities : ndarray of shape (..., n_gammas)
         index : ndarray of shape (n_index,)
             Numbers of the rows.
+        held : (s, mean)
+            Of an intercept that is held: the share s of the mean (m,) that it leaves.
 
         Returns
         -------
@@ -207,7 +252,7 @@ class Problem:
         found = np.empty((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
         start = 0
         for residuals in self.resolvent.leave_one_out(
-            coefficients, gammas, self.rows, self.Y, index
+            coefficients, gammas, self.rows, self.Y, index, held
         ):
             stop = start + residuals.shape[1]
             found[..., start:stop, :] = np.tensordot(probabilities, residuals, axes=1)
@@ -216,14 +261,13 @@ class Problem:
 
     def subset(self, index):
         """The problem of some of the rows, by number."""
-        return Problem.of_rows(
-            self.rows.part(index),
+        return replace(
+            self,
+            rows=self.rows.part(index),
             Y=self.Y[index],
-            W=self.W,
-            b=self.b,
             balance=None if self.balance is None else self.balance[index],
-            solver=self.solver,
-            gammas=self.gammas,
+            grid=self.gammas,
+            n_left_out=0,
         )
 
 
@@ -233,12 +277,6 @@ def gamma_grid(gammas, trace, n):
     if gammas is None:
         gammas = centre * np.exp(np.linspace(-LOG_WIDTH, LOG_WIDTH, N_GAMMAS))
     return gammas, centre
-
-
-def primal(moments, W, b, scale, gammas, n_left_out=0):
-    """The resolvent from second moments."""
-    W = (W / scale[:, :, None]).reshape(scale.size, W.shape[2]).T
-    return PrimalResolvent(moments, W, (b / scale).ravel(), gammas.min(), n_left_out)
 
 
 def flat(values):

@@ -98,19 +98,21 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
 
     score = AlphaTransfer.score
 
+    _height = np.inf  # of the constant column: the intercept is free
+
     def __init__(
         self,
         source=None,
         *,
         alpha="auto",
         gamma="auto",
-        selection="blend",
+        selection="anchored",
         gammas=None,
         alphas=None,
         cv=None,
         scoring=None,
         fit_intercept=True,
-        intercept_scaling=np.inf,
+        intercept_scaling="auto",
         solver="auto",
         store_loo=False,
     ):

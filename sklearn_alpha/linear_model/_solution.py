@@ -42,6 +42,8 @@ class Solution:
     path: Bunch
     left_out: Callable
     sampled: Callable
+    inverse_temperature: float | None = None
+    moves_with_alpha: bool = True
 
 
 def combine(values, alpha):
@@ -49,7 +51,7 @@ def combine(values, alpha):
     return np.einsum("...ck,ck->...c", values, alpha)
 
 
-def family(problem, alphas, gammas, probabilities=(1.0,), *, path, estimate=None):
+def family(problem, alphas, gammas, probabilities=(1.0,), *, path, estimate=None, held=(0.0, 0.0)):
     """The average over γ of w(α(γ), γ) = α w̃ + Q(γ) Xᵀ(y − αs)/n.
 
     Parameters
@@ -60,6 +62,8 @@ def family(problem, alphas, gammas, probabilities=(1.0,), *, path, estimate=None
     path : Bunch
     estimate : callable or None
         Left-out values of rows, by number, where there are more rows than the sample has.
+    held : (s, mean)
+        The share s of the mean (n_outputs,) of the residuals that a held intercept leaves.
 
     Returns
     -------
@@ -71,19 +75,19 @@ def family(problem, alphas, gammas, probabilities=(1.0,), *, path, estimate=None
     alphas, gammas, P = alphas[seen], gammas[seen], P[seen] / P[seen].sum()
     C = problem.residual(alphas)
     a, b = problem.resolvent.adapter(C, gammas, P)
-    left_out = decisions_left_out(problem, C, gammas, P)
+    left_out = decisions_left_out(problem, C, gammas, P, held)
 
     @cache
     def sampled():
         exact = estimate is None or len(problem.sample) == problem.rows.n_rows
         return (left_out if exact else estimate)(problem.sample)
 
-    return Solution(alpha, gamma, a, b, path, left_out, sampled)
+    return Solution(alpha, gamma, a, b - held[0] * held[1], path, left_out, sampled)
 
 
-def decisions_left_out(problem, C, gammas, probabilities):
+def decisions_left_out(problem, C, gammas, probabilities, held=(0.0, 0.0)):
     """The function of row numbers: the average over γ of decision values of left-out rows."""
-    return lambda index: problem.Y[index] - problem.left_out(C, gammas, probabilities, index)
+    return lambda index: problem.Y[index] - problem.left_out(C, gammas, probabilities, index, held)
 
 
 def adapter_parts(problem, gamma):
@@ -106,7 +110,7 @@ def every_left_out(problem, solution):
 def coefficients_of_alpha(problem, solution):
     """(w₀, w₁) with w(α) = w₀ + αw₁ at the γ of the solution; intercepts are a last feature."""
     source = np.concatenate([problem.W, problem.b[:, :, None]], axis=2)
-    if np.isinf(solution.gamma):  # the adapter of the generative rule does not depend on α
+    if not solution.moves_with_alpha:
         return np.column_stack([solution.a, solution.b]), source
     (a0, b0), (a1, b1) = adapter_parts(problem, solution.gamma)
     return np.column_stack([a0, b0]), source - np.concatenate([a1, b1[:, :, None]], axis=2)

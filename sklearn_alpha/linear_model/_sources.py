@@ -36,10 +36,14 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
     -------
     W : ndarray of shape (n_outputs, n_sources, n_features)
     b : ndarray of shape (n_outputs, n_sources)
+    log_odds : ndarray of shape (n_sources,)
+        What brings decision values to log odds, of a classifier with probabilities; 1 for a
+        regressor; nan for any other source, whose scale is unknown.
     """
     sources = [] if source is None else source if isinstance(source, list) else [source]
     W = np.zeros((n_outputs, len(sources), n_features))
     b = np.zeros((n_outputs, len(sources)))
+    log_odds = np.full(len(sources), np.nan)
     for k, one in enumerate(map(to_host, sources)):
         name = "source" if len(sources) == 1 else f"source[{k}]"
         if np.isscalar(one):
@@ -59,6 +63,7 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
             if classes is not None:
                 coef, intercept = _by_label(coef, intercept, estimator, classes, name)
                 seen = np.isin(classes, to_host(estimator.classes_))
+            log_odds[k] = scale_of_log_odds(estimator, classes)
         if len(coef) != n_outputs:
             raise ValueError(
                 f"{name} has {len(coef)} row(s) of coefficients but the target needs {n_outputs}"
@@ -74,7 +79,18 @@ def align_sources(source, *, n_outputs, n_features, classes=None, feature_names=
             coef = np.where(seen[:, None], coef - coef[seen].mean(axis=0), coef)
             intercept = np.where(seen, intercept - intercept[seen].mean(), intercept)
         W[:, k], b[:, k] = coef, intercept
-    return W, b
+    return W, b, log_odds
+
+
+def scale_of_log_odds(estimator, classes):
+    """What brings the aligned decision values of a source to log odds, or nan; 1 in regression."""
+    if classes is None:
+        return 1.0
+    if not hasattr(estimator, "predict_proba"):
+        return np.nan
+    scale = float(getattr(estimator, "inverse_temperature_", 1.0))
+    # of a head with a row per class, `_by_label` gives two classes half the difference
+    return scale * (2.0 if len(classes) == 2 and len(estimator.classes_) > 2 else 1.0)
 
 
 def _check_coefficients(coef, intercept, name, n_features):

@@ -8,11 +8,14 @@ Z = [Y, S] of targets and sources' outputs, under
 
     n, centred             Σ sᵢ, and whether the rows are centred
     sqnorm                 ‖XᵀSX/n‖² (Frobenius), without the constant column
+    means                  of Z, where the rows are centred; zero elsewhere
     inner                  ZᵀSZ, centred where the rows are
     quadratic(γ)           ZᵀG(γ)Z
     log_det(γ)             log det G(γ)
     adapter(C, γ, P)       Σ P(γ) A(γ) C(γ), the weights and the intercept that fit Z C(γ)
-    leave_one_out(C, γ)    residuals of Z C(γ) at left-out rows, for as many rows as are asked for
+    leave_one_out(C, γ)    residuals of Z C(γ) at left-out rows, for as many rows as are asked for;
+                           of centred rows the intercept is free, or held: it leaves a share s of
+                           the mean in the residuals
     refine(γ, P)           make the above better where P has weight; whether it was needed
     log_det_error(γ)       standard error of log_det
 """

@@ -27,8 +27,8 @@ class DualForm:
 
     def __init__(self, rows, Z):
         self.rows, self.n, self.centred = rows, rows.n, rows.centred
-        self._mean = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
-        self._Z = rows.root[:, None] * (Z - self._mean)
+        self.means = rows.average(Z) if rows.centred else np.zeros(Z.shape[1])
+        self._Z = rows.root[:, None] * (Z - self.means)
 
     @property
     def inner(self):
@@ -53,7 +53,7 @@ class DualForm:
             return a, rows.height**2 * total
         # The total is zero up to rounding, which a sparse X's large means would magnify.
         a -= np.outer(total, rows.mean)
-        mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
+        mean = self.means @ np.tensordot(probabilities, coefficients, axes=1)
         return a, mean - a @ (rows.mean + rows.offset)
 
 
@@ -91,13 +91,14 @@ class DualResolvent(DualForm, ExactResolvent):
         zeros = self.n - self.centred - self.rows.n_rows
         return -zeros * np.log(gammas) - self._basis.log_det(gammas)
 
-    def leave_one_out(self, coefficients, gammas, rows, Y, index):
+    def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
         """As in :class:`PrimalResolvent`."""
         dual = gammas[:, None, None] * (self._weights(gammas) @ coefficients)
         dual, free_of = self._basis.rotate_back(np.hstack([*dual])), self._basis.diagonals(gammas)
+        s, mean = held
         for part in batches(index, len(gammas), rows):
             residuals = dual[part] / rows.root[part, None]
             free = gammas[:, None] * free_of(part)
-            free -= rows.centred * rows.weights[part] / rows.n
-            residuals = residuals.reshape(len(part), len(gammas), -1).swapaxes(0, 1)
+            free -= rows.centred * (1 - s) * rows.weights[part] / rows.n
+            residuals = residuals.reshape(len(part), len(gammas), -1).swapaxes(0, 1) + s * mean
             yield left_out_residuals(residuals, free, rows, part)

@@ -145,7 +145,7 @@ class KrylovResolvent(DualForm):
         """Standard error of `log_det`."""
         return self._log_det(gammas)[1]
 
-    def leave_one_out(self, coefficients, gammas, rows, Y, index):
+    def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
         """As in :class:`DualResolvent`, but rows are left out in groups; n·γ is held."""
         residuals, n = self._values[index] @ coefficients, rows.n_rows
         n_groups = min(max(ROWS_AT_ONCE // n, -(-20 * len(index) // n)), len(index))
@@ -158,5 +158,6 @@ class KrylovResolvent(DualForm):
             without = KrylovResolvent(rest, self._values, held, self._basis.steps)
             for at, (C, gamma) in enumerate(zip(coefficients, held, strict=True)):
                 a, b = without.adapter(C[None], gamma[None], np.ones(1))
+                b = b - held[0] * without.means @ C
                 residuals[at, members] -= rows.X[group] @ a.T + b
         yield residuals

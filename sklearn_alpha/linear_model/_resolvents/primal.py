@@ -47,7 +47,7 @@ class PrimalResolvent(ExactResolvent):
         V = np.hstack([np.zeros((len(V), n_outputs)), V])
         self._D = np.eye(len(moments.square), V.shape[1])
         self._D[n_outputs:, n_outputs:] = b
-        self._mean = np.append(moments.mean_Y, moments.mean @ W + b)
+        self.means = moments.centred * np.append(moments.mean_Y, moments.mean @ W + b)
         self._V = V
 
     @cached_property
@@ -130,13 +130,13 @@ class PrimalResolvent(ExactResolvent):
             return a, np.zeros(len(a))
         if not moments.centred:
             return a[:, :-1], moments.height * a[:, -1]
-        mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
+        mean = self.means @ np.tensordot(probabilities, coefficients, axes=1)
         return a, mean - a @ moments.mean
 
-    def leave_one_out(self, coefficients, gammas, rows, Y, index):
+    def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
         """Residuals of Z C(γ) (n_gammas, n_rows, m) of some of the rows numbered `index` a time."""
         moments, basis = self._moments, self._basis
-        k, leverages = moments.height, basis.forms(gammas)
+        k, leverages, (s, mean) = moments.height, basis.forms(gammas), held
         E, of_E, (of_e, of_v) = rows.targets(Y), self._D @ coefficients, self._weights(gammas)
         of_M = np.hstack([*((self._v - of_v) @ coefficients - of_e @ of_E)])
         of_M = basis.rotate_back(of_M)
@@ -147,5 +147,6 @@ class PrimalResolvent(ExactResolvent):
                 columns -= rows.mean[:, None]
             fitted = (columns.T @ of_M).reshape(len(part), len(gammas), -1).swapaxes(0, 1)
             share = rows.weights[part] / rows.n
-            free = 1 - share * (leverages(columns) + rows.centred)
-            yield left_out_residuals(E[part] @ of_E + fitted, free, rows, part)
+            free = 1 - share * (leverages(columns) + rows.centred * (1 - s))
+            residuals = E[part] @ of_E + fitted + s * mean
+            yield left_out_residuals(residuals, free, rows, part)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_alpha.linear_model._rules import (
+    anchored,
     blend,
     cross_validation,
     evidence,
@@ -22,6 +23,7 @@ from sklearn_alpha.linear_model._rules import (
 )
 
 RULES = {
+    "anchored": anchored,
     "blend": blend,
     "evidence": evidence,
     "generative": generative,
@@ -61,10 +63,19 @@ class Given:
         return self.gamma or self.alpha is not None
 
 
+def is_given(estimator):
+    """Whether α or γ of an estimator is given."""
+    return not (isinstance(estimator.alpha, str) and isinstance(estimator.gamma, str))
+
+
 def reads_moments(estimator):
     """Whether second moments are all that the selection of an estimator reads."""
-    is_given = not (isinstance(estimator.alpha, str) and isinstance(estimator.gamma, str))
-    return RULES[estimator.selection].from_moments(is_given)
+    return RULES[estimator.selection].from_moments(is_given(estimator))
+
+
+def anchors(estimator, regression, rows):
+    """Whether the anchored rule chooses both α and γ: classification needs rows."""
+    return estimator.selection == "anchored" and not is_given(estimator) and (regression or rows)
 
 
 def has_partial_fit(estimator):

@@ -306,6 +306,7 @@ def solve(problem, given):
         path=Bunch(generative=path),
         left_out=loo.__getitem__,
         sampled=lambda: loo[problem.sample],
+        moves_with_alpha=False,
     )
 
 

@@ -1,0 +1,97 @@
+"""The source's decision values as log odds, rescaled by the likelihood of the target's rows.
+
+    P(class | x) = softmax(αF̃),    F̃ = Σ_k c_k s_k
+
+A source with probabilities has its own scale c. Any other is brought to decision values of root
+mean square 2, and α is then free within a factor of a few. Several sources are pooled first, with
+the weights that maximise the likelihood under N(1/K, 1/K²).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from sklearn_alpha.linear_model._calibration import logits
+from sklearn_alpha.linear_model._solution import posterior
+
+# α of a source with probabilities, and of one without
+GRID = np.array([-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 2**-0.5, 1, 2**0.5, 2])
+PRIOR = np.where(GRID == 1, 0.9, 0.01)
+FREE = np.exp(np.linspace(-2.5, 2.5, 11))
+FREE_GRID = np.concatenate([-FREE[::-1], [0], FREE])
+FREE_PRIOR = np.exp(-(np.log(FREE) ** 2) / 2) / np.exp(-(np.log(FREE) ** 2) / 2).sum()
+FREE_PRIOR = np.concatenate([0.04 * FREE_PRIOR[::-1], [0.04], 0.92 * FREE_PRIOR])
+
+
+@dataclass(frozen=True)
+class SourceOdds:
+    """What the source says of the target's rows.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_rows,)
+    F : ndarray of shape (n_rows, n_outputs)
+        αF̃; of two classes, the log odds of the second.
+    T : ndarray of shape (n_rows, n_outputs)
+        The codes that are expected under softmax(αF̃).
+    code : float
+        k, the size of a code in log odds.
+    alpha : ndarray of shape (n_outputs, n_sources)
+        What αF̃ makes of each source's weights.
+    path : dict
+        The grid of α and its posterior.
+    """
+
+    labels: np.ndarray
+    F: np.ndarray
+    T: np.ndarray
+    code: float
+    alpha: np.ndarray
+    path: dict
+
+    @classmethod
+    def of(cls, problem):
+        """From the codes and the sources of a problem."""
+        labels, weights, S = problem.Y.argmax(axis=1), problem.rows.weights, problem.S
+        n_outputs = problem.shape[0]
+        if n_outputs == 1:
+            labels = (problem.Y[:, 0] > 0).astype(int)
+        own_scale = problem.log_odds
+        size = np.sqrt(np.einsum("i,ick->k", weights, S**2) / (problem.n * n_outputs))
+        size = np.where(size > np.finfo(np.float64).tiny, size, np.inf)
+        scale = np.where(np.isnan(own_scale), 2 / size, own_scale)
+        share = pool(S * scale, labels, weights)
+        F = S @ (scale * share)
+        known = not np.isnan(own_scale).any()
+        grid, prior = (GRID, PRIOR) if known else (FREE_GRID, FREE_PRIOR)
+        at = np.arange(len(labels)), labels
+        likelihood = [weights @ log_softmax(logits(a * F), axis=1)[at] for a in grid]
+        P = posterior(np.array(likelihood) + np.log(prior))
+        alpha = P @ grid if problem.shape[1] else 1.0
+        F = alpha * F
+        T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
+        return cls(
+            labels,
+            F,
+            T,
+            2.0 if n_outputs == 1 else 1.0,
+            np.broadcast_to(alpha * scale * share, problem.shape),
+            {"alpha_grid": grid, "alpha_posterior": P},
+        )
+
+
+def pool(S, labels, weights):
+    """The share of each source, (n_sources,), in the pooled log odds."""
+    n_sources = S.shape[2]
+    if n_sources < 2:
+        return np.ones(n_sources)
+    at, even = (np.arange(len(labels)), labels), np.full(n_sources, 1 / n_sources)
+
+    def loss(share):
+        return n_sources**2 * ((share - even) ** 2).sum() / 2 - weights @ log_softmax(
+            logits(S @ share), axis=1
+        )[at]
+
+    return minimize(loss, even).x
