@@ -17,12 +17,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._labels import codes
+from tests.linear_model.helpers import kinds
 
-KINDS = ("binary", "classes", "target", "targets")
 HEIGHTS = [0.0, 0.7, "auto", np.inf]
 LEARNED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_")
-
-kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 def options(height):

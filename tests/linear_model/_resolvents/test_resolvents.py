@@ -23,10 +23,10 @@ from sklearn_alpha.linear_model._resolvents import (
 )
 from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 from sklearn_alpha.linear_model._rules import RULES
+from tests.linear_model.helpers import KINDS
 
 SHAPES = [(5, 9), (9, 5), (6, 6)]
 HEIGHTS = [0.0, 0.7, np.inf]
-KINDS = ("binary", "classes", "target", "targets")
 GAMMAS = np.array([1e-2, 0.3, 20.0])
 
 cases = pytest.mark.parametrize(
