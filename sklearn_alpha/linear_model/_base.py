@@ -1,13 +1,18 @@
 """What both estimators share: from data and parameters to fitted attributes."""
 
+import copy
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier, is_regressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model import _persistence
+from sklearn_alpha.linear_model._alignment import align_sources
 from sklearn_alpha.linear_model._data import is_dask
 from sklearn_alpha.linear_model._data.array_api import (
     like,
@@ -29,7 +34,7 @@ from sklearn_alpha.linear_model._resolvents import SOLVERS
 from sklearn_alpha.linear_model._rules import RULES, Given, anchors, reads_moments
 from sklearn_alpha.linear_model._scoring import candidate_score
 from sklearn_alpha.linear_model._solution import coefficients_of_alpha, combine
-from sklearn_alpha.linear_model._sources import align_sources
+from sklearn_alpha.linear_model._sources import read_sources
 
 # Fitted arrays that are in the library, on the device and of the precision of X.
 FLOATS = ("coef_", "intercept_", "alpha_", "source_coef_", "source_intercept_")
@@ -179,13 +184,16 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         holds = anchored and auto and self.fit_intercept and (n_sources > 0 or is_classifier(self))
         return np.inf if holds else height, {"is_anchored": anchored, "holds_intercept": holds}
 
+    def _read_sources(self):
+        names = getattr(self, "feature_names_in_", None)
+        return read_sources(self.source, names, classifier=is_classifier(self))
+
     def _aligned_sources(self, n_features, n_outputs):
         return align_sources(
-            self.source,
+            self._read_sources(),
             n_outputs=n_outputs,
             n_features=n_features,
             classes=getattr(self, "classes_", None),
-            feature_names=getattr(self, "feature_names_in_", None),
         )
 
     def _given(self, problem, **asked):
@@ -272,6 +280,54 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         True
         """
         return _persistence.to_sklearn(self)
+
+    @classmethod
+    def from_pipeline(cls, pipeline, **params):
+        """A pipeline for the target, from a fitted one of the source.
+
+        The steps before the last are kept as they are, and the last one becomes the source.
+        A vocabulary that they have learned stays the source's: words that it does not know have no
+        column, and therefore no weight.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+            Fitted; its last step is linear.
+        **params
+            Parameters of this estimator.
+
+        Returns
+        -------
+        pipeline : Pipeline
+            Its last step is this estimator, not fitted; `fit` leaves the other steps as they are.
+
+        Examples
+        --------
+        >>> from sklearn.feature_extraction.text import TfidfVectorizer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn_alpha import AlphaTransferClassifier
+        >>> source = make_pipeline(TfidfVectorizer(), LogisticRegression())
+        >>> source = source.fit(["good film", "bad film", "good plot", "bad plot"], [1, 0, 1, 0])
+        >>> target = AlphaTransferClassifier.from_pipeline(source)
+        >>> target.fit(["good lamp", "bad lamp"], [1, 0]).predict(["a good chair"])
+        array([1])
+        """
+        check_is_fitted(pipeline)
+        kept = [(name, FrozenEstimator(step)) for name, step in pipeline.steps[:-1]]
+        return Pipeline([*kept, (cls.__name__.lower(), cls(pipeline[-1], **params))])
+
+    def __sklearn_clone__(self):
+        """A clone without what was fitted, of which the source is the same: it stays fitted."""
+        params = {
+            name: value if name == "source" else clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+        }
+        copied = type(self)(**params)
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if name in vars(self):
+                setattr(copied, name, copy.deepcopy(getattr(self, name)))
+        return copied
 
     def __getstate__(self):
         return _persistence.state_to_write(super().__getstate__())

@@ -145,13 +145,11 @@ def log_probabilities(values, beta):
     return F - xp.log(xp.sum(xp.exp(F), axis=1, keepdims=True))
 
 
-# The grids of β, t and θ, and the logarithms of the priors of β and t: log-normal around 1.
-BETAS = np.exp(np.linspace(-1.6, 1.6, 17))
-TRUSTS = np.append(0.0, np.exp(np.linspace(-2.1, 2.1, 15)))
+
 THETAS = np.array([0.0, 0.5, 1.0])
-LOG_PRIOR = -((np.log(BETAS) / 0.5)[:, None] ** 2) / 2 - (
-    np.log(np.maximum(TRUSTS, 0.15)) / 0.6
-) ** 2 / 2
+LOG_WIDTHS = np.array([0.5, 0.6])  # of the priors of β and t, log-normal around 1
+LOG_RANGE = np.array([2.0, 2.4])  # where their logarithms are looked for at first
+N_VALUES = 9
 
 
 def calibrate(F, residual, of_T, offset, labels, weights):
@@ -160,6 +158,8 @@ def calibrate(F, residual, of_T, offset, labels, weights):
     ::
 
         P(class | x) = softmax(β(F + t (residual + θ of_T) + offset))
+
+    The grid of log β and log t is narrowed until its step is below their standard deviations.
 
     Parameters
     ----------
@@ -171,22 +171,44 @@ def calibrate(F, residual, of_T, offset, labels, weights):
     Returns
     -------
     beta, t, theta : float
-        β is the exponential of the mean of log β; θ is the mean of tθ, over that of t.
+        β and t are exponentials of mean logarithms; θ is the mean of tθ, over that of t.
     """
-    log_posterior = np.empty((len(BETAS), len(TRUSTS), len(THETAS)))
-    at = np.arange(len(labels)), labels
-    for j, t in enumerate(TRUSTS):
-        for k, theta in enumerate(THETAS):
-            values = logits(F + t * (residual + theta * of_T) + offset)
-            values = values - values.max(axis=1, keepdims=True)
-            own = weights @ values[at]
-            for i, beta in enumerate(BETAS):
-                log_posterior[i, j, k] = beta * own - weights @ np.log(
-                    np.exp(beta * values).sum(axis=1)
-                )
-    log_posterior += LOG_PRIOR[:, :, None]
-    P = np.exp(log_posterior - log_posterior.max())
-    P /= P.sum()
-    t = P.sum(axis=(0, 2)) @ TRUSTS
-    theta = np.einsum("ijk,j,k->", P, TRUSTS, THETAS) / t
-    return float(np.exp(P.sum(axis=(1, 2)) @ np.log(BETAS))), float(t), float(theta)
+    fixed, moving = (below_own(part, labels) for part in (F + offset, residual))
+    moving = np.stack([moving + theta * below_own(of_T, labels) for theta in THETAS])
+    centre, half = np.zeros(2), LOG_RANGE
+    while True:
+        log_beta, log_t = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
+        values = fixed + np.exp(log_t)[:, None, None, None] * moving
+        loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
+        prior = [(x / width) ** 2 / 2 for x, width in zip((log_beta, log_t), LOG_WIDTHS)]
+        loss += prior[0][:, None, None] + prior[1][:, None]
+        P = np.exp(loss.min() - loss)
+        P /= P.sum()
+        of_beta, of_t = P.sum(axis=(1, 2)), P.sum(axis=(0, 2))
+        centre = np.array([of_beta @ log_beta, of_t @ log_t])
+        spread = np.sqrt([of_beta @ (log_beta - centre[0]) ** 2, of_t @ (log_t - centre[1]) ** 2])
+        step = 2 * half / (N_VALUES - 1)
+        if (spread >= step / 2).all():
+            break
+        half = np.where(spread >= step / 2, half, np.maximum(4 * spread, 1.5 * step))
+    t = np.exp(log_t)
+    theta = np.einsum("ijk,j,k->", P, t, THETAS) / (of_t @ t)
+    return float(np.exp(centre[0])), float(of_t @ t), float(theta)
+
+
+def below_own(values, labels):
+    """Decision values (n_rows, n_outputs, ...) less that of each row's own class.
+
+    One column of two classes becomes that of the other class.
+    """
+    if values.shape[1] == 1:
+        return np.where(labels == 1, -1.0, 1.0).reshape(-1, *[1] * (values.ndim - 1)) * values
+    return values - values[np.arange(len(labels)), labels][:, None]
+
+
+def losses(below, weights):
+    """Σ weights · log Σ exp over the classes, of values less that of each row's own class."""
+    if below.shape[-1] == 1:  # the own class has the value zero
+        return np.logaddexp(0, below[..., 0]) @ weights
+    top = below.max(axis=-1)
+    return (top + np.log(np.exp(below - top[..., None]).sum(axis=-1))) @ weights

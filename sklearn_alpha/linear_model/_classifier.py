@@ -33,7 +33,7 @@ from sklearn_alpha.linear_model._labels import (
     labels_of_chunk,
 )
 from sklearn_alpha.linear_model._prediction import ClassPredictionMixin
-from sklearn_alpha.linear_model._rules import has_partial_fit
+from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
@@ -91,6 +91,10 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         mean square of the entries of X; ``np.inf`` leaves b free, as in `Ridge`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
+    classes : {"target"} or array-like, default=None
+        The classes to tell apart. None joins those of the labelled rows with those that the sources
+        know: one of which no row is given keeps its source's row and a probability. "target" keeps
+        to those of the rows, as every `selection` but "anchored" does where None is given.
     solver : {"auto", "primal", "dual", "krylov"}, default="auto"
         "primal" reduces the matrix of features, "dual" that of rows, and "krylov" reads X only in
         products. "auto" takes the smaller matrix, and "krylov" where X is sparse with more than
@@ -166,6 +170,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
     _parameter_constraints: ClassVar = {
         **AlphaTransfer._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "classes": [StrOptions({"target"}), "array-like", None],
     }
 
     inverse_temperature_ = SolvedOnRead()
@@ -186,6 +191,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         fit_intercept=True,
         intercept_scaling="auto",
         class_weight=None,
+        classes=None,
         solver="auto",
         store_loo=False,
     ):
@@ -200,6 +206,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.class_weight = class_weight
+        self.classes = classes
         self.solver = solver
         self.store_loo = store_loo
 
@@ -207,10 +214,10 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         check_labels(y)
-        self.classes_, labels = np.unique(y[seen], return_inverse=True)
-        check_classes(self.classes_)
+        self.classes_ = self._classes_with(np.unique(y[seen]))
+        labels = np.searchsorted(self.classes_, y[seen])
         n_classes, repeats = len(self.classes_), weight[seen]
-        counts = np.bincount(labels, weights=repeats)
+        counts = np.bincount(labels, weights=repeats, minlength=n_classes)
         class_weight = class_weights(self.class_weight, self.classes_, counts)[labels]
         Y, common = codes(labels, n_classes)
         shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
@@ -221,7 +228,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
             weight,
             classes=self.classes_,
             class_weight=class_weight,
-            balance=np.where(Y > 0, 0.5 / shares, 0.5 / (1 - shares)),
+            balance=np.where(Y > 0, 0.5 / np.where(shares > 0, shares, 1), 0.5 / (1 - shares)),
         )
         self.intercept_ += common
         if solution.inverse_temperature is not None:
@@ -237,6 +244,26 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         self._to_library_of(X)
         if self.classes_.dtype.kind in "biuf":  # labels that are not numbers stay NumPy's
             self.classes_ = to_device_of(X, self.classes_)
+
+    def _classes_with(self, shown):
+        """The classes to tell apart, where the rows show some of them."""
+        if self.classes is None and anchors(self, regression=False, rows=True):
+            known = [one.classes for one in self._read_sources() if one.classes is not None]
+            classes = np.unique(np.concatenate([shown, *known])) if known else shown
+            if len(known) and len(classes) == len(shown) + sum(map(len, known)):
+                classes = shown  # names that no source shares, of which alignment says so
+        elif self.classes is None or isinstance(self.classes, str):
+            classes = shown
+        else:
+            classes = np.unique(self.classes)
+            unknown = np.setdiff1d(shown, classes)
+            if len(unknown):
+                raise ValueError(
+                    f"y has the labels {unknown.tolist()}, which are not among classes="
+                    f"{classes.tolist()}; name all of them, or pass classes=None."
+                )
+        check_classes(classes)
+        return classes
 
     def _fit_dask(self, X, y, sample_weight):
         sums, self.classes_ = moments_of_dask(self, X, y, sample_weight)

@@ -67,7 +67,8 @@ def class_weights(class_weight, classes, counts=None):
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, str):
-        return counts.sum() / (len(counts) * counts)
+        shown = counts > 0
+        return counts.sum() / (shown.sum() * np.where(shown, counts, 1))
     return compute_class_weight(class_weight, classes=classes, y=classes)
 
 

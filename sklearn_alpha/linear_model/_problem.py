@@ -14,7 +14,7 @@ from sklearn_alpha.linear_model._resolvents import (
     PrimalResolvent,
     choose_solver,
 )
-from sklearn_alpha.linear_model._sources import source_scale, unit_combinations
+from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-from sklearn_alpha.linear_model._calibration import logits
+from sklearn_alpha.linear_model._calibration import below_own, losses
 from sklearn_alpha.linear_model._solution import posterior
 
 # α of a source with probabilities, and of one without
@@ -66,9 +66,8 @@ class SourceOdds:
         F = S @ (scale * share)
         known = not np.isnan(own_scale).any()
         grid, prior = (GRID, PRIOR) if known else (FREE_GRID, FREE_PRIOR)
-        at = np.arange(len(labels)), labels
-        likelihood = [weights @ log_softmax(logits(a * F), axis=1)[at] for a in grid]
-        P = posterior(np.array(likelihood) + np.log(prior))
+        below = grid[:, None, None] * below_own(F, labels)
+        P = posterior(np.log(prior) - losses(below, weights))
         alpha = P @ grid if problem.shape[1] else 1.0
         F = alpha * F
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
@@ -87,11 +86,9 @@ def pool(S, labels, weights):
     n_sources = S.shape[2]
     if n_sources < 2:
         return np.ones(n_sources)
-    at, even = (np.arange(len(labels)), labels), np.full(n_sources, 1 / n_sources)
+    even, below = np.full(n_sources, 1 / n_sources), below_own(S, labels)
 
     def loss(share):
-        return n_sources**2 * ((share - even) ** 2).sum() / 2 - weights @ log_softmax(
-            logits(S @ share), axis=1
-        )[at]
+        return n_sources**2 * ((share - even) ** 2).sum() / 2 + losses(below @ share, weights)
 
     return minimize(loss, even).x
