@@ -123,7 +123,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         check_range("X", X)
         check_range("y", Y)
         W, b, log_odds = self._aligned_sources(X.shape[1], Y.shape[1])
-        height, anchor = self._intercept(W.shape[1], anchored=anchors(self, balance is None, True))
+        height, anchor = self._intercept(anchors(self, balance is None, True))
         problem = Problem.of_data(
             X,
             weight * class_weight,
@@ -150,7 +150,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         if self._sums is None or "coef_" in vars(self):
             return
         W, b, log_odds = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
-        height, anchor = self._intercept(W.shape[1], anchored=anchors(self, is_regressor(self), False))
+        height, anchor = self._intercept(anchors(self, is_regressor(self), False))
         problem = Problem.of_moments(
             self._sums,
             W=W,
@@ -174,15 +174,12 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         self.path_ = solution.path
         self._w0, self._w1 = coefficients_of_alpha(problem, solution)
 
-    def _intercept(self, n_sources, *, anchored):
-        """The height of the constant column, and what the anchored rule makes of the intercept."""
-        auto = self.intercept_scaling == "auto"
-        height = self._height if auto else self.intercept_scaling
-        if not self.fit_intercept:
-            height = 0.0
-        # a regressor without a source has nothing to hold its intercept to
-        holds = anchored and auto and self.fit_intercept and (n_sources > 0 or is_classifier(self))
-        return np.inf if holds else height, {"is_anchored": anchored, "holds_intercept": holds}
+    def _intercept(self, anchored):
+        """The height of the constant column, and what the problem has to know of the rule."""
+        holds = anchored and self.fit_intercept and self.intercept_scaling == "auto"
+        height = self._height if self.intercept_scaling == "auto" else self.intercept_scaling
+        height = height if self.fit_intercept else 0.0
+        return np.inf if holds else height, {"is_anchored": anchored, "may_hold": holds}
 
     def _read_sources(self):
         names = getattr(self, "feature_names_in_", None)

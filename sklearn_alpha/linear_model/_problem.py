@@ -55,8 +55,8 @@ class Problem:
         What brings each source's decision values to log odds; nan where its scale is unknown.
     is_anchored : bool
         Whether the anchored rule is to choose, under which α is drawn to 1.
-    holds_intercept : bool
-        Whether the intercept of centred rows is drawn to zero, and not free.
+    may_hold : bool
+        Whether the anchored rule may draw the intercept of centred rows to zero.
     """
 
     W: np.ndarray
@@ -71,7 +71,7 @@ class Problem:
     n_left_out: int = 0
     log_odds: np.ndarray | None = None
     is_anchored: bool = False
-    holds_intercept: bool = False
+    may_hold: bool = False
 
     @classmethod
     def of_data(cls, X, weights, height, unit, *, every_row=False, **problem):
@@ -161,6 +161,15 @@ class Problem:
         return replace(
             self, Y=Y, W=np.zeros((n_outputs, 0, self.W.shape[2])), b=np.zeros((n_outputs, 0))
         )
+
+    @cached_property
+    def holds_intercept(self):
+        """Whether the intercept of centred rows is drawn to zero, and not free.
+
+        A regressor without a source has nothing to hold it to.
+        """
+        has_source = self.is_classifier or any(T.shape[1] for T in self.units)
+        return self.is_anchored and self.may_hold and has_source
 
     @property
     def in_target_units(self):

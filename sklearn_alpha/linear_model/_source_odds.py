@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, losses
+from sklearn_alpha.linear_model._directions import unit_combinations
 from sklearn_alpha.linear_model._solution import posterior
 
 # α of a source with probabilities, and of one without
@@ -58,17 +59,18 @@ class SourceOdds:
         n_outputs = problem.shape[0]
         if n_outputs == 1:
             labels = (problem.Y[:, 0] > 0).astype(int)
-        own_scale = problem.log_odds
-        size = np.sqrt(np.einsum("i,ick->k", weights, S**2) / (problem.n * n_outputs))
-        size = np.where(size > np.finfo(np.float64).tiny, size, np.inf)
-        scale = np.where(np.isnan(own_scale), 2 / size, own_scale)
-        share = pool(S * scale, labels, weights)
-        F = S @ (scale * share)
-        known = not np.isnan(own_scale).any()
-        grid, prior = (GRID, PRIOR) if known else (FREE_GRID, FREE_PRIOR)
-        below = grid[:, None, None] * below_own(F, labels)
-        P = posterior(np.log(prior) - losses(below, weights))
-        alpha = P @ grid if problem.shape[1] else 1.0
+        # of one size and direction, sources count once, and a source without values not at all
+        inner = np.einsum("i,ick,icl->kl", weights, S, S)
+        units = unit_combinations(inner) * 2 * np.sqrt(problem.n * n_outputs)
+        known = ~np.isnan(problem.log_odds)
+        together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
+        scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
+        share = scale @ pool(S @ scale, labels, weights)
+        F = S @ share
+        grid, prior = (GRID, PRIOR) if known.all() else (FREE_GRID, FREE_PRIOR)
+        below = below_own(F, labels)
+        P = posterior(np.log(prior) - [losses(a * below, weights) for a in grid])
+        alpha = P @ grid
         F = alpha * F
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
         return cls(
@@ -76,7 +78,7 @@ class SourceOdds:
             F,
             T,
             2.0 if n_outputs == 1 else 1.0,
-            np.broadcast_to(alpha * scale * share, problem.shape),
+            np.tile(alpha * share, (n_outputs, 1)),
             {"alpha_grid": grid, "alpha_posterior": P},
         )
 
@@ -87,8 +89,23 @@ def pool(S, labels, weights):
     if n_sources < 2:
         return np.ones(n_sources)
     even, below = np.full(n_sources, 1 / n_sources), below_own(S, labels)
+    if below.shape[1] == 1:  # the own class has the value zero
+        below = np.concatenate([np.zeros_like(below), below], axis=1)
 
     def loss(share):
-        return n_sources**2 * ((share - even) ** 2).sum() / 2 + losses(below @ share, weights)
+        """With its gradient."""
+        values = below @ share
+        slope = np.einsum("i,ic,ick->k", weights, softmax(values, axis=1), below)
+        move = n_sources**2 * (share - even)
+        return move @ (share - even) / 2 + losses(values, weights), move + slope
 
-    return minimize(loss, even).x
+    def curvature(share):
+        P = softmax(below @ share, axis=1)
+        mean = np.einsum("ic,ick->ik", P, below)
+        second = np.einsum("i,ic,ick,icl->kl", weights, P, below, below)
+        return n_sources**2 * np.eye(n_sources) + second - (weights[:, None] * mean).T @ mean
+
+    share = minimize(loss, even, jac=True, hess=curvature, method="trust-exact").x
+    for _ in range(3):  # from there on Newton's steps square the error
+        share = share - np.linalg.solve(curvature(share), loss(share)[1])
+    return share

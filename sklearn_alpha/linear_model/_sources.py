@@ -60,16 +60,28 @@ def read_sources(source, feature_names=None, *, classifier):
     sources : list of LinearSource
     """
     sources = [] if source is None else source if isinstance(source, list) else [source]
-    if isinstance(source, list) and source and all(np.isscalar(one) for one in source):
-        raise ValueError(
-            "source is a list of numbers: a list means several sources; pass one source's "
-            "coefficients as a NumPy array."
-        )
+    _check_list(sources)
     names = ["source"] if len(sources) == 1 else [f"source[{k}]" for k in range(len(sources))]
     return [
         _read(to_host(one), name, feature_names, classifier)
         for one, name in zip(sources, names, strict=True)
     ]
+
+
+def _check_list(sources):
+    """Refuse a list that is one source, written in a form that means several."""
+    if any(isinstance(one, list) for one in sources):
+        raise ValueError(
+            "source is a nested list: a list means several sources; pass one source's "
+            "coefficients as a NumPy array."
+        )
+    if len(sources) == 2 and all(isinstance(one, np.ndarray) for one in sources):
+        W, b = sources
+        if W.ndim == 2 and b.shape == (len(W),) and W.shape[1] != len(b):
+            raise ValueError(
+                "source is a list of coefficients and intercepts: a list means several sources; "
+                "pass one source's as a tuple, (coef, intercept)."
+            )
 
 
 def _read(source, name, feature_names, classifier):
@@ -93,6 +105,11 @@ def _read(source, name, feature_names, classifier):
         classes = None
         if len(parts) == 3:
             classes = np.asarray(parts[2])
+            if classes.ndim != 1:
+                raise ValueError(
+                    f"{name} is a triple whose last part is no array of classes; pass a pair "
+                    "(coefficients, intercept), or (coefficients, intercept, classes)."
+                )
             _check_rows(coef, classes, name)
         return LinearSource(name, coef, intercept, classes, np.nan)
     estimator = _check_estimator(source, name, feature_names, classifier=classifier)

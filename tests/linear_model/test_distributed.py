@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
+from tests.linear_model.helpers import from_moments
 
 LEARNED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_")
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
@@ -118,7 +119,7 @@ def test_threads_are_the_default(kind, problem):
     task = problem(kind, 60)
     model = task.Estimator(task.source)
     fitted = clone(model).fit(in_array(task.X, 2), in_array(task.y, 2))
-    assert_same(fitted, model.set_params(selection="evidence").fit(task.X, task.y))
+    assert_same(fitted, model.set_params(selection=from_moments(task)).fit(task.X, task.y))
 
 
 @pytest.mark.usefixtures("alone")
@@ -187,7 +188,7 @@ def test_chunks_without_rows_count_nothing(kind, problem):
 def test_sparse_chunks_and_single_precision(kind, problem):
     task = problem(kind, 60)
     X = np.round(4 * task.X * (task.X > 0))
-    whole = task.Estimator(task.source, selection="evidence").fit(X, task.y)
+    whole = task.Estimator(task.source, selection=from_moments(task)).fit(X, task.y)
     for chunks in (in_array(X).map_blocks(sparse.csr_matrix), in_array(X.astype(np.float32))):
         fitted = task.Estimator(task.source).fit(chunks, in_array(task.y))
         assert_same(fitted, whole)
@@ -441,7 +442,7 @@ def on_cluster(task, marker=None):
 def test_a_cluster_is_one_machine(kind, client, problem):
     task = problem(kind, 60)
     X, y = on_cluster(task)
-    whole = task.Estimator(task.source, selection="evidence").fit(task.X, task.y)
+    whole = task.Estimator(task.source, selection=from_moments(task)).fit(task.X, task.y)
     model = task.Estimator(task.source).fit(X, y)
     assert_same(model, whole)
     assert_allclose(model.predict(X).compute(), whole.predict(task.X))
@@ -453,7 +454,7 @@ def test_a_cluster_is_one_machine(kind, client, problem):
 def test_a_killed_worker_loses_nothing(kind, client, problem, tmp_path):
     task, marker = problem(kind, 60), tmp_path / "killed"
     before = {*client.run(os.getpid).values()}
-    whole = task.Estimator(task.source, selection="evidence").fit(task.X, task.y)
+    whole = task.Estimator(task.source, selection=from_moments(task)).fit(task.X, task.y)
     model = task.Estimator(task.source).fit(*on_cluster(task, str(marker)))
     assert marker.exists()
     assert_same(model, whole)

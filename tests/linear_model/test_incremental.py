@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._labels import codes
-from tests.linear_model.helpers import kinds
+from tests.linear_model.helpers import from_moments, kinds
 
 HEIGHTS = [0.0, 0.7, "auto", np.inf]
 LEARNED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_")
@@ -72,14 +72,16 @@ def test_any_chunking_is_one_fit(kind, height, shape, n_sources, weighted, conve
 )
 def test_what_is_given_is_kept(kind, given, problem):
     task = problem(kind, 40)
-    whole = task.Estimator(task.source, selection="evidence", **given).fit(task.X, task.y)
+    whole = task.Estimator(task.source, selection=from_moments(task), **given)
+    whole.fit(task.X, task.y)
     model = task.Estimator(task.source, **given)
     assert_same(stream(model, task, np.split(np.arange(40), 4)), whole)
 
 
-def test_the_default_is_the_evidence(problem):
-    task = problem("binary", 40)
-    whole = task.Estimator(task.source, selection="evidence").fit(task.X, task.y)
+@kinds
+def test_the_default_of_classes_is_the_evidence(kind, problem):
+    task = problem(kind, 40)
+    whole = task.Estimator(task.source, selection=from_moments(task)).fit(task.X, task.y)
     assert_same(stream(task.Estimator(task.source), task, [slice(0, 40)]), whole)
 
 
@@ -216,10 +218,10 @@ def test_temperature_agrees_with_that_of_left_out_rows_where_margins_are_normal(
 
 def test_rows_of_zeros(problem):
     """Then the constant column has height one, of whatever sort the rows are."""
-    task = problem("targets", 12)
+    task = problem("binary", 12)
     task.X[:] = 0
     model = task.Estimator(selection="evidence", gamma=0.5, intercept_scaling="auto")
-    expected = task.y.mean(axis=0) / (1 + 0.5)
+    expected = codes(task.y, 2)[0].mean(axis=0) / (1 + 0.5)
     assert_allclose(clone(model).fit(task.X, task.y).intercept_, expected)
     assert_allclose(stream(model, task, [slice(0, 5), slice(5, 12)]).intercept_, expected)
 

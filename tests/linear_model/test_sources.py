@@ -20,7 +20,8 @@ from sklearn.svm import SVC, LinearSVC
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._data.validation import check_range
-from sklearn_alpha.linear_model._sources import align_sources
+from sklearn_alpha.linear_model._alignment import align_sources
+from sklearn_alpha.linear_model._sources import read_sources
 
 
 @pytest.fixture
@@ -256,7 +257,7 @@ NUMBERS = np.arange(20.0).reshape(5, 4) % 7
 LABELS = np.array([0, 1, 0, 1, 1])
 
 BAD = {
-    "unfitted": (LogisticRegression(), "fit it first, and pass FrozenEstimator"),
+    "unfitted": (LogisticRegression(), "fit it first"),
     "unfitted, frozen": (FrozenEstimator(LogisticRegression()), "fit it first"),
     "un-fitted by clone": (
         clone(LogisticRegression().fit(NUMBERS, LABELS)),
@@ -292,7 +293,14 @@ BAD = {
     "a dict": ({"coef": 1}, "is a dict; pass a NumPy array"),
     "a triple": ((np.ones(4), 0.0, 1.0), r"pair \(coefficients, intercept\)"),
     "too many intercepts": ((np.ones(4), [1.0, 2.0]), "2 intercepts for 1 row"),
-    "too many rows": (np.ones((2, 4)), r"2 row\(s\).*needs 1.*\(n_outputs, n_features\)"),
+    "too many rows": (np.ones((3, 4)), r"3 row\(s\).*needs 1.*\(n_outputs, n_features\)"),
+    "a nested list": ([[1.0, 2.0, 3.0, 4.0]], "nested list.*NumPy array"),
+    "coefficients and intercept in a list": (
+        [np.ones((1, 4)), np.ones(1)],
+        r"pass one source's as a tuple, \(coef, intercept\)",
+    ),
+    "transposed": (np.ones((4, 1)), r"or pass coef\.T"),
+    "text": ("logistic", "is the text 'logistic'; pass a fitted linear estimator"),
     "second of a list": ([np.ones(4), np.ones(3)], r"source\[1\] has coefficients of shape"),
     "kernel machine": (SVC().fit(NUMBERS, LABELS), "linear"),
 }
@@ -322,7 +330,8 @@ def test_range_is_that_of_the_largest_entry(limit, sign, convert):
 
 
 def test_range_of_rows_is_narrower_than_that_of_coefficients():
-    W, _ = align_sources(np.full(4, 1e99), n_outputs=1, n_features=4)
+    sources = read_sources(np.full(4, 1e99), classifier=True)
+    W, *_ = align_sources(sources, n_outputs=1, n_features=4)
     assert_array_equal(W, np.full((1, 1, 4), 1e99))
     check_range("X", np.array([1e30]))
     with pytest.raises(ValueError, match="largest entry of X"):
@@ -340,11 +349,16 @@ def test_a_regressor_for_classes(binary):
         AlphaTransferClassifier(source).fit(binary.X, binary.y)
 
 
+@pytest.mark.filterwarnings("ignore:source never saw")
 def test_a_binary_source_for_three_classes(classes):
-    source = LinearSVC().fit(classes.X, classes.y == "ape")
-    source.classes_ = np.array(["ape", "bee"])
-    with pytest.raises(ValueError, match=r"^source is binary but.*fitted on those classes"):
-        AlphaTransferClassifier(source).fit(classes.X, classes.y)
+    """Its log odds are shared by the rows of its classes, and the new class has a row of zeros."""
+    known = classes.y != "cat"
+    source = LogisticRegression().fit(classes.X[known], classes.y[known])
+    model = AlphaTransferClassifier(source).fit(classes.X, classes.y)
+    half = source.coef_[0] / 2
+    expected = {label: 0 * half for label in model.classes_}
+    expected |= dict(zip(source.classes_, (-half, half), strict=True))
+    assert_allclose(model.source_coef_[:, 0], [expected[label] for label in model.classes_])
 
 
 def test_an_array_of_one_row_for_three_classes(classes):
@@ -360,7 +374,7 @@ def test_disjoint_labels(binary, classes):
 def test_binary_labels_of_which_one_differs(binary):
     source = LogisticRegression().fit(binary.X, binary.y + 1)
     with pytest.raises(ValueError, match="pass the coefficients as an array"):
-        AlphaTransferClassifier(source).fit(binary.X, binary.y)
+        AlphaTransferClassifier(source, classes="target").fit(binary.X, binary.y)
 
 
 def test_one_vs_one_rows(problem):

@@ -147,17 +147,17 @@ class KrylovResolvent(DualForm):
 
     def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
         """As in :class:`DualResolvent`, but rows are left out in groups; n·γ is held."""
-        residuals, n = self._values[index] @ coefficients, rows.n_rows
+        residuals, n, (s, _) = self._values[index] @ coefficients, rows.n_rows, held
         n_groups = min(max(ROWS_AT_ONCE // n, -(-20 * len(index) // n)), len(index))
         for start in range(n_groups):
             members = slice(start, None, n_groups)
             group, weights = index[members], rows.weights.copy()
             weights[group] -= rows.unit[group]
             rest = Rows(rows.X, weights, rows.height, rows.unit)
-            held = gammas * rows.n / rest.n
-            without = KrylovResolvent(rest, self._values, held, self._basis.steps)
-            for at, (C, gamma) in enumerate(zip(coefficients, held, strict=True)):
+            same = gammas * rows.n / rest.n  # n·γ is
+            without = KrylovResolvent(rest, self._values, same, self._basis.steps)
+            for at, (C, gamma) in enumerate(zip(coefficients, same, strict=True)):
                 a, b = without.adapter(C[None], gamma[None], np.ones(1))
-                b = b - held[0] * without.means @ C
+                b = b - s * without.means @ C
                 residuals[at, members] -= rows.X[group] @ a.T + b
         yield residuals

@@ -125,7 +125,9 @@ def classification(problem):
 def regression(problem):
     """α, γ and κ by evidence."""
     resolvent, (n_outputs, n_sources) = problem.resolvent, problem.shape
-    anchor = np.full(problem.shape, 1 / max(n_sources, 1))
+    anchor = np.array([even_shares(T) for T in problem.units])
+    # a source of unknown units has no α to be drawn to
+    anchor = np.where(np.isnan(problem.log_odds), 0.0, anchor)
     residual = problem.residual(anchor)
     means = resolvent.means @ residual
     kappas, prior = alpha_prior(problem)
@@ -169,6 +171,12 @@ def regression(problem):
     return family(
         problem, alphas, gammas, P, path=path, estimate=estimate, held=(s, means)
     )
+
+
+def even_shares(units):
+    """The α's (n_sources,) of the mean source; those of one direction count once."""
+    members = units > 0
+    return (members / np.maximum(members.sum(axis=0), 1)).sum(axis=1) / max(units.shape[1], 1)
 
 
 # ---------------------------------------------------------------- what both have in common
@@ -215,7 +223,7 @@ def log_det_of_units(resolvent, gammas):
 
 def alpha_prior(problem):
     """κ' and its prior."""
-    if problem.shape[1] == 0:
+    if not any(T.shape[1] for T in problem.units):
         return ALPHA_KAPPAS[:1], np.ones(1)
     flat = np.full(len(ALPHA_KAPPAS), 1 / len(ALPHA_KAPPAS))
     return ALPHA_KAPPAS, ALPHA_PRIOR if problem.in_target_units else flat

@@ -241,7 +241,7 @@ def test_cross_validation_decomposes_once_a_fold_and_once_for_the_fit(kind, prob
 @pytest.mark.parametrize("kind", ["binary", "target"])
 def test_the_smaller_matrix_is_decomposed(kind, shape, problem, reduced):
     task = problem(kind, *shape)
-    task.Estimator(task.source).fit(task.X, task.y)
+    task.Estimator(task.source, selection="evidence").fit(task.X, task.y)
     constant = kind == "binary" and shape[1] < shape[0]  # its column is one more feature
     assert reduced == [(min(shape) + constant,) * 2]
 

@@ -35,7 +35,7 @@ def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
 ):
     task = problem(kind, n=n)
     counts = task.counts if n <= 10 else np.ones(n, dtype=int)
-    model = task.Estimator(task.source, store_loo=True, **constant(height))
+    model = task.Estimator(task.source, selection="blend", store_loo=True, **constant(height))
     model.fit(task.X, task.y, sample_weight=counts)
     first, second = (
         clone(model).set_params(selection=name).fit(task.X, task.y, sample_weight=counts)
