@@ -1,4 +1,4 @@
-"""What random matrix theory predicts for a rescaled source: accuracy, risk and the best α."""
+"""Accuracy, risk and the best α of a rescaled source, predicted by random matrix theory."""
 
 from ._isotropic import isotropic_asymptotics, ridge_source_asymptotics
 from ._margin import MarginAsymptotics
