@@ -69,8 +69,8 @@ for _ in range(15):
         optimizer.step()
 
 # %%
-# The target is digits rotated by 90 degrees, and 300 of them are labelled. One network learns α, and
-# the other has α = 1, which is LoRA. Both have adapters of rank two.
+# The target is digits rotated by 90 degrees, and 300 of them are labelled. One network learns α.
+# The other has α = 1, which is LoRA. Both have adapters of rank two.
 new = np.rot90(new.reshape(-1, 8, 8), axes=(1, 2)).reshape(-1, 64).copy()
 few, rest, y_few, y_rest = train_test_split(
     new, y_new, train_size=300, stratify=y_new, random_state=0

@@ -2,10 +2,16 @@
 
 import numpy as np
 
-from ._checks import check_array, check_count, check_non_negative, check_positive, check_scalar
-from ._docs import documented
-from ._equivalent import isotropic_equivalent
-from ._margin import margin_asymptotics
+from sklearn_alpha.theory._checks import (
+    check_array,
+    check_count,
+    check_non_negative,
+    check_positive,
+    check_scalar,
+)
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._equivalent import isotropic_equivalent
+from sklearn_alpha.theory._margin import margin_asymptotics
 
 
 @documented

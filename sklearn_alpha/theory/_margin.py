@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from ._docs import documented
-from ._homogeneous import homogeneous, join, split
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._homogeneous import homogeneous, join, split
 
 
 @documented

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._checks import (
+from sklearn_alpha.theory._checks import (
     check_array,
     check_count,
     check_covariance,
     check_positive,
     check_source,
 )
-from ._docs import documented
-from ._equivalent import isotropic_equivalent, spectral_equivalent
-from ._homogeneous import homogeneous, join, split
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._equivalent import isotropic_equivalent, spectral_equivalent
+from sklearn_alpha.theory._homogeneous import homogeneous, join, split
 
 
 @documented

@@ -1,10 +1,16 @@
 """Accuracy of an α-rescaled classifier on a Gaussian mixture, for any source and covariance."""
 
-from ._checks import check_array, check_count, check_covariance, check_positive, check_source
-from ._docs import documented
-from ._equivalent import spectral_equivalent
-from ._isotropic import isotropic_asymptotics
-from ._margin import margin_asymptotics
+from sklearn_alpha.theory._checks import (
+    check_array,
+    check_count,
+    check_covariance,
+    check_positive,
+    check_source,
+)
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._equivalent import spectral_equivalent
+from sklearn_alpha.theory._isotropic import isotropic_asymptotics
+from sklearn_alpha.theory._margin import margin_asymptotics
 
 
 @documented
