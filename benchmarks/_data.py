@@ -1,5 +1,6 @@
 """The benchmarks' data: the Amazon reviews wherever they lie, and transfers made of them."""
 
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
@@ -67,8 +68,8 @@ def amazon_features(domain):
 
 
 def amazon_texts(domain):
-    """Return the reviews of a domain as :func:`sklearn_alpha.datasets.fetch_amazon_text` does."""
-    return _fetch(fetch_amazon_text, domain)
+    """Return the reviews of a domain, titles apart from the texts."""
+    return _fetch(partial(fetch_amazon_text, titles=False), domain)
 
 
 def _fetch(fetch, domain):

@@ -2,12 +2,15 @@ from os import PathLike
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 __all__ = [
     "fetch_amazon_review",
     "fetch_amazon_text",
+    "fetch_office_caltech",
+    "fetch_school",
+    "fetch_spoken_digits",
     "load_digits_transfer",
     "load_glue_task",
     "make_domain_transfer",
@@ -15,6 +18,8 @@ __all__ = [
 
 _Domain: TypeAlias = Literal["books", "dvd", "elec", "electronics", "kitchen"]
 _Home: TypeAlias = str | PathLike[str] | None
+_Floats: TypeAlias = NDArray[np.float64]
+_Integers: TypeAlias = NDArray[np.int64]
 
 # Arrays, or pandas' where `as_frame` is true.
 @overload
@@ -39,6 +44,7 @@ def fetch_amazon_review(
 def fetch_amazon_text(
     domain: _Domain,
     *,
+    titles: bool = True,
     data_home: _Home = None,
     download_if_missing: bool = True,
     return_X_y: Literal[False] = False,
@@ -48,11 +54,54 @@ def fetch_amazon_text(
 def fetch_amazon_text(
     domain: _Domain,
     *,
+    titles: bool = True,
     data_home: _Home = None,
     download_if_missing: bool = True,
     return_X_y: Literal[True],
     as_frame: bool = False,
 ) -> tuple[Any, Any]: ...
+@overload
+def fetch_office_caltech(
+    domain: Literal["amazon", "caltech", "dslr", "webcam"],
+    *,
+    data_home: _Home = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+@overload
+def fetch_office_caltech(
+    domain: Literal["amazon", "caltech", "dslr", "webcam"],
+    *,
+    data_home: _Home = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+) -> tuple[_Floats, _Integers]: ...
+@overload
+def fetch_school(
+    *,
+    data_home: _Home = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+@overload
+def fetch_school(
+    *,
+    data_home: _Home = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+) -> tuple[_Floats, _Floats]: ...
+@overload
+def fetch_spoken_digits(
+    *,
+    data_home: _Home = None,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+@overload
+def fetch_spoken_digits(
+    *,
+    data_home: _Home = None,
+    return_X_y: Literal[True],
+) -> tuple[_Floats, _Integers]: ...
 def load_digits_transfer(
     source: tuple[int, int] = (6, 8), target: tuple[int, int] = (5, 9)
 ) -> Bunch: ...

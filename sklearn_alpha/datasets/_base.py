@@ -13,6 +13,13 @@ from sklearn.datasets import get_data_home
 
 DATA_HOME_VARIABLE = "SKLEARN_ALPHA_DATA"
 
+# What `validate_params` checks of the parameters that loaders share.
+PARAMETERS = {
+    "data_home": [str, os.PathLike, None],
+    "download_if_missing": ["boolean"],
+    "return_X_y": ["boolean"],
+}
+
 
 class Archive(NamedTuple):
     """A public zip or tar file, and which of its members are wanted.
@@ -26,6 +33,37 @@ class Archive(NamedTuple):
     member: re.Pattern
     folder: str
 
+    remedy = "unpack {} there"
+
+    def unpack(self, path, staging):
+        """Write the wanted members below `staging`; return their paths in there, sorted."""
+        names = []
+        try:
+            for name, read in _members(path):
+                if match := self.member.fullmatch(name):
+                    names.append(f"{self.folder}/{match['file']}")
+                    (staging / names[-1]).parent.mkdir(parents=True, exist_ok=True)
+                    (staging / names[-1]).write_bytes(read())
+        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise OSError("the archive is damaged") from error
+        return sorted(names)
+
+
+class File(NamedTuple):
+    """A public file that is kept as it is, at `path` below the folder of the data."""
+
+    url: str
+    sha256: str
+    path: str
+
+    remedy = "save {} there"
+
+    def unpack(self, path, staging):
+        """Move the file to its place below `staging`; return its path in there, in a list."""
+        (staging / self.path).parent.mkdir(parents=True, exist_ok=True)
+        os.rename(path, staging / self.path)
+        return [self.path]
+
 
 def data_homes(data_home=None):
     """Yield the folders to search, in order; downloads go to the first."""
@@ -37,8 +75,29 @@ def data_homes(data_home=None):
     yield Path(get_data_home()) / "sklearn_alpha"
 
 
-def locate(names, folders, *, archive, data_home, download_if_missing):
-    """Return the path of the first of `names` that exists, downloading `archive` if none does.
+def locate(names, folders, *, data_home, remedy):
+    """Return the first existing `home/name` or `home/folder/name`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; `remedy` is what the message asks for.
+    """
+    homes = list(data_homes(data_home))
+    for home in homes:
+        for folder in ("", *folders):
+            for name in names:
+                if (home / folder / name).is_file():
+                    return home / folder / name
+    raise FileNotFoundError(
+        f"No {' or '.join(names)} in {' or '.join(map(str, homes))}, nor in a folder "
+        f"{' or '.join(folders)} in there: {remedy}, or set the environment variable "
+        f"{DATA_HOME_VARIABLE} to a folder that holds the files."
+    )
+
+
+def locate_or_download(names, folders, *, public, data_home, download_if_missing):
+    """Return what :func:`locate` finds, after a download of `public` if it finds nothing.
 
     Raises
     ------
@@ -47,34 +106,26 @@ def locate(names, folders, *, archive, data_home, download_if_missing):
     ImportError
         If a download is needed and pooch or tqdm is not installed.
     """
-    found = _search(names, folders, data_homes(data_home))
-    if found:
-        return found
-    homes = list(data_homes(data_home))
-    missing = (
-        f"No {' or '.join(names)} in {' or '.join(map(str, homes))}, nor in a folder "
-        f"{' or '.join(folders)} in there: unpack {archive.url} there, or set the environment "
-        f"variable {DATA_HOME_VARIABLE} to a folder that holds the files."
-    )
-    if download_if_missing:
+    remedy = public.remedy.format(public.url)
+    try:
+        return locate(names, folders, data_home=data_home, remedy=remedy)
+    except FileNotFoundError as missing:
+        if not download_if_missing:
+            raise
         try:
-            _download(archive, homes[0])
+            _download(public, next(data_homes(data_home)))
         except OSError as error:
             raise OSError(f"{missing} The download failed: {error}.") from error
-        found = _search(names, folders, homes)
-    if not found:
-        raise OSError(missing)
-    return found
+    return locate(names, folders, data_home=data_home, remedy=remedy)
 
 
-def _search(names, folders, homes):
-    """Return the first existing home/name or home/folder/name, or None."""
-    paths = (home / folder / name for home in homes for folder in ("", *folders) for name in names)
-    return next((path for path in paths if path.is_file()), None)
+def damaged(path, content, remedy="delete it to have it downloaded again"):
+    """Return the error about a file that cannot be read as `content`."""
+    return ValueError(f"The file '{path}' is damaged or is not {content}; {remedy}.")
 
 
-def _download(archive, home):
-    """Fetch `archive` and put its wanted members below `home`, each of them whole or not at all."""
+def _download(public, home):
+    """Fetch `public` and put its files below `home`, each of them whole or not at all."""
     try:
         import pooch
         import tqdm  # noqa: F401  (pooch's progress bar)
@@ -88,28 +139,13 @@ def _download(archive, home):
     with TemporaryDirectory(dir=home, prefix=".download-") as staging:
         try:
             path = pooch.retrieve(
-                archive.url, archive.sha256, fname="archive", path=staging, progressbar=True
+                public.url, public.sha256, fname="download", path=staging, progressbar=True
             )
         except ValueError as error:
-            raise OSError("its checksum is not the published one") from error
-        for name in _unpack(path, archive.member, Path(staging)):
-            target = home / archive.folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(Path(staging) / name, target)
-
-
-def _unpack(path, pattern, folder):
-    """Write the members that match `pattern` below `folder`; return their names, sorted."""
-    names = []
-    try:
-        for name, read in _members(path):
-            if match := pattern.fullmatch(name):
-                names.append(match["file"])
-                (folder / names[-1]).parent.mkdir(exist_ok=True)
-                (folder / names[-1]).write_bytes(read())
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise OSError("the archive is damaged") from error
-    return sorted(names)
+            raise OSError("its checksum is not the expected one") from error
+        for name in public.unpack(path, Path(staging)):
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(staging) / name, home / name)
 
 
 def _members(path):

@@ -1,13 +1,13 @@
 """Five tasks of the GLUE benchmark, read where they lie."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ._base import DATA_HOME_VARIABLE, _search, data_homes
+from ._base import PARAMETERS, locate
+from ._docstrings import share_docstring
 
 
 class _Task(NamedTuple):
@@ -61,10 +61,11 @@ Analysis Platform for Natural Language Understanding. ICLR 2019.
     {
         "name": [StrOptions({*_TASKS})],
         "split": [StrOptions({"train", "dev"})],
-        "data_home": [str, os.PathLike, None],
+        "data_home": PARAMETERS["data_home"],
     },
     prefer_skip_nested_validation=True,
 )
+@share_docstring
 def load_glue_task(name, *, split="train", data_home=None):
     """Load the texts of a GLUE task (classification) from files on this machine.
 
@@ -91,9 +92,8 @@ def load_glue_task(name, *, split="train", data_home=None):
         `subset_<split>.tsv` of part of the rows. Tab-separated, neither quoted nor escaped, and the
         first line names the columns: `sentence` or `sentence1`, `sentence2` or `question1`,
         `question2` or `premise`, `hypothesis`, and `label`. CoLA's has no such line, and the
-        columns source, label, mark, sentence. By default the folder named by the environment
-        variable `SKLEARN_ALPHA_DATA`, then `sklearn_alpha` in scikit-learn's own
-        :func:`~sklearn.datasets.get_data_home`, are searched.
+        columns source, label, mark, sentence.
+        %(search)s
 
     Returns
     -------
@@ -106,10 +106,8 @@ def load_glue_task(name, *, split="train", data_home=None):
             Numbers of the classes, in the order of the table.
         target_names : list of str
             The classes.
-        DESCR : str
-            A description of the data.
-        filename : str
-            The path of the file read.
+        %(DESCR)s
+        %(filename)s
 
     Raises
     ------
@@ -131,15 +129,12 @@ def load_glue_task(name, *, split="train", data_home=None):
     (277, ['entailment', 'not_entailment'])
     """
     names = [f"{split}.tsv", f"subset_{split}.tsv"]
-    homes = list(data_homes(data_home))
-    path = _search(names, [f"glue/{name}", name], homes)
-    if path is None:
-        raise OSError(
-            f"No {' or '.join(names)} of {name} in {' or '.join(map(str, homes))}, nor in a folder "
-            f"glue/{name} or {name} in there: put it there (the public files are those of "
-            f"https://gluebenchmark.com/tasks), or set the environment variable "
-            f"{DATA_HOME_VARIABLE} to a folder that holds it."
-        )
+    path = locate(
+        names,
+        [f"glue/{name}", name],
+        data_home=data_home,
+        remedy="put it there (the public files are those of https://gluebenchmark.com/tasks)",
+    )
     data, target = _read(path, _TASKS[name])
     target_names = [*_TASKS[name].labels.values()]
     return Bunch(

@@ -1,8 +1,18 @@
+import inspect
 import json
+import os
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
+
+HOMES = [Path(__file__).parents[3] / "shared" / "data"]
+if "SKLEARN_ALPHA_DATA" in os.environ:
+    HOMES.insert(0, Path(os.environ["SKLEARN_ALPHA_DATA"]))
 
 N_ROWS = {"books": 2000, "dvd": 1999, "elec": 1998, "kitchen": 1999}
 
@@ -12,6 +22,53 @@ def no_data(tmp_path, monkeypatch):
     """Hide whatever data the machine has: the only places searched are a test's own."""
     monkeypatch.delenv("SKLEARN_ALPHA_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "scikit_learn_data"))
+
+
+@pytest.fixture
+def real():
+    """Calls a loader with the folder of the real files; the test is skipped where they are not."""
+
+    def load(loader, *args, **options):
+        if "download_if_missing" in inspect.signature(loader).parameters:
+            options["download_if_missing"] = False
+        for home in HOMES:
+            try:
+                return loader(*args, data_home=home, **options)
+            except FileNotFoundError as error:
+                missing = error
+        pytest.skip(
+            f"Put the files in ../shared/data or set SKLEARN_ALPHA_DATA to their folder. {missing}"
+        )
+
+    return load
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Serves one body for every request, cut short if asked to, and counts the requests."""
+
+    def do_GET(self):
+        self.server.n_requests += 1
+        body = self.server.body
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if self.server.cut else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.body, server.cut, server.n_requests = b"", False, 0
+        server.url = f"http://127.0.0.1:{server.server_port}/file"
+        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")

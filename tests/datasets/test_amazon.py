@@ -47,7 +47,7 @@ def test_text_reads_json_lines(text_files, home, folder):
     (home / folder).mkdir(exist_ok=True)
     shutil.copy(text_files / "electronics.jsonl", home / folder)
     reviews = fetch_amazon_text("elec", data_home=str(home), download_if_missing=False)
-    assert reviews.data[0] == "A negative word on electronics, number 1 & last."
+    assert reviews.data[0] == "A title, number 0. A negative word on electronics, number 1 & last."
     assert reviews.ids[-1] == "electronics-pos-0999"
 
 
@@ -155,8 +155,17 @@ def test_text_bunch(text_files):
     assert_array_equal(y, reviews.target)
 
 
+def test_text_starts_with_its_title_or_stands_alone(text_files):
+    with_titles = fetch_amazon_text("kitchen", data_home=text_files)
+    alone = fetch_amazon_text("kitchen", titles=False, data_home=text_files)
+    pairs = zip(alone.titles, alone.data)
+    assert_array_equal(with_titles.data, [f"{title}. {text}" for title, text in pairs])
+    for name in ("target", "titles", "ids", "groups"):
+        assert_array_equal(with_titles[name], alone[name])
+
+
 def test_text_groups_are_the_copies(text_files):
-    reviews = fetch_amazon_text("kitchen", data_home=text_files)
+    reviews = fetch_amazon_text("kitchen", titles=False, data_home=text_files)
     same_group = reviews.groups[:, None] == reviews.groups
     assert_array_equal(same_group, reviews.data[:, None] == reviews.data)
     assert len(np.unique(reviews.groups)) == 1998
@@ -166,9 +175,12 @@ def test_text_frame(text_files):
     reviews = fetch_amazon_text("kitchen", data_home=text_files, as_frame=True)
     assert list(reviews.frame) == ["id", "asin", "rating", "title", "text", "group", "target"]
     assert reviews.frame["rating"].dtype == np.float64
-    X, y = fetch_amazon_text("kitchen", data_home=text_files, as_frame=True, return_X_y=True)
-    assert X.equals(reviews.frame["text"])
+    options = {"data_home": text_files, "as_frame": True, "return_X_y": True}
+    X, y = fetch_amazon_text("kitchen", **options)
+    assert X.equals(reviews.frame["title"] + ". " + reviews.frame["text"])
     assert y.equals(reviews.frame["target"])
+    X, y = fetch_amazon_text("kitchen", titles=False, **options)
+    assert X.equals(reviews.frame["text"])
 
 
 @pytest.mark.parametrize("fetch", FETCHERS)
@@ -197,6 +209,11 @@ def test_wrong_options(fetch, home):
         fetch("books", data_home=home, as_frame="yes")
     with pytest.raises(ValueError, match="'data_home'"):
         fetch("books", data_home=3)
+
+
+def test_wrong_titles(text_files):
+    with pytest.raises(ValueError, match="'titles'"):
+        fetch_amazon_text("books", titles=". ", data_home=text_files)
 
 
 def _content(**changes):
@@ -289,12 +306,10 @@ def test_real_features(amazon_data_home, domain, n):
 def test_real_labels_mean_the_same_in_features_and_texts(amazon_text_home, domain):
     features = fetch_amazon_review(domain, data_home=amazon_text_home)
     texts = fetch_amazon_text(domain, data_home=amazon_text_home)
-    words = [
-        re.findall(r"\w+", f"{title} {text}".lower())
-        for title, text in zip(texts.titles, texts.data)
-    ]
+    words = [re.findall(r"\w+", text.lower()) for text in texts.data]
     waste = np.array(["waste" in review for review in words])
     for label in (0, 1):
         occurrences = np.count_nonzero(features.data[features.target == label, 13])
         assert occurrences == waste[texts.target == label].sum()
-    assert len(np.unique(texts.groups)) == len(set(texts.data)) < 2000
+    alone = fetch_amazon_text(domain, titles=False, data_home=amazon_text_home)
+    assert len(np.unique(texts.groups)) == len(set(alone.data)) < 2000

@@ -3,44 +3,18 @@ import io
 import os
 import sys
 import tarfile
-import threading
 import zipfile
-from functools import partial
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from sklearn_alpha.datasets import _amazon, fetch_amazon_review, fetch_amazon_text
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Serves one body for every request, cut short if asked to, and counts the requests."""
-
-    def do_GET(self):
-        self.server.n_requests += 1
-        body = self.server.body
-        self.send_response(200 if body else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if self.server.cut else body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.body, server.cut, server.n_requests = b"", False, 0
-        server.url = f"http://127.0.0.1:{server.server_port}/file"
-        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+from sklearn_alpha.datasets import (
+    _amazon_features,
+    _amazon_text,
+    fetch_amazon_review,
+    fetch_amazon_text,
+)
 
 
 @pytest.fixture(scope="session")
@@ -69,15 +43,15 @@ def text_tar(review_files):
 @pytest.fixture(params=["features", "texts"])
 def source(request, server, monkeypatch):
     """A served archive, and the function that fetches from it."""
-    name, fetch, fixture = {
-        "features": ("_FEATURES", fetch_amazon_review, "feature_zip"),
-        "texts": ("_TEXTS", fetch_amazon_text, "text_tar"),
+    module, fetch, fixture = {
+        "features": (_amazon_features, fetch_amazon_review, "feature_zip"),
+        "texts": (_amazon_text, fetch_amazon_text, "text_tar"),
     }[request.param]
     server.body = request.getfixturevalue(fixture)
-    archive = getattr(_amazon, name)._replace(url=server.url)
+    archive = module._ARCHIVE._replace(url=server.url)
     if archive.sha256 is not None:
         archive = archive._replace(sha256=sha256(server.body).hexdigest())
-    monkeypatch.setattr(_amazon, name, archive)
+    monkeypatch.setattr(module, "_ARCHIVE", archive)
     server.fetch = fetch
     return server
 
@@ -142,7 +116,7 @@ def test_failed_download_leaves_nothing(source, tmp_path, failure):
 
 def test_interrupted_download_leaves_nothing(source, tmp_path, monkeypatch):
     def interrupted(*_, path, **__):
-        Path(path, "archive").write_bytes(source.body[:1000])
+        Path(path, "download").write_bytes(source.body[:1000])
         raise KeyboardInterrupt
 
     home = tmp_path / "home"
@@ -177,7 +151,7 @@ def test_interruption_while_files_are_put_in_place(source, tmp_path, monkeypatch
 @pytest.mark.parametrize("source", ["features"], indirect=True)
 def test_wrong_checksum(source, tmp_path):
     source.body += b"\0"
-    with pytest.raises(OSError, match="checksum is not the published one"):
+    with pytest.raises(OSError, match="checksum is not the expected one"):
         source.fetch("books", data_home=tmp_path / "home")
     assert not files(tmp_path)
 
@@ -186,7 +160,9 @@ def test_wrong_checksum(source, tmp_path):
     "body", [b"<html>Sign in</html>", b"PK\x03\x04 and no more", b"\x1f\x8b\x08 and no more"]
 )
 def test_what_arrives_is_no_archive(source, tmp_path, monkeypatch, body):
-    monkeypatch.setattr(_amazon, "_FEATURES", _amazon._FEATURES._replace(sha256=None))
+    monkeypatch.setattr(
+        _amazon_features, "_ARCHIVE", _amazon_features._ARCHIVE._replace(sha256=None)
+    )
     source.body = body
     with pytest.raises(OSError, match="The download failed"):
         source.fetch("books", data_home=tmp_path / "home")
@@ -194,7 +170,9 @@ def test_what_arrives_is_no_archive(source, tmp_path, monkeypatch, body):
 
 
 def test_truncated_archive(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(_amazon, "_FEATURES", _amazon._FEATURES._replace(sha256=None))
+    monkeypatch.setattr(
+        _amazon_features, "_ARCHIVE", _amazon_features._ARCHIVE._replace(sha256=None)
+    )
     source.body = source.body[:-1000]
     with pytest.raises(OSError, match="the archive is damaged"):
         source.fetch("books", data_home=tmp_path / "home")
@@ -206,8 +184,10 @@ def test_archive_without_the_domain(server, tmp_path, monkeypatch):
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("amazon_review/toys_400.mat", "stray")
     server.body = buffer.getvalue()
-    archive = _amazon._FEATURES._replace(url=server.url, sha256=sha256(server.body).hexdigest())
-    monkeypatch.setattr(_amazon, "_FEATURES", archive)
+    archive = _amazon_features._ARCHIVE._replace(
+        url=server.url, sha256=sha256(server.body).hexdigest()
+    )
+    monkeypatch.setattr(_amazon_features, "_ARCHIVE", archive)
     with pytest.raises(OSError, match="SKLEARN_ALPHA_DATA"):
         fetch_amazon_review("books", data_home=tmp_path / "home")
 
@@ -221,6 +201,6 @@ def test_missing_packages(fetch, package, tmp_path, monkeypatch):
 
 
 def test_public_addresses():
-    assert _amazon._FEATURES.url == "https://figshare.com/ndownloader/files/46003500"
-    assert len(_amazon._FEATURES.sha256) == 64
-    assert _amazon._TEXTS.url.startswith("https://www.cs.jhu.edu/~mdredze/")
+    assert _amazon_features._ARCHIVE.url == "https://figshare.com/ndownloader/files/46003500"
+    assert len(_amazon_features._ARCHIVE.sha256) == 64
+    assert _amazon_text._ARCHIVE.url.startswith("https://www.cs.jhu.edu/~mdredze/")

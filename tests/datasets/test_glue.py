@@ -1,16 +1,9 @@
 """GLUE tasks: what stands in a file comes out of the loader, and nothing else is accepted."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sklearn_alpha.datasets import load_glue_task
-
-HOMES = [Path(__file__).parents[3] / "shared" / "data"]
-if "SKLEARN_ALPHA_DATA" in os.environ:
-    HOMES.insert(0, Path(os.environ["SKLEARN_ALPHA_DATA"]))
 
 # File content, then texts and class numbers.
 FILES = {
@@ -83,17 +76,8 @@ def test_other_names_and_splits():
     ("name", "n_train", "n_dev"),
     [("RTE", 2490, 277), ("SST-2", 67349, 872), ("CoLA", 8551, 1043), ("QQP", 8999, 1000)],
 )
-def test_real_files(name, n_train, n_dev):
+def test_real_files(real, name, n_train, n_dev):
     for split, n in (("train", n_train), ("dev", n_dev)):
-        for home in HOMES:
-            try:
-                task = load_glue_task(name, split=split, data_home=home)
-            except OSError:
-                continue
-            break
-        else:
-            pytest.skip(
-                "GLUE files not found: put them in ../shared/data or set SKLEARN_ALPHA_DATA"
-            )
+        task = real(load_glue_task, name, split=split)
         assert len(task.data) == len(task.target) == n
         assert set(task.target) == set(range(len(task.target_names)))

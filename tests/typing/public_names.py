@@ -20,6 +20,9 @@ from sklearn_alpha import (
 from sklearn_alpha.datasets import (
     fetch_amazon_review,
     fetch_amazon_text,
+    fetch_office_caltech,
+    fetch_school,
+    fetch_spoken_digits,
     load_digits_transfer,
     load_glue_task,
     make_domain_transfer,
@@ -87,7 +90,11 @@ def theory() -> tuple[MarginAsymptotics, RegressionAsymptotics]:
 
 def data() -> None:
     X, y = fetch_amazon_review("books", return_X_y=True)
-    print(X, y, fetch_amazon_text("elec").data, load_digits_transfer(source=(1, 2)))
+    print(X, y, fetch_amazon_text("elec", titles=False).data, load_digits_transfer(source=(1, 2)))
+    assert_type(fetch_school(), Bunch)
+    assert_type(fetch_school(return_X_y=True), tuple[Floats, Floats])
+    pictures = fetch_office_caltech("dslr", download_if_missing=False, return_X_y=True)
+    print(pictures, fetch_spoken_digits(data_home="data").speaker)
     print(load_glue_task("RTE", split="dev"), make_domain_transfer(covariance=0.5, random_state=0))
 
 
