@@ -41,7 +41,7 @@ def inverse_temperature(values, targets, weights, start=2.0):
     size : ndarray of shape (n_sets,)
         The root mean square.
     """
-    # Classes first: sums over them are sums of whole arrays. Of two, ±f/2, the second tells all.
+    # Classes come first, so that sums over them are fast. Of two classes, ±f/2, one is enough.
     two = values.shape[-1] == 1
     if two:
         F, targets = values[None, :, :, 0] / 2, targets[:, 1:] - targets[:, :1]
@@ -67,8 +67,8 @@ def inverse_temperature(values, targets, weights, start=2.0):
         E *= F
         return mean, E.sum(axis=0) / total - mean**2
 
-    # The loss is convex in β: Newton's steps, kept between a slope below and a slope above zero.
-    # The least β is the noise of a correlation over n rows, so that probabilities never all tie.
+    # The loss is convex in β: Newton's steps are kept between a negative and a positive slope.
+    # The least β is the noise of a correlation over n rows, so that not all probabilities tie.
     low, high = np.full(len(size), weights.sum() ** -0.5), np.full(len(size), 1e3)
     beta = np.clip(np.full(len(size), start), low, high)
     for _ in range(60):
@@ -77,11 +77,11 @@ def inverse_temperature(values, targets, weights, start=2.0):
         low, high = np.where(slope < 0, beta, low), np.where(slope > 0, beta, high)
         step = beta - slope / np.maximum(curvature, np.finfo(np.float64).tiny)
         step = np.where((step > low) & (step < high), step, np.sqrt(low * high))
-        converged = np.abs(step - beta) <= 1e-6 * beta  # what is left is its square
+        converged = np.abs(step - beta) <= 1e-6 * beta  # the error is about its square
         beta = step
         if converged.all():
             break
-    total = np.exp(beta[:, None] * below).sum(axis=0) + two  # and 1 for the larger of two
+    total = np.exp(beta[:, None] * below).sum(axis=0) + two  # plus 1 for the larger of two classes
     loss = (np.log(total) + beta[:, None] * top) @ weights - beta * pull
     return beta / size, loss, size
 
@@ -109,14 +109,14 @@ def decision_moments(sums, coef, intercept):
 
 
 def temperature_of_moments(difference, within, size, n, n_outputs, leverage):
-    """β where the left-out values are gone and moments of the fitted ones are known.
+    """β from moments of the fitted decision values, where there are no left-out ones.
 
-    Were the values of a class normal around its mean, with one variance for all, the log odds would
-    be linear in f, and with values f − hy left out of f at a leverage h that all rows share
+    If the values of a class are normal around its mean, with the same variance for all classes, the
+    log odds are linear in f. With left-out values f − hy, at a leverage h that all rows share,
 
         β = c Δ'/V',      Δ' = (Δ − 2h)/(1 − h),     V' = V/(1 − h)²
 
-    c is 1 for one output, the log odds themselves, and 1 − 1/C for C of them, whose sum is zero.
+    c is 1 for one output, which is the log odds, and 1 − 1/C for C outputs, whose sum is zero.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from sklearn_alpha.linear_model._data.moments import SecondMoments
 from sklearn_alpha.linear_model._data.validation import check_chunk, check_range, columns_of
 from sklearn_alpha.linear_model._labels import class_weights, some_class_weights
 
-# What no chunk needs of an estimator, and may be large or stay where it is.
+# Attributes that no chunk needs, and that may be large.
 NOT_SENT = ("_sums", "path_", "loo_decision_function_", "source_coef_", "source_intercept_")
 NOT_SENT += ("_w0", "_w1")
 
@@ -61,7 +61,7 @@ def moments_of_dask(estimator, X, y, sample_weight):
     if part is None:
         raise ValueError("no chunk has rows of positive weight; pass rows.")
     if is_classifier(estimator):
-        class_weights(reader.class_weight, part.classes)  # which checks the labels it names
+        class_weights(reader.class_weight, part.classes)  # checks the labels that it names
     return part.sums, part.classes
 
 
@@ -79,7 +79,7 @@ def score_of_dask(estimator, X, y, sample_weight):
     p = len(whole.origin)
     left = whole.total[p + 1 :, p + 1 :].diagonal() / whole.n
     spread = whole.covariance[:p, :p].diagonal()
-    constant = spread <= 0  # where scikit-learn's R² is 1 or 0
+    constant = spread <= 0  # scikit-learn's R² is 1 or 0 here
     return float(np.mean(np.where(constant, left == 0, 1 - left / np.where(constant, 1, spread))))
 
 

@@ -16,10 +16,9 @@ SOLVED += ("inverse_temperature_", "_w0", "_w1")
 
 
 class SolvedOnRead:
-    """A fitted attribute for which `partial_fit` leaves the solving to whoever reads it first.
+    """A fitted attribute that `partial_fit` does not compute: reading it solves the problem.
 
-    Where the estimator has the value, it is found without this descriptor, as that of a
-    `functools.cached_property` is.
+    As with `functools.cached_property`, a value that the estimator has is found without it.
     """
 
     def __set_name__(self, owner, name):

@@ -6,7 +6,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 
 def codes(labels, n_classes):
-    """±1 codes less their mean over the classes, and that mean: it moves no prediction.
+    """±1 codes less their mean over the classes, and that mean, which changes no prediction.
 
     Two classes have one column, (n_rows, 1), and more have one each, (n_rows, n_classes).
     """
@@ -18,7 +18,7 @@ def codes(labels, n_classes):
 
 def check_labels(y):
     """Refuse continuous targets, and warn of what looks like them."""
-    # whole numbers are classes, and scikit-learn has nothing to say of them if they are few
+    # few whole numbers are classes for certain, and the check is slow
     if y.dtype.kind not in "biu" or len(np.unique(y)) > len(y) // 2:
         check_classification_targets(y)
 

@@ -14,8 +14,8 @@ def register_onnx():
 
         f(x) = X coefᵀ + intercept,    label = classes[argmax f],    P = softmax(βf)
 
-    in the precision of the input. Labels are whole numbers, bools (then 0 and 1) or strings. Of
-    skl2onnx's options for a classifier there are `zipmap` and `nocl`.
+    in the precision of the input. Labels may be whole numbers, bools (which become 0 and 1) or
+    strings. A classifier has skl2onnx's options `zipmap` and `nocl`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def convert_classifier(scope, operator, container):
     from skl2onnx.common.utils_classifier import get_label_classes
 
     model, version = operator.raw_operator, {"op_version": container.target_opset}
-    # one output becomes two, as where labels are predicted
+    # one output becomes two, as in `predict`
     coef, intercept = logits(model.coef_.T), logits(model.intercept_)
     values, dtype = linear_node(operator, coef, intercept, **version)
     beta = np.array([model.inverse_temperature_], dtype=dtype)
@@ -115,7 +115,7 @@ def label_array(classes):
         return classes.astype(str)
     if (classes.astype(np.int64) != classes).any():
         raise ValueError(
-            f"ONNX has labels that are whole numbers or strings, not {classes.tolist()}; fit on "
-            "labels of one of these kinds."
+            f"ONNX labels must be whole numbers or strings, not {classes.tolist()}; fit on labels "
+            "of one of these kinds."
         )
     return classes.astype(np.int64)

@@ -29,6 +29,20 @@ class LinearPredictionMixin:
         coef = self.coef_[None, :] if self.coef_.ndim == 1 else self.coef_
         return decision_values(X, coef, self.intercept_)
 
+    @lazy_on_dask
+    def predict(self, X):
+        """The class of the largest decision value, or the numbers X coefᵀ + intercept.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._predicted(self._decisions(X, "predict"))
+
     def alpha_path(self, X, y, *, alphas=None, sample_weight=None):
         """Score on (X, y) of w(α, γ) as α varies, at the fitted γ.
 
@@ -125,25 +139,6 @@ class ClassPredictionMixin:
         return values[:, 0] if values.shape[1] == 1 else values
 
     @lazy_on_dask
-    def predict(self, X):
-        """Class of the largest decision value.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray, or lazy Dask array, of shape (n_samples,)
-        """
-        F = logits(self._decisions(X, "predict"))
-        xp, _ = get_namespace(F)
-        best = xp.argmax(F, axis=1)
-        if is_foreign(self.classes_):
-            return xp.take(self.classes_, best, axis=0)
-        return self.classes_[to_host(best)]
-
-    @lazy_on_dask
     def predict_proba(self, X):
         """P(class | x) = softmax(βf(x)), with β fitted to the leave-one-out decision values.
 
@@ -174,6 +169,14 @@ class ClassPredictionMixin:
         """
         values = self._decisions(X, "predict_log_proba")
         return log_probabilities(values, self.inverse_temperature_)
+
+    def _predicted(self, values):
+        F = logits(values)
+        xp, _ = get_namespace(F)
+        best = xp.argmax(F, axis=1)
+        if is_foreign(self.classes_):
+            return xp.take(self.classes_, best, axis=0)
+        return self.classes_[to_host(best)]
 
     def _score_path(self, f0, f1, alphas, y, sample_weight):
         if f0.shape[1] > 1 or alphas.ndim > 1:

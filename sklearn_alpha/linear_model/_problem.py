@@ -23,10 +23,10 @@ SAMPLE = 1000  # rows, at most, whose left-out values stand for those of all
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is known before α and γ; built whole by `of_data` or `of_moments`, and then only read.
+    """All that is known before α and γ; it is built as a whole, and then only read.
 
-    The resolvent speaks of Z: n_outputs columns of Y, then those of S/scale for each output, source
-    by source.
+    `of_data` builds it from rows, `of_moments` from second moments. The columns of the resolvent
+    are Z: the n_outputs columns of Y, then those of S/scale for each output, source by source.
 
     Attributes
     ----------

@@ -5,15 +5,17 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
+from sklearn_alpha._docstrings import REFERENCES, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
-from sklearn_alpha.linear_model._distributed import lazy_on_dask, moments_of_dask
+from sklearn_alpha.linear_model._distributed import moments_of_dask
 from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
 from sklearn_alpha.linear_model._rules import has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
+@shared(references=REFERENCES)
 class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
@@ -80,10 +82,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     AlphaTransferClassifier : The same for classes; its notes on arrays of other libraries hold.
     sklearn.linear_model.Ridge : The same as α = 0.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------
@@ -190,19 +189,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         if self._target_ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
 
-    @lazy_on_dask
-    def predict(self, X):
-        """Predictions X coefᵀ + intercept.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        values = self._decisions(X, "predict")
+    def _predicted(self, values):
         return values[:, 0] if self.coef_.ndim == 1 else values
 
     def _score_decisions(self, values, y, sample_weight):

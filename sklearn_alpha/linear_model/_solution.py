@@ -67,7 +67,7 @@ def family(problem, alphas, gammas, probabilities=(1.0,), *, path, estimate=None
     """
     alphas, gammas, P = np.asarray(alphas), np.asarray(gammas), np.asarray(probabilities)
     alpha, gamma = np.tensordot(P, alphas, axes=1), float(P @ gammas)
-    seen = P > 1e-14  # the rest of the grid does not show in the average
+    seen = P > 1e-14  # the rest of the grid does not change the average
     alphas, gammas, P = alphas[seen], gammas[seen], P[seen] / P[seen].sum()
     C = problem.residual(alphas)
     a, b = problem.resolvent.adapter(C, gammas, P)

@@ -19,12 +19,11 @@ from sklearn_alpha.linear_model._data import array_api
 from sklearn_alpha.linear_model._data.array_api import ArrayAPIRows, make_rows
 from sklearn_alpha.linear_model._data.rows import Rows
 from sklearn_alpha.linear_model._rules import RULES
+from tests.linear_model.helpers import halves, kinds
 
 pytestmark = pytest.mark.skipif(
     parse_version(__version__) < parse_version("1.8"), reason="scikit-learn 1.8 knows the devices"
 )
-KINDS = ("binary", "classes", "target", "targets")
-kinds = pytest.mark.parametrize("kind", KINDS)
 libraries = pytest.mark.parametrize(
     ("library", "device", "dtype"),
     [
@@ -53,11 +52,6 @@ def put(library, device, dtype):
 
 def host(array):
     return _convert_to_numpy(array, get_namespace_and_device(array)[0])
-
-
-def halves(n):
-    rows = np.arange(n)
-    return [(rows[: n - 2], rows[n - 2 :]), (rows[2:], rows[:2])]
 
 
 @libraries

@@ -10,9 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import get_tags
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-
-KINDS = ("binary", "classes", "target", "targets")
-kinds = pytest.mark.parametrize("kind", KINDS)
+from tests.linear_model.helpers import kinds
 
 
 @kinds

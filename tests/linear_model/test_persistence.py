@@ -22,9 +22,9 @@ from sklearn.utils import Bunch
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._rules import RULES
+from tests.linear_model.helpers import KINDS
 
 FILES = sorted(Path(__file__).parent.glob("files/*.skops"))
-KINDS = ("binary", "classes", "target", "targets")
 METHODS = ("predict", "decision_function", "predict_proba", "predict_log_proba")
 
 

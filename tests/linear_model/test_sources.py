@@ -1,4 +1,4 @@
-"""What a source may be: every accepted form, alignment by label, and errors that name the mend."""
+"""What a source may be: accepted forms, alignment by label, and errors that say what to pass."""
 
 import pickle
 import re
@@ -237,7 +237,7 @@ def test_what_the_rows_of_all_classes_share_counts_for_nothing(classes):
     assert_allclose(moved.intercept_, model.intercept_)
 
 
-# ---------------------------------------------------------------- errors that name the mend
+# ---------------------------------------------------------------- errors that say what to pass
 
 
 class Coefficients(BaseEstimator):
@@ -299,7 +299,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_source_names_the_mend(name, binary):
+def test_bad_source_says_what_to_pass(name, binary):
     source, message = BAD[name]
     with pytest.raises(ValueError, match=message) as error:
         AlphaTransferClassifier(source).fit(binary.X, binary.y)

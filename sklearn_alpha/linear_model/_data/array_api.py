@@ -1,9 +1,9 @@
-"""Arrays of other libraries, read on the device where they lie.
+"""Arrays of other libraries, read on their device.
 
 Under scikit-learn's Array API dispatch X may be an array of PyTorch, CuPy or any other library that
-follows the standard. It is read block by block, each block in double precision where the device has
-it, and what comes to the host are products: columns, and the smaller of XᵀX and XXᵀ; of the rows
-themselves those alone that are left out. Single precision of NumPy is read in the same way.
+follows the standard. It is read block by block, in double precision where the device has it. Only
+products are copied to the host: columns, the smaller of XᵀX and XXᵀ, and the rows that are left
+out. NumPy's single precision is read in the same way.
 """
 
 from functools import cached_property

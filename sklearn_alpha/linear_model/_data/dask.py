@@ -20,7 +20,7 @@ except ImportError as error:
         "Dask collections need Dask's arrays: pip install 'sklearn-alpha[dask]'"
     ) from error
 
-FAN_IN = 8  # sums that are added by one task
+FAN_IN = 8  # number of sums that one task adds
 
 
 def map_chunks(model, method, X):
@@ -74,9 +74,9 @@ def add(parts, axis, keepdims):
 
 
 def zipped(*collections):
-    """A Dask array of which each chunk is a tuple: that chunk's rows of every collection."""
+    """A Dask array whose chunks are tuples of that chunk's rows of every collection."""
     if all(is_frame(rows) for rows in collections if is_dask(rows)):
-        # one expression of all frames: what they share is read once, and no other column
+        # one expression of all frames reads what they share once, and no other column
         first, *rest = collections
         return first.map_partitions(
             together, *rest, meta=np.empty(0), align_dataframes=False, enforce_metadata=False
@@ -92,7 +92,7 @@ def zipped(*collections):
 
 
 def together(*rows):
-    """The rows; those with columns come as a list of their one block of columns."""
+    """The rows; Dask gives those with columns as a list of one block."""
     return tuple(part[0] if isinstance(part, list) else part for part in rows)
 
 

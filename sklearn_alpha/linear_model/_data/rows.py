@@ -9,11 +9,11 @@ from scipy.sparse import issparse
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
-BLOCK = 1 << 15, 1 << 20  # least and most entries of X that are worked on at a time
+BLOCK = 1 << 15, 1 << 20  # least and most entries of X in one block
 
 
 class Rows:
-    """Weighted rows of a dense or sparse X, read only through products, and never copied.
+    """Weighted rows of a dense or sparse X, which is read through products and never copied.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ class Rows:
         Height k of the constant column: 0 for none, inf for an unpenalised intercept, "auto" for
         the root mean square of X.
     unit : ndarray of shape (n_rows,)
-        What "leave one out" takes from sᵢ: one repetition of the row.
+        The part of sᵢ that leave-one-out removes: one repetition of the row.
 
     Attributes
     ----------
     offset : ndarray of shape (n_features,)
-        What is subtracted from the rows; every other attribute speaks of the rows less that.
+        What is subtracted from the rows. All other attributes are those of the rows less this.
     """
 
     def __init__(self, X, weights, height, unit):
@@ -37,7 +37,7 @@ class Rows:
         self.n = weights.sum()
         self.n_rows, self.n_features = X.shape
         self.centred = height == np.inf
-        # A dense X is centred as it is read, which rounds best; a sparse one in its Gram matrix.
+        # A dense X is centred as it is read, which rounds least, a sparse X in its Gram matrix.
         self._shifted = self.centred and not issparse(X)
         self.offset = np.zeros(self.n_features)
         if self._shifted:
@@ -46,7 +46,7 @@ class Rows:
 
     @cached_property
     def repeats(self):
-        """How often each row counts as a row of its own: its weight in units of one repetition."""
+        """The number of repetitions that each row stands for: its weight over `unit`."""
         return self.weights / self.unit
 
     @cached_property
@@ -229,18 +229,18 @@ def times(A, columns):
     """A @ columns, (m, ...), of a large A (m, N) and few columns (N, ...)."""
     if issparse(A):
         return safe_sparse_dot(A, columns, dense_output=True)
-    # With few rows on the left BLAS reads A at twice the speed.
+    # BLAS reads A at twice the speed if the matrix on the left has few rows
     return (np.asfortranarray(columns).T @ A.T).T
 
 
 def add_square(total, A):
-    """Add AᵀA to the lower triangle of `total` (Fortran-ordered), without a matrix in between."""
+    """Add AᵀA to the lower triangle of `total`, which is Fortran-ordered, in place."""
     a, trans = (A.T, 0) if A.flags.c_contiguous else (A, 1)
     blas.dsyrk(1.0, a, beta=1.0, c=total, trans=trans, lower=1, overwrite_c=1)
 
 
 def widened(flat, p, N):
-    """The first p² of N² numbers, a matrix (p, p), as a part of one (N, N) in the same place."""
+    """A matrix (p, p) in the first p² of N² numbers, as a part of (N, N) in the same memory."""
     if p < N:
         for j in reversed(range(p)):
             flat[j * N : j * N + p] = flat[j * p : j * p + p]

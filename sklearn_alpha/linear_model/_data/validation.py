@@ -1,4 +1,4 @@
-"""What rows and targets must be, in one place for rows in memory and in chunks."""
+"""Checks of rows and targets, in memory and in chunks."""
 
 from contextlib import contextmanager
 
@@ -12,7 +12,7 @@ from sklearn_alpha.linear_model._data.array_api import floats, is_foreign, to_ho
 
 
 def check_rows(estimator, X, y, sample_weight):
-    """Rows where they are; their targets and weights as NumPy's arrays."""
+    """Rows in their library; targets and weights as NumPy's arrays."""
     y, sample_weight = to_host(y), to_host(sample_weight)
     X, y = validate_data(
         estimator, X, y, accept_sparse="csr", dtype=floats(X), **target_checks(estimator)
@@ -65,7 +65,7 @@ def columns_of(y):
 
 @contextmanager
 def naming_chunk(number):
-    """Errors say which chunk they are in."""
+    """Put the number of the chunk before the message of an error."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -73,7 +73,7 @@ def naming_chunk(number):
 
 
 def check_range(name, values, limit=1e30):
-    """Refuse what would overflow, or vanish, in squares of squares."""
+    """Refuse values whose fourth powers would overflow or vanish."""
     values = values.data if issparse(values) else values
     if is_foreign(values):
         xp, _ = get_namespace(values)
@@ -83,5 +83,5 @@ def check_range(name, values, limit=1e30):
     if largest and not 1 / limit <= largest <= limit:
         raise ValueError(
             f"the largest entry of {name} is {largest:.1e}, and powers of it leave the range of "
-            "floating-point numbers; rescale it, to about 1."
+            "floating-point numbers; rescale it to about 1."
         )

@@ -15,9 +15,9 @@ from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 
 
 class DualForm:
-    """What follows from GZ, however (MMᵀ/n + γI)⁻¹ is applied.
+    """What follows from GZ, whatever the way to apply (MMᵀ/n + γI)⁻¹.
 
-    A subclass has a `_basis`, with columns of Z in it as `_z`.
+    A subclass has a `_basis`, and the coordinates `_z` of Z in it.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class DualForm:
         a, total = rows.rdot(values).T, values.sum(axis=0)
         if not rows.centred:
             return a, rows.height**2 * total
-        # The total is zero up to rounding, which a sparse X's large means would magnify.
+        # The total is only rounding, which large means of a sparse X would magnify.
         a -= np.outer(total, rows.mean)
         mean = self._mean @ np.tensordot(probabilities, coefficients, axes=1)
         return a, mean - a @ (rows.mean + rows.offset)

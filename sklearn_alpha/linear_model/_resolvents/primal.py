@@ -22,7 +22,7 @@ from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 
 
 class PrimalResolvent(ExactResolvent):
-    """From second moments: MᵀM/n of [X, k], and E = [Y, 1] against M and itself.
+    """From second moments of M = √S [X, k] and E = [Y, 1]: MᵀM/n, Mᵀ√sE/n and EᵀSE/n.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class PrimalResolvent(ExactResolvent):
 
     @cached_property
     def _rotated(self):
-        """What rows and sources are in the basis, in one product."""
+        """Rows and sources in the basis, by one product."""
         cross = self._moments.cross
         both = self._basis.rotate(np.hstack([cross, self._V]))
         e, v = both[:, : cross.shape[1]], both[:, cross.shape[1] :]
-        e[self._basis.null] = 0.0  # in the null space rows have no part but rounding
+        e[self._basis.null] = 0.0  # rows have only rounding in the null space
         return e, v, self._basis.dot(v)
 
     @property
@@ -90,7 +90,7 @@ class PrimalResolvent(ExactResolvent):
         """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
         square, D, (of_e, of_v) = self._moments.square, self._D, self._weights(gammas)
         rest, own = square - self._e.T @ of_e, np.arange(len(square))
-        # what is left of an exact fit is rounding, of either sign
+        # an exact fit leaves rounding of either sign
         rest[:, own, own] = np.maximum(rest[:, own, own], EPS * square.diagonal())
         mixed = self._v.T @ of_e @ D
         mixed = mixed + mixed.swapaxes(1, 2)

@@ -1,21 +1,21 @@
-"""A symmetric matrix as a tridiagonal one, A = QTQᵀ, and (A + γI)⁻¹ for as many γ as wanted.
+"""A = QTQᵀ with a tridiagonal T, and (A + γI)⁻¹ for any number of γ.
 
-T + γI = LDLᵀ with L bidiagonal, and its pivots D and multipliers cost O(N) for each γ: quadratic
-forms, solutions and the log determinant need no eigenvectors. A diagonal T, of eigenvalues, is one
-more way to have it: dearer to come by, and cheaper where very many forms follow. At one γ or two,
-many forms are cheapest by Cholesky's factor of A + γI = UᵀU: they are ‖U⁻ᵀx‖².
+T + γI = LDLᵀ with a bidiagonal L costs O(N) for each γ, so that quadratic forms, solutions and the
+log determinant need no eigenvectors. T may also be the diagonal matrix of eigenvalues, which takes
+longer to compute and pays where very many forms follow. At one or two γ, many forms are fastest
+from Cholesky's factor, A + γI = UᵀU: they are ‖U⁻ᵀx‖².
 """
 
 import numpy as np
 from scipy.linalg import blas, eigh, lapack
 from sklearn.utils import gen_batches
 
-# Of γ/tr A, above which rounding in the null space of A, eps·tr A/γ, does not show.
+# γ/tr A above which rounding in the null space of A, eps·tr A/γ, is negligible.
 SAFE = 1e-9
-# Of the columns whose forms are wanted at every γ, over N²: above it eigenvectors are paid back.
+# (number of columns whose forms are needed at every γ)/N² above which eigenvectors pay.
 MANY = 1.5e-3
-FEW = 2  # γ's, up to which forms are Cholesky's
-BLOCK = 64  # columns that LAPACK works on at a time, and that are substituted
+FEW = 2  # number of γ up to which Cholesky's factor is used
+BLOCK = 64  # columns that are worked on at a time
 
 
 class Tridiagonal:
@@ -26,13 +26,13 @@ class Tridiagonal:
     A : ndarray of shape (N, N)
         Fortran-contiguous.
     least : float
-        The smallest γ to come. Where it is so small that the null space of A must be told from
-        rounding, T is diagonal and holds the eigenvalues, with those that are rounding at zero.
+        The smallest γ to come. If it is so small that rounding in the null space of A matters, T is
+        diagonal, and eigenvalues that are only rounding are set to zero.
     n_columns : int
-        How many columns will be asked of `forms` at every γ.
+        The number of columns for which `forms` will be called at every γ.
     n_rows : int
-        Of the matrix whose products A holds: rounding grows with it, and so does the memory that
-        factors may take.
+        The number of rows of the matrix whose products A holds. It bounds the rounding, and the
+        memory that factors may take.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Tridiagonal:
     def __init__(self, A, least, n_columns, n_rows):
         N, self._n_rows = len(A), n_rows
         if N == 1:
-            # LAPACK's wrappers want a number for the side that is not there
+            # LAPACK's wrappers do not take an empty side
             self._Q, self.diagonal, self.side = np.ones((1, 1)), A[0].copy(), np.zeros(1)
         elif least < SAFE * np.trace(A) or n_columns > MANY * N**2:
             eigenvalues, self._Q = eigh(A, overwrite_a=True, check_finite=False, driver="evd")
@@ -54,7 +54,7 @@ class Tridiagonal:
             self.diagonal = np.where(eigenvalues > floor, eigenvalues, 0.0)
             self.side = np.zeros(N - 1)
         else:
-            # LAPACK leaves what is above the diagonal as it was
+            # dsytrd leaves the upper triangle as it was
             self._Q, self._own_diagonal = None, A.diagonal().copy()
             self._reduced, self.diagonal, self.side, self._tau, _ = lapack.dsytrd(
                 A, lower=1, lwork=BLOCK * N, overwrite_a=1
@@ -72,7 +72,7 @@ class Tridiagonal:
         return self._reflect("N", np.array(columns)) if self._Q is None else self._Q @ columns
 
     def _reflect(self, trans, columns):
-        """In place; N reflections of a column cost what a product with Q does, never formed."""
+        """QᵀC or QC, in place, by N reflections: Q is never formed."""
         lwork = BLOCK * (columns.shape[1] + BLOCK + 1)
         columns[1:], *_ = lapack.dormqr(
             "L", trans, below_diagonal(self._reduced), self._tau, columns[1:], lwork
@@ -81,7 +81,7 @@ class Tridiagonal:
 
     @property
     def null(self):
-        """Which columns of Q span the null space of A, where T is diagonal; else none."""
+        """The columns of Q that span the null space of A, if T is diagonal; else none."""
         return (self.diagonal == 0) & (not self.side.any())
 
     def _factors_at(self, gammas):
@@ -132,7 +132,7 @@ class Tridiagonal:
 
     def forms(self, gammas):
         """The function xᵀ(A + γI)⁻¹x of columns x (N, m), for each γ: (n_gammas, m)."""
-        # so that the factors take at most half the memory of the rows
+        # the factors may take half the memory of the rows
         roomy = len(gammas) * len(self) <= self._n_rows / 2
         if self._Q is not None or len(gammas) > FEW or not roomy:
             return lambda columns: self.sqnorms(self.rotate(columns), gammas)
@@ -158,7 +158,7 @@ class Tridiagonal:
 
 
 def below_diagonal(A):
-    """A[1:, :-1] of a Fortran-contiguous A (N, N), without a copy, and one more row: of no use."""
+    """A[1:, :-1] of a Fortran-contiguous A (N, N) with one more row, without a copy."""
     N = len(A)
     return A.T.reshape(-1)[1 : 1 + N * (N - 1)].reshape(N - 1, N).T
 
@@ -171,7 +171,7 @@ def identity_columns(N, index):
 
 
 def sqnorms_after(factor, columns):
-    """‖U⁻ᵀx‖² of each column x, by forward substitution in blocks: products, and no divisions."""
+    """‖U⁻ᵀx‖² of each column x, by forward substitution in blocks, which needs only products."""
     solved, total = np.array(columns.T, order="F"), np.zeros(columns.shape[1])
     for block, above, inverse in factor:
         z = solved[:, block]

@@ -1,13 +1,13 @@
-"""The default rule: the evidence and the generative solution, weighed by what they predict.
+"""The default rule: the evidence and the generative solution, weighted by their predictions.
 
-Both have exact leave-one-out decision values f_a, f_b, so that the mixture f_t = (1−t)f_a + tκf_b
-(κ brings them to one size) has them too. t is averaged over its posterior under a flat prior,
+Both have exact leave-one-out decision values f_a and f_b, and so has f_t = (1−t)f_a + tκf_b, where
+κ brings them to one size. t is averaged over its posterior under a flat prior,
 
     P(t) ∝ exp(−L(t)),    L = log loss of left-out rows at the best temperature,
                           or n/2 log of their squared error in regression,
 
-and the mixture of linear models is one linear model. With few rows L is flat and t is near ½. n are
-all rows, or a sample of them where there are many.
+and the mixture of linear models is one linear model. With few rows L is flat and t is near ½. n
+counts all rows, or a sample of them where there are many.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def log_losses(problem, mixtures):
     targets = smoothed_targets(codes.argmax(axis=1), weights, codes.shape[1])
     for values in mixtures:
         beta, loss, size = inverse_temperature(values, targets, weights, guess)
-        guess = beta[-1] * size[-1]  # where to look for the next
+        guess = beta[-1] * size[-1]  # the start for the next set
         yield loss
 
 

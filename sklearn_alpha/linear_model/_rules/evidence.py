@@ -5,16 +5,16 @@ One source, y ~ N(Sα, τ²(XXᵀ/n + γI)):
     α(γ) = SᵀGy / SᵀGS
     ℓ(γ) = Σ over outputs of  −(n−1)/2 log(rᵀGr) + ½ log det G − ½ log(SᵀGS),   r = y − Sα(γ)
 
-Several sources of unit size are expected to count alike: α = ᾱ1 + δ with ᾱ free as above and δ ~
-N(0, τ²γλI). λ → 0 is their average as one source, λ → ∞ least squares on each; with few rows
-neither is best, so λ is averaged over too. With A = SᵀGS and Woodbury's identity G becomes
+Several sources of unit size are expected to have similar α: α = ᾱ1 + δ with ᾱ free as above and
+δ ~ N(0, τ²γλI). λ → 0 is their average as one source, and λ → ∞ is least squares on each. With few
+rows neither is best, so λ is averaged over, too. With A = SᵀGS and Woodbury's identity G becomes
 
     G − GSCSᵀG,   C = (I/(γλ) + A)⁻¹,   log det G − log det(I + γλA)
 
-so that only quadratic forms of G and its log determinant enter. With few rows ℓ is flat: γ is not
-maximised but averaged over its posterior under a log-normal prior of width 1 around tr(XXᵀ)/n²; the
-average of linear models is one linear model. Where only a sample of the rows is left out, for an
-estimate, the posterior of log γ gives way to its Gauss quadrature: one γ, or a few.
+so that only quadratic forms of G and its log determinant enter. With few rows ℓ is flat. Therefore
+γ is not maximised but averaged over its posterior, under a log-normal prior of width 1 around
+tr(XXᵀ)/n²; the average of linear models is one linear model. Where a sample of the rows is left out
+for an estimate, the posterior of log γ is replaced by its Gauss quadrature at a few γ.
 """
 
 import warnings
@@ -27,8 +27,8 @@ from sklearn.utils import Bunch
 from sklearn_alpha.linear_model._solution import TINY, decisions_left_out, family, posterior
 
 LAMBDAS = np.geomspace(1e-2, 1e3, 11)
-# ∫(quadrature's polynomial)² / (2k)!, of a function's 2k-th derivative: what is left is below a
-# sample's own noise.
+# Most that ∫(polynomial of the quadrature)² / (2k)! may be, times a function's 2k-th derivative:
+# this error is below the noise of the sample.
 QUADRATURE_ERROR = 0.06
 
 
@@ -100,7 +100,7 @@ def profile(problem, gammas, alpha=None):
     resolvent = problem.resolvent
     n_outputs, n_sources = problem.shape
     whole = resolvent.quadratic(gammas)
-    # (n_lambdas, n_gammas, ...): one λ for all outputs, as one γ
+    # (n_lambdas, n_gammas, ...): all outputs share λ, as they share γ
     several = any(T.shape[1] > 1 for T in problem.units)
     n_lambdas = len(LAMBDAS) if alpha is None and several else 1
     log_evidence = np.zeros((n_lambdas, len(gammas)))
@@ -139,13 +139,13 @@ def residual_form(forms, kappas):
     if m == 0:
         return yGy, np.zeros_like(yGy), np.zeros((len(yGy), 0))
     if m == 1:
-        kappas = np.zeros_like(kappas)  # a single source has nothing to differ from
+        kappas = np.zeros_like(kappas)  # a single source has no differences
     inside = np.eye(m) + kappas[:, None, None] * A
     update = np.linalg.inv(inside)  # I − AC
     A1 = (update @ A).sum(axis=2)
     g_left = np.einsum("gij,gj->gi", update, g)
     size = A1.sum(axis=1)
-    # sources that cancel each other, or are rounding, have no mean to count
+    # sources that cancel each other, or are only rounding, have no mean
     opposed = size <= np.maximum(1e-12 * np.trace(A, axis1=1, axis2=2), 0)
     size = np.where(opposed, 1.0, size)
     mean = np.where(opposed, 0.0, g_left.sum(axis=1) / size)

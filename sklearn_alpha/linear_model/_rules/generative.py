@@ -11,7 +11,7 @@ With Zᵢ = yᵢ(xᵢ − m) and d = mean Zᵢ, half the difference of the class
 
 m is x̄, shrunk by the same rule, so that a mean that is only noise is not subtracted. c puts the
 decision values on the scale of y. On several sources d is regressed as y is in the evidence: their
-mean counts, their differences are shrunk. No decomposition is needed.
+mean is free, and their differences are shrunk. No decomposition is needed.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Centred:
     def __init__(self, problem):
         rows = problem.rows
         self.rows, self._sqnorm = rows, problem.resolvent.sqnorm
-        # the variance of a mean in units of that of a row: Σ of the squared shares, of repetitions
+        # the variance of a mean over that of a row: the sum of the squared shares of repetitions
         self.squares = rows.weights * rows.unit / rows.n**2
         self.spread = self.squares.sum()
         self.is_classifier = problem.is_classifier
@@ -65,7 +65,7 @@ class Centred:
         rho = self.tau.rho
         self.m = rho * rows.mean if rho else np.zeros(rows.n_features)
         self._kappa = 2 * rho - rho**2
-        if not rows.centred:  # there it is of the centred rows
+        if not rows.centred:  # otherwise it is that of the centred rows already
             size = rows.mean @ rows.mean
             self._sqnorm += self._kappa**2 * size**2 - 2 * self._kappa * rows.average(along**2)
         self.sqnorms = np.maximum(rows.sqnorms - 2 * rho * along + self.m @ self.m, 0)
@@ -155,7 +155,7 @@ def mean_shift(centred, y, c, W):
     XQ = rows.dot(Q)
     inside = XQ - centred.m @ Q
 
-    # all that is asked of the rows' sums, in one product
+    # all sums over the rows, in one product
     groups = groups_of(centred, y)
     pooled = rows.repeats[:, None] * y[:, None] * groups
     parts = (share * y)[:, None], pooled, weights * groups, weights * XQ
@@ -183,23 +183,23 @@ def groups_of(centred, y):
 def variance_within(rows, y, sqnorms, groups, totals):
     """Energy of R = yP(x − m) about its mean: pooled over the classes, or over all rows.
 
-    That no class mean enters makes it the same whatever m is. Where every class is a single row
-    there is no spread to measure, and all the energy is taken for noise. `totals` are ΣR.
+    The means of the classes are removed, so that it does not depend on m. Where every class is a
+    single row there is no spread to measure, and all the energy counts as noise. `totals` are ΣR.
     """
     repeats = rows.repeats
     n, sizes = repeats.sum(), repeats @ groups
     energy, freedom = repeats @ (y**2 * sqnorms), n - len(sizes)
     means = ((totals**2).sum(axis=0) / sizes).sum()
-    # rounding must not pass for freedom
+    # a freedom that is only rounding is none
     return energy / n if freedom <= 1e-9 * n else max(energy - means, 0.0) / freedom
 
 
 def source_part(d, U, centred, c, Z):
     """θ with v = Uθ, for unit sources U (n_features, m) and the rows' Z = y(x − m)ᵀU.
 
-    One source: θ = ⟨d, u⟩. Several: θ = θ̄1 + δ with δ shrunk as in the evidence, in the noise that
-    the rows show along the sources. Then v is clamped at two standard errors; a single source well
-    against d (θ below −2) stays reversed.
+    For one source, θ = ⟨d, u⟩. For several, θ = θ̄1 + δ with δ shrunk as in the evidence, under the
+    noise of the rows along the sources. Then v is made at least two standard errors long; a single
+    source with θ below minus two standard errors stays reversed.
     """
     if not U.size:
         return np.zeros(U.shape[1])
@@ -215,7 +215,7 @@ def source_part(d, U, centred, c, Z):
     if U.shape[1] == 1:
         theta, least = U.T @ d, 2 * error(Z)
         return np.where(theta > -least, np.maximum(theta, least), theta)
-    # rows that do not vary are not known better than to rounding
+    # rows that do not vary are known only to rounding
     noise = max(np.mean(error(Z) ** 2), np.finfo(np.float64).eps ** 2 * (d @ d), TINY)
     found = [residual_form(forms, np.array([kappa])) for kappa in LAMBDAS]
     P = posterior(np.array([log_det[0] - rr[0] / (2 * noise) for rr, log_det, _ in found]))
@@ -232,7 +232,7 @@ def left_out_shifts(problem, centred, shift, j):
     Q, n, unit = shift.Q, problem.rows.n, problem.rows.unit
     groups = groups_of(centred, y)
     totals, rest = rows.weights @ groups, groups @ (rows.weights @ groups) - unit
-    # without its only row a class has no mean: m stands in for it
+    # without its only row a class has no mean: m is taken for it
     alone = np.array([(rest[g > 0] <= 1e-12 * t).any() for g, t in zip(groups.T, totals)])
     means = np.where(alone, centred.m[:, None], shift.totals / totals)
     origins = means - centred.m[:, None]
@@ -286,7 +286,7 @@ def solve(problem, given):
     c = slope(problem, loo)
     alpha, a, fitted, loo = c[:, None] * alpha, c[:, None] * a, c * fitted, c * loo
 
-    # b: the constant's ridge weight for what is left, beside the adapter's own centre
+    # b is the ridge weight of the constant for the remainder, and centres the adapter
     k2 = rows.height**2
     kept = 1.0 if rows.centred else k2 / (k2 + problem.gamma_centre)
     shift = kept * rows.average(problem.Y - fitted)
@@ -312,7 +312,7 @@ def solve(problem, given):
 def slope(problem, values):
     """c > 0 with which c·values are nearest to y: one for all classes, or one for each target.
 
-    A correlation within its own noise, 1/√n, is taken as that: the sign is the rule's, not c's.
+    A correlation below its noise, 1/√n, is replaced by it, so that c never changes the sign.
     """
     weights, Y = problem.rows.weights[:, None], problem.Y
     if problem.rows.centred:

@@ -1,10 +1,11 @@
 """The theory's choice: α* in closed form, at the γ of the best predicted accuracy or risk.
 
-The rows are taken for a mixture x = yμ + σz with the same σ for every feature, as in the paper, and
+The rows are modelled as a mixture x = yμ + σz with the same σ for every feature, as in the paper,
+and
 
     μ̂ = v + √E[T] r/‖r‖,    σ² = (mean‖x − m‖² − ‖μ̂‖²)/p
 
-come from the generative rule: the raw mean shift in their place would promise far too much. Several
+come from the generative rule: the raw mean shift would predict far too high an accuracy. Several
 sources are rescaled together, as the one source v = W̃ᵀα of that rule.
 """
 
@@ -32,14 +33,14 @@ def solve(problem, given):
         shift = mean_shift(centred, y[:, j], balance[:, j], problem.W[j])
         length = np.linalg.norm(shift.r)
         mean = shift.along + np.sqrt(shift.shrunk.mean) * shift.r / (length or 1)
-        # what the mean leaves of the rows' energy, were it even more than the rows have or none
+        # the energy of the rows without the mean, and at least a little
         within = centred.trace - (mean @ mean if problem.is_classifier else 0.0)
         variance = max(within, 1e-3 * centred.trace, 1e-9 * problem.gamma_centre) / len(mean)
         direction = shift.alpha if alpha is None else alpha[j]
         for i, gamma in enumerate(gammas):
             theory, score = law(problem, j, direction @ problem.W[j], mean, variance, gamma)
             multiple = theory.optimal_alpha if alpha is None else 1.0
-            if not np.isfinite(multiple):  # rows without spread leave nothing to weigh
+            if not np.isfinite(multiple):  # rows without spread
                 multiple = 1.0
             alphas[i, j] = multiple * direction
             scores[i] += score(multiple)

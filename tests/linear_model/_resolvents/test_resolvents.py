@@ -23,10 +23,10 @@ from sklearn_alpha.linear_model._resolvents import (
 )
 from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 from sklearn_alpha.linear_model._rules import RULES
+from tests.linear_model.helpers import KINDS
 
 SHAPES = [(5, 9), (9, 5), (6, 6)]
 HEIGHTS = [0.0, 0.7, np.inf]
-KINDS = ("binary", "classes", "target", "targets")
 GAMMAS = np.array([1e-2, 0.3, 20.0])
 
 cases = pytest.mark.parametrize(
@@ -126,28 +126,6 @@ def test_moments_of_the_rows(case, height):
     assert_allclose(case.rows.trace, np.trace(gram))
     assert_allclose(case.resolvent.sqnorm, np.sum(gram**2))
     assert_allclose(case.rows.mean + case.rows.offset, mean)
-
-
-@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_matrix])
-@pytest.mark.parametrize("height", [*HEIGHTS, "auto"])
-def test_products_with_rows(height, container):
-    rng = np.random.default_rng(0)
-    X, weights, unit = rng.normal(size=(11, 4)) + 3, rng.uniform(1, 3, 11), rng.uniform(0.5, 1, 11)
-    rows = Rows(container(X), weights, height, unit)
-    rest, columns, across = X - rows.offset, rng.normal(size=(4, 2)), rng.normal(size=(11, 2))
-    assert_allclose(rows.dot(columns), rest @ columns)
-    assert_allclose(rows.rdot(across), rest.T @ across)
-    assert_allclose(rows.take([3, 1]), rest[[3, 1]])
-    W, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3))
-    expected = np.einsum("ip,ckp->ick", X, W) + b
-    assert_allclose(rows.outputs(W, b), expected)
-    part = rows.part(np.array([3, 1]))
-    assert_allclose(part.outputs(W, b), expected[[3, 1]])
-    assert_allclose(part.repeats, (weights / unit)[[3, 1]])
-    if height == "auto":
-        mean_square = weights @ (X**2).mean(axis=1) / weights.sum()
-        assert_allclose((rows.height, part.height), np.sqrt(mean_square))
-        assert Rows(container(0 * X), weights, height, unit).height == 1
 
 
 @pytest.mark.parametrize("N", [1, 2, 3, 30, 130])

@@ -1,0 +1,36 @@
+"""What tests of both estimators share: kinds of problems, options, and comparisons."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+
+from sklearn_alpha.linear_model._rules import RULES
+
+KINDS = ("binary", "classes", "target", "targets")
+SHAPES = [(13, 6), (8, 14), (9, 9)]
+
+kinds = pytest.mark.parametrize("kind", KINDS)
+shapes = pytest.mark.parametrize("shape", SHAPES)
+selections = pytest.mark.parametrize("selection", RULES)
+containers = pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, sparse.csc_array])
+heights = pytest.mark.parametrize(
+    "parameters",
+    [{"fit_intercept": False}, {"intercept_scaling": 0.7}, {"intercept_scaling": np.inf}, {}],
+    ids=["none", "0.7", "inf", "default"],
+)
+
+
+def decisions(model, X):
+    return getattr(model, "decision_function", model.predict)(X)
+
+
+def halves(n):
+    """Two folds with rows of every class in the training part."""
+    rows = np.arange(n)
+    return [(rows[: n - 2], rows[n - 2 :]), (rows[2:], rows[:2])]
+
+
+def assert_same_model(first, second, X, atol=1e-8):
+    assert_allclose(decisions(first, X), decisions(second, X), rtol=0, atol=atol)
+    assert_allclose(first.intercept_, second.intercept_, rtol=0, atol=atol)
