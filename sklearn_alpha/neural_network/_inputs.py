@@ -10,6 +10,7 @@ from sklearn.utils.validation import (
     column_or_1d,
     validate_data,
 )
+from skorch.dataset import Dataset
 
 NUMBERS, TEXT = "numbers", "text"
 
@@ -87,6 +88,26 @@ def _check_texts(column):
     return [str(text) for text in column]
 
 
+def read_dataset(dataset):
+    """X and y of a torch dataset of (row, label)."""
+    if isinstance(dataset, Dataset):
+        return dataset.X, dataset.y
+    rows, labels = zip(*(dataset[i] for i in range(len(dataset))))
+    rows = list(rows) if isinstance(rows[0], str | tuple | list) else np.stack(rows)
+    return rows, np.array([y.item() if hasattr(y, "item") else y for y in labels])
+
+
+def encode_labels(y, classes):
+    """Places of labels in the sorted classes."""
+    strange = np.setdiff1d(y, classes)
+    if len(strange):
+        raise ValueError(
+            f"y has the labels {strange.tolist()}, which are not among the classes "
+            f"{classes.tolist()}; name all classes in the first fit."
+        )
+    return np.searchsorted(classes, y)
+
+
 def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
     """The classes, and the rows of positive weight with their class numbers and weights.
 
@@ -126,13 +147,7 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
             f"y has rows of {len(classes)} class(es) with positive weight; pass rows of at least 2 "
             "classes."
         )
-    strange = np.setdiff1d(seen, classes)
-    if len(strange):
-        raise ValueError(
-            f"y has the labels {strange.tolist()}, which are not among the classes "
-            f"{classes.tolist()}; name all classes in the first fit."
-        )
-    codes = np.searchsorted(classes, y)
+    codes = encode_labels(y, classes)
     if class_weight == "balanced":
         counts = np.bincount(codes, weights=weights, minlength=len(classes))
         weights = weights * (weights.sum() / (len(seen) * counts))[codes]

@@ -12,10 +12,15 @@ from skorch.utils import is_dataset
 
 from sklearn_alpha.neural_network._base_model import fingerprint, load_base
 from sklearn_alpha.neural_network._files import build
-from sklearn_alpha.neural_network._inputs import NUMBERS, read_inputs
+from sklearn_alpha.neural_network._inputs import (
+    NUMBERS,
+    encode_labels,
+    read_dataset,
+    read_inputs,
+)
 from sklearn_alpha.neural_network._network import attach
 from sklearn_alpha.neural_network._peft import alpha_parameters
-from sklearn_alpha.neural_network._texts import EncodedRows, by_length, tokenize
+from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encoded, tokenize
 
 
 class SkorchNet(NeuralNetClassifier):
@@ -126,10 +131,12 @@ class SkorchNet(NeuralNetClassifier):
         """`fit` has checked them."""
 
     def get_dataset(self, X, y=None):
-        """Encoded rows of texts or numbers; y are labels. A dataset is returned as it is."""
+        """Encoded rows of texts or numbers, or of a torch dataset of them; y are labels."""
         if is_dataset(X):
-            return X
-        codes = None if y is None else np.searchsorted(self.classes_inferred_, y)
+            if is_encoded(X):
+                return X
+            X, y = read_dataset(X)
+        codes = None if y is None else encode_labels(y, self.classes_inferred_)
         kind, columns = read_inputs(self, X, reset=False)
         self._check_kind(kind)
         return EncodedRows(self._encode(kind, columns), codes)

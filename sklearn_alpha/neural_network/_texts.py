@@ -47,6 +47,13 @@ class EncodedRows(Dataset):
         return np.fromiter(map(len, self.inputs["input_ids"]), dtype=np.int64, count=len(self))
 
 
+def is_encoded(dataset):
+    """Whether a dataset is of encoded rows or a (nested) subset of them."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, EncodedRows)
+
+
 def lengths_of(dataset):
     """Token counts of encoded rows or of a (nested) subset of them."""
     if isinstance(dataset, Subset):

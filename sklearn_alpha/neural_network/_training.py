@@ -151,6 +151,7 @@ class Training(SkorchNet):
             shares["early_stopping"] = VALIDATION_SHARE
         check_shares(shares, y, self.classes_inferred_)
         train, valid = (X, None) if split is None else split(X, y)
+        valid = None if valid is None else self.get_dataset(valid)  # the user may have brought it
         if self._holds_out:
             train, held = hold_out(train, self.alpha_split, self.seed_)
             self.held_out_ = HeldOutAlpha(held)

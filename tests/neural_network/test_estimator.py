@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from torch import nn
 from transformers import (
@@ -560,6 +561,55 @@ def test_validation_rows_of_ones_own_are_scored_by_their_labels(tiny_bert):
     rows = net.get_dataset(X_valid, y_valid)
     net = net.set_params(train_split=predefined_split(rows), max_epochs=1).fit(X, y)
     assert net.history_[-1, "valid_acc"] == net.score(X_valid, y_valid)
+
+
+class Pairs(torch.utils.data.Dataset):
+    """A plain torch dataset."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        return self.X[i], self.y[i]
+
+
+DATASETS = {
+    "skorch": lambda X, y: SkorchDataset(np.array(X), y),
+    "torch": Pairs,
+    "a subset": lambda X, y: torch.utils.data.Subset(Pairs([*X, "no"], [*y, "?"]), range(len(y))),
+}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_predefined_validation_rows_in_any_dataset(tiny_bert, dataset):
+    from skorch.helper import predefined_split
+
+    (X, y), (X_valid, y_valid) = make_texts(24), make_texts(12, seed=3)
+    valid = DATASETS[dataset](X_valid, y_valid)
+    net = fit_texts(tiny_bert, X, y, train_split=predefined_split(valid), early_stopping=True)
+    assert net.history_[-1, "valid_acc"] == net.score(X_valid, y_valid)
+    last = net.history_[-1]["batches"]
+    assert sum(batch.get("valid_batch_size", 0) for batch in last) == 12
+    assert_array_equal(net.predict(valid), net.predict(X_valid))
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ("no", "yes")])
+def test_predefined_validation_rows_of_numbers(labels):
+    from skorch.helper import predefined_split
+
+    X, y = make_numbers()
+    X_valid, y_valid = make_numbers(12, seed=3)
+    y, y_valid = np.array(labels)[y], np.array(labels)[y_valid]
+    float32 = torch.as_tensor(X_valid, dtype=torch.float32)
+    for valid in (SkorchDataset(X_valid, y_valid), Pairs(float32, y_valid)):
+        net = fit_numbers(X=X, y=y, train_split=predefined_split(valid))
+        assert net.history_[-1, "valid_acc"] == net.score(X_valid, y_valid)
+    other = SkorchDataset(X_valid, np.full(12, labels[1], dtype=object) + labels[1])
+    with pytest.raises(ValueError, match=r"labels \[.*\], which are not among the classes"):
+        fit_numbers(X=X, y=y, train_split=predefined_split(other))
 
 
 def test_numbers_compete_with_an_ordinary_perceptron():
