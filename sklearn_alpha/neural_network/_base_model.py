@@ -83,6 +83,11 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
             raise _other_kind(row_shape)
         if row_shape is not None:
             return fit_head(network, row_shape, n_classes)
+        if network.base_model is network and not hasattr(network, "num_labels"):
+            raise ValueError(
+                f"model is a {type(network).__name__}, which has no head; load it with "
+                "AutoModelForSequenceClassification.from_pretrained, or pass its folder or hub id."
+            )
         name, origin, new = network.config.name_or_path, None, ()
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
@@ -187,6 +192,11 @@ def _load_tokenizer(tokenizer, name):
     else:
         tokenizer = copy.deepcopy(tokenizer)
     if tokenizer.pad_token_id is None:  # often so for decoders; any token will do, it is masked
+        if tokenizer.eos_token is None:
+            raise ValueError(
+                "the tokenizer has neither a padding token nor an end token; set "
+                "tokenizer.pad_token to one of its tokens, and pass it as tokenizer."
+            )
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 

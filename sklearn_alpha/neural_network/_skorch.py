@@ -122,7 +122,15 @@ class SkorchNet(NeuralNetClassifier):
     def initialize_criterion(self):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}
-        self.criterion_ = self.criterion(**options)
+        try:
+            self.criterion_ = self.criterion(**options)
+        except TypeError as error:
+            if "reduction" not in str(error):
+                raise
+            raise ValueError(
+                "criterion must be a class that takes reduction='none', as the losses of "
+                "torch.nn do: each row has a weight."
+            ) from error
         return self
 
     # ------------------------------------------------------------ rows and logits
@@ -137,7 +145,7 @@ class SkorchNet(NeuralNetClassifier):
                 return X
             X, y = read_dataset(X)
         codes = None if y is None else encode_labels(y, self.classes_inferred_)
-        kind, columns = read_inputs(self, X, reset=False)
+        kind, columns = read_inputs(self, X, reset=False, allow_empty=True)
         self._check_kind(kind)
         return EncodedRows(self._encode(kind, columns), codes)
 
@@ -188,4 +196,9 @@ class SkorchNet(NeuralNetClassifier):
 
     def _losses(self, logits, codes, inputs):
         losses = self.criterion_(logits, codes.to(logits.device))
+        if losses.shape != codes.shape:
+            raise ValueError(
+                f"criterion returns losses of shape {tuple(losses.shape)} for {len(codes)} rows; "
+                "with reduction='none' it must return one for each row."
+            )
         return losses * inputs[1].to(logits.device)

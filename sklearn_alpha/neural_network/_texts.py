@@ -202,4 +202,10 @@ def tokenize(tokenizer, columns, max_length, longest):
             tokens = tokenizer(*columns, **cut)
     else:
         tokens = tokenizer(*columns, **(cut if max_length else {"padding": False}))
-    return {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
+    tokens = {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
+    special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    fill = {"input_ids": next((i for i in special if i is not None), 0), "attention_mask": 1}
+    for i in [i for i, row in enumerate(tokens["input_ids"]) if not row]:
+        for name in tokens:  # a network takes one token at least
+            tokens[name][i] = [fill.get(name, 0)]
+    return tokens
