@@ -1,9 +1,12 @@
 """One process, or several under accelerate: which computes which rows, and the sum of gradients."""
 
 import os
+import threading
 from contextlib import contextmanager, nullcontext
 
 import torch
+
+drawing = threading.RLock()
 
 
 class OneProcess:
@@ -145,8 +148,11 @@ def processes(device, precision, accelerator, batch_size):
 
 @contextmanager
 def reproducible(seed, together):
-    """Seed torch's generators inside, and restore them afterwards."""
+    """Seed torch's generators inside, and restore them afterwards.
+
+    All threads share these generators, so only one thread is inside at a time.
+    """
     devices = [together.device] if together.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with drawing, torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -8,7 +8,6 @@ import copy
 import hashlib
 import json
 import os
-import threading
 import warnings
 from dataclasses import replace
 from importlib import import_module
@@ -21,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.utils import get_map_location
 
 from sklearn_alpha.neural_network._base_model import Base, fingerprint
-from sklearn_alpha.neural_network._distributed import OneProcess, reproducible
+from sklearn_alpha.neural_network._distributed import OneProcess, drawing, reproducible
 from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._folders import whole_folder
 from sklearn_alpha.neural_network._network import Adapted
@@ -34,8 +33,6 @@ BUILT = ("module_", "criterion_", "optimizer_", "alpha_optimizer_", "processes_"
 KEPT = ("kind_", "seed_", "row_shape_", "fingerprint_", "n_features_in_", "attached_")
 KEPT += ("new_modules_", "feature_names_in_")
 REMOVED = ("alpha_batch_size",)  # parameters that folders of earlier versions name
-
-_building = threading.RLock()
 
 
 class SavingMixin:
@@ -157,7 +154,7 @@ def pickled(net):
 
 def build(net):
     """Build the network of an unpickled net. Of several threads one does it."""
-    with _building:
+    with drawing:
         if "state_" in vars(net):
             restore(net, net.state_)
             del net.state_
