@@ -151,10 +151,10 @@ class Collate:
         if self.tokenizer is None:
             batch = {"": torch.stack([row[""] for row in inputs])}
         else:
-            batch = self._pad(inputs)
+            batch = self.pad(inputs)
         return (batch, torch.as_tensor(np.array(weights))), torch.as_tensor(np.array(codes))
 
-    def _pad(self, inputs):
+    def pad(self, inputs):
         """What `tokenizer.pad` returns, without its detour through Python objects."""
         longest = max(len(row["input_ids"]) for row in inputs)
         fill = {

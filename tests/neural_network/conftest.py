@@ -86,7 +86,7 @@ def words_only(**options):
     """A tokenizer without special tokens around a text."""
     words = Tokenizer(WordLevel({word: i for i, word in enumerate(["?", "end", *WORDS])}, "?"))
     words.pre_tokenizer = Whitespace()
-    return PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=32, **options)
+    return PreTrainedTokenizerFast(tokenizer_object=words, **{"model_max_length": 32, **options})
 
 
 def tiny_gpt():
