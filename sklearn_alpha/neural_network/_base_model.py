@@ -96,6 +96,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
             "a folder, a torch.nn.Module, or a fitted net."
         )
     else:
+        _check_exists(str(model))
         if find_adapter_config_file(str(model)):
             network, new, name = _load_adapter(str(model), n_classes)
             origin = None  # the adapter alone is not a base model
@@ -191,6 +192,7 @@ def _load_tokenizer(tokenizer, name):
     if tokenizer is None and not name:
         raise ValueError("model has no tokenizer; pass tokenizer=, a folder or hub id.")
     if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
+        _check_exists(str(tokenizer or name))
         return _from_pretrained(AutoTokenizer, str(tokenizer or name))
     return copy.deepcopy(tokenizer)
 
@@ -212,6 +214,13 @@ def _with_new_head(network, n_classes):
 
 def _modules_of(parameters):
     return tuple(sorted({name.rpartition(".")[0] for name in parameters}))
+
+
+def _check_exists(name):
+    """Raise an error if a name can only be a path, and there is no such folder."""
+    is_path = Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+    if is_path and not Path(name).exists():
+        raise OSError(f"the folder {name!r} does not exist; pass another path or a hub id.")
 
 
 def _from_pretrained(kind, name, **options):

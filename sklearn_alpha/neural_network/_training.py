@@ -151,12 +151,25 @@ class Training(SkorchNet):
             shares["early_stopping"] = VALIDATION_SHARE
         check_shares(shares, y, self.classes_inferred_)
         train, valid = (X, None) if split is None else split(X, y)
-        valid = None if valid is None else self.get_dataset(valid)  # the user may have brought it
+        if valid is not None:
+            valid = self.get_dataset(valid)  # the user may have brought it
+        else:
+            self._check_monitors()
         if self._holds_out:
             train, held = hold_out(train, self.alpha_split, self.seed_)
             self.held_out_ = HeldOutAlpha(held)
         # Callbacks pair predictions with labels in the order of the dataset.
         return train, None if valid is None else by_length(valid)[0]
+
+    def _check_monitors(self):
+        """Raise an error for an `EarlyStopping` that waits for validation rows."""
+        for _, callback in self.callbacks_:
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(callback, EarlyStopping) and str(monitor).startswith("valid"):
+                raise ValueError(
+                    f"EarlyStopping reads {monitor!r}, but no rows are held out for validation; "
+                    "set early_stopping=True instead, or train_split."
+                )
 
     @property
     def _holds_out(self):
