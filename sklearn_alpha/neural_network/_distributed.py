@@ -147,12 +147,12 @@ def processes(device, precision, accelerator, batch_size):
 
 
 @contextmanager
-def reproducible(seed, together):
+def reproducible(seed, process):
     """Seed torch's generators inside, and restore them afterwards.
 
     All threads share these generators, so only one thread is inside at a time.
     """
-    devices = [together.device] if together.device.type == "cuda" else []
+    devices = [process.device] if process.device.type == "cuda" else []
     with drawing, torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

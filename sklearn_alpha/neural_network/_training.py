@@ -191,15 +191,15 @@ class Training(SkorchNet):
         return self.iterator_valid(dataset, batch_sampler=batches, **options)
 
     def _batches(self, dataset, batch_size, seed):
-        together = self.processes_
+        n_processes = self.processes_.n_processes
         left = len(dataset) % batch_size or batch_size
-        if min(left, batch_size) < together.n_processes:
+        if min(left, batch_size) < n_processes:
             raise ValueError(
                 f"a batch of {min(left, batch_size)} row(s) cannot be shared by "
-                f"{together.n_processes} processes; choose another batch_size."
+                f"{n_processes} processes; choose another batch_size."
             )
         generator = torch.Generator().manual_seed(seed)
-        return Batches(dataset, batch_size, generator, together.process, together.n_processes)
+        return Batches(dataset, batch_size, generator, self.processes_.process, n_processes)
 
     # ------------------------------------------------------------ steps
 

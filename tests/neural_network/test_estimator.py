@@ -127,7 +127,7 @@ def test_decisions_probabilities_and_predictions_agree(n_classes):
     assert_array_equal(net.predict(X), P.argmax(axis=1))
 
 
-def test_prediction_does_not_depend_on_the_order_or_company_of_rows(tiny_bert):
+def test_prediction_does_not_depend_on_the_order_or_neighbours_of_rows(tiny_bert):
     net = fit_texts(tiny_bert, **NO_PROBE)
     X, _ = make_texts(30, seed=2)
     together = net.decision_function(X)

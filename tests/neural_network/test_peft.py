@@ -451,7 +451,7 @@ def test_weighted_sum_of_adapters(three):
 
 
 def test_peft_alone_drops_alpha_silently(tmp_path):
-    """The trap for which `load_alpha` exists. Were PEFT to speak up, this test would say so."""
+    """Why `load_alpha` exists. This test fails once PEFT warns."""
     model = adapted()
     x = inputs(model)
     model.save_pretrained(tmp_path)
