@@ -6,8 +6,8 @@ import torch
 from torch.utils.data import Subset
 
 from benchmarks._riding import RidingBatches, RidingNetClassifier
-from sklearn_alpha.neural_network._alpha import alpha_parameters
-from sklearn_alpha.neural_network._rows import Batches, Collate, Rows
+from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._texts import Batches, Collate, EncodedRows
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 
@@ -79,7 +79,7 @@ def test_predictions_are_those_of_alpha_lora(kind, tiny_bert):
 
 def test_batches_carry_every_held_out_row_equally_often_and_by_length():
     lengths = np.arange(1, 41)
-    rows = Rows({"input_ids": [[0] * length for length in lengths]})
+    rows = EncodedRows({"input_ids": [[0] * length for length in lengths]})
     own, held = Subset(rows, list(range(0, 40, 2))), Subset(rows, list(range(1, 40, 2)))
     batches = Batches(own, 4, torch.Generator().manual_seed(0))
     riding = RidingBatches(batches, held, 4, torch.Generator().manual_seed(1))
