@@ -1,5 +1,5 @@
-# What a newcomer types: `make demo`, `make test`. Each makes .venv where there is none, installs
-# what it needs into it, and runs. The commands are printed as they run; by hand they are
+# Start with `make demo` or `make test`. Each creates .venv if needed, installs what it needs, and
+# runs. The same commands by hand:
 #
 #     python3 -m venv .venv
 #     .venv/bin/python -m pip install -c constraints.txt -e ".[demo]"     # demo
@@ -19,23 +19,23 @@ BIN = $(VENV)/bin
 ENVIRONMENT = { test ! -e $(VENV)/.installing || rm -rf $(VENV); } && mkdir -p $(VENV) && \
 	touch $(VENV)/.installing && { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); }
 INSTALL = $(BIN)/python -m pip install -c constraints.txt
-# One BLAS thread a process: the matrices are small, and on a busy machine threads that wait for one
-# another cost ten times what they save.
+# One BLAS thread for each process. The matrices are small, and on a busy machine waiting threads cost
+# more than they save.
 THREADS = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST_OPTIONS = -n 2
-# What `make bench` runs: `make bench BENCH="digits --n-jobs 2"`; empty lists all.
+# The benchmark to run, as in `make bench BENCH="digits --n-jobs 2"`. If empty, all are listed.
 BENCH =
 
 help:
-	@echo "make demo      the main result, as a table and a figure"
-	@echo "make test      lint and tests"
-	@echo "make docs      the documentation as a site, docs/_build/html/index.html; no network"
-	@echo "make lint      lint alone"
-	@echo "make format    put the code into the form that lint asks for"
-	@echo "make types     mypy --strict on the public names, and their stubs beside the code"
-	@echo "make coverage  tests, and the lines and branches that none reaches"
+	@echo "make demo      show the main result as a table and a figure"
+	@echo "make test      run the linter and the tests"
+	@echo "make docs      build the site docs/_build/html/index.html, without network"
+	@echo "make lint      run the linter"
+	@echo "make format    fix what the linter can fix"
+	@echo "make types     run mypy --strict on the public names, and compare the stubs with the code"
+	@echo "make coverage  run the tests, and list lines and branches without a test"
 	@echo 'make bench     list the benchmarks; BENCH="NAME [options]" runs one'
-	@echo "make clean     remove $(VENV) and what the tools leave behind; benchmarks/cache stays"
+	@echo "make clean     remove $(VENV) and generated files, except benchmarks/cache"
 
 demo: $(VENV)/.installed-demo
 	$(THREADS) $(BIN)/python -m benchmarks demo
@@ -66,9 +66,9 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# A stamp says that an installation was completed; until then `.installing` lies there, and an
-# environment found with it was left half-made and is made anew. Each extra contains the one before:
-# what serves the tests serves the benchmarks and the demonstration.
+# A stamp marks a completed installation. `.installing` marks an interrupted one, and such an environment
+# is created again. Each extra contains the one before, so an environment for the tests also serves the
+# benchmarks and the demo.
 $(VENV)/.installed-demo: pyproject.toml constraints.txt
 	@$(ENVIRONMENT)
 	$(INSTALL) -e ".[demo]"

@@ -1,7 +1,7 @@
-"""Every check in an environment of its own: ``nox`` lists them, ``nox -s tests`` runs one.
+"""Each check in its own environment: ``nox -l`` lists the checks, ``nox -s tests`` runs one.
 
-`oldest`, `latest` and `prerelease` try what other people have; the others use constraints.txt.
-What follows ``--`` goes to the tool: ``nox -s tests -- tests/theory``.
+`oldest`, `latest` and `prerelease` test other versions of the dependencies; the other sessions use
+constraints.txt. Arguments after ``--`` are passed to the tool: ``nox -s tests -- tests/theory``.
 """
 
 import filecmp
@@ -20,12 +20,12 @@ nox.options.default_venv_backend = "venv"
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-# Small matrices: BLAS threads that wait for one another cost more than they save.
+# The matrices are small, so that waiting BLAS threads cost more than they save.
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT = {**THREADS, "SCIPY_ARRAY_API": "1"}
-# What needs no network of neurons, and so no PyTorch.
+# The tests that do not need PyTorch.
 WITHOUT_NETS = ["tests/linear_model", "tests/theory", "tests/datasets", "tests/test_main.py"]
-# What a use of each extra looks like; these are installed alone, one by one.
+# A first use of each extra; `build` installs each one alone.
 USES = {
     "data": "import pooch, tqdm, sklearn_alpha.datasets",
     "plot": "import matplotlib.pyplot, sklearn_alpha",
@@ -46,7 +46,7 @@ try:
 except ImportError as error:
     assert "pip install 'sklearn-alpha[net]'" in str(error)
 else:
-    raise AssertionError("torch is here, in an environment without extras")
+    raise AssertionError("torch is installed in an environment without extras")
 """
 
 
@@ -60,7 +60,7 @@ def pytest(session, *arguments):
 
 @nox.session
 def lint(session):
-    """Form and common errors."""
+    """Formatting and common errors."""
     pinned(session, *EXTRAS["lint"])
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -68,7 +68,7 @@ def lint(session):
 
 @nox.session
 def types(session):
-    """The public names as mypy sees them, and that their stubs say what the code says."""
+    """mypy on the public names, and the stubs compared with the code."""
     pinned(session, "-e", ".[lint,net]")
     session.run("mypy")
     options = ["--mypy-config-file", "tests/typing/stubtest.ini"]
@@ -85,7 +85,7 @@ def tests(session):
 
 @nox.session
 def docs(session):
-    """The pages, with warnings as errors."""
+    """Build the site, with warnings as errors."""
     pinned(session, "-e", ".[docs,bench,dask]")
     session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html", env=ENVIRONMENT)
 
@@ -99,14 +99,14 @@ def bench(session):
 
 @nox.session
 def coverage(session):
-    """Lines and branches that no test reaches; fails below the bound of pyproject.toml."""
+    """Lines and branches without a test. Fails below the bound of pyproject.toml."""
     pinned(session, "-e", ".[test]")
     pytest(session, "-n", "2", "--cov", "--cov-report=term", "--cov-report=html")
 
 
 @nox.session
 def mutation(session):
-    """Change the code of `theory` and `linear_model` a little, and see whether a test notices."""
+    """Mutation tests of `theory` and `linear_model`."""
     pinned(session, "-e", ".[test,release]")
     session.run("mutmut", "run", *session.posargs, env=ENVIRONMENT)
     session.run("mutmut", "results")
@@ -114,7 +114,7 @@ def mutation(session):
 
 @nox.session
 def build(session):
-    """Build twice, bit by bit the same; install into empty environments, each extra alone."""
+    """Build twice with identical results, and install each extra into an empty environment."""
     pinned(session, "build")
     folder = Path(session.create_tmp()).resolve()
     committed = session.run("git", "log", "-1", "--format=%ct", silent=True, external=True)
@@ -125,14 +125,14 @@ def build(session):
     first, second = folder / "first", folder / "second"
     session.run("python", "-m", "build", "--outdir", first, env=options)
     (sdist,), (wheel,) = first.glob("*.tar.gz"), first.glob("*.whl")
-    # The second time from the sdist, in another place: what was published can be built again.
+    # The second build is from the sdist, in another folder.
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     unpacked = folder / sdist.name.removesuffix(".tar.gz")
     session.run("python", "-m", "build", "--outdir", second, unpacked, env=options)
     for file in (sdist, wheel):
         if not filecmp.cmp(file, second / file.name, shallow=False):
-            session.error(f"{file.name} is not the same when it is built again")
+            session.error(f"{file.name} differs when it is built again")
         session.log(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file}")
     for extra in [None, *USES]:
         if session.posargs and extra not in (None, *session.posargs):
@@ -149,7 +149,7 @@ def build(session):
 
 
 def oldest_versions(*extras):
-    """The lower bounds of pyproject.toml, as pins; PyTorch comes in `tests` alone."""
+    """The lower bounds of pyproject.toml, as pins."""
     requirements = [*PROJECT["dependencies"], *(r for extra in extras for r in EXTRAS[extra])]
     ours = [r for r in requirements if not r.startswith("sklearn-alpha")]
     return [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in ours]
@@ -157,10 +157,10 @@ def oldest_versions(*extras):
 
 @nox.session(python="3.11")
 def oldest(session):
-    """The lower bounds of pyproject.toml, all of them at once, without PyTorch."""
+    """All lower bounds of pyproject.toml at once, without PyTorch."""
     tools = [r for r in EXTRAS["test"] if not r.startswith("sklearn-alpha")]
-    tools += ["pytest<9"]  # to which the checks of scikit-learn 1.6 are an iterator, not a list
-    # the last that take NumPy 1, and that tell scikit-learn 1.6 their columns' names
+    tools += ["pytest<9"]  # newer versions want a list where scikit-learn 1.6 passes an iterator
+    # the newest with NumPy 1, and with column names that scikit-learn 1.6 can read
     tools += ["pyarrow<21", "polars<1.18"]
     session.install(*oldest_versions("data", "plot", "dask", "onnx", "demo"), *tools)
     session.install("--no-deps", "-e", ".")
@@ -169,7 +169,7 @@ def oldest(session):
 
 @nox.session
 def latest(session):
-    """What pip installs today, without PyTorch."""
+    """The newest releases, without PyTorch."""
     tools = [r for r in EXTRAS["test"] if not r.startswith("sklearn-alpha")]
     session.install("--upgrade", "-e", ".[dask,demo,onnx]", *tools)
     pytest(session, *WITHOUT_NETS)
@@ -177,7 +177,7 @@ def latest(session):
 
 @nox.session
 def prerelease(session):
-    """NumPy, SciPy and scikit-learn of tomorrow, without PyTorch."""
+    """Pre-releases of NumPy, SciPy and scikit-learn, without PyTorch."""
     tools = [r for r in EXTRAS["test"] if not r.startswith("sklearn-alpha")]
     session.install("-e", ".[dask,demo,onnx]", *tools)
     session.install("--upgrade", "--pre", "numpy", "scipy", "scikit-learn")

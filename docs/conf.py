@@ -1,4 +1,4 @@
-"""Sphinx configuration: `python -m sphinx -W --keep-going docs docs/_build/html`, no network."""
+"""Sphinx configuration: `python -m sphinx -W --keep-going docs docs/_build/html`, offline."""
 
 import os
 import re
@@ -6,11 +6,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-# One thread a process, as in the tests; read when NumPy is imported.
+# One thread for each process, as in the tests. NumPy reads this when it is imported.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("MPLBACKEND", "agg")
-# Nothing is fetched, whatever a library would like to look up.
+# No library may download anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 DOCS = Path(__file__).parent
@@ -37,22 +37,22 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext", "examples/README*", "examples/GALLERY_HEADER.rst"]
 templates_path = ["_templates"]
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 python_use_unqualified_type_names = True
-# functions of this file
+# the configuration contains functions
 suppress_warnings = ["config.cache"]
 html_math_renderer = "mathml"
-default_role = "literal"  # what single backticks mean in docstrings
-smartquotes = False  # options are written with two hyphens
+default_role = "literal"  # of single backticks in docstrings
+smartquotes = False  # options start with two hyphens
 toc_object_entries_show_parents = "hide"
 
 # API pages: one for each public object, with the methods that this package defines.
-ROOMS = ("linear_model", "neural_network", "inspection", "theory", "datasets")
+MODULES = ("linear_model", "neural_network", "inspection", "theory", "datasets")
 PUBLIC = {
-    f"sklearn_alpha.{room}.{name}": getattr(import_module(f"sklearn_alpha.{room}"), name)
-    for room in ROOMS
-    for name in import_module(f"sklearn_alpha.{room}").__all__
+    f"sklearn_alpha.{module}.{name}": getattr(import_module(f"sklearn_alpha.{module}"), name)
+    for module in MODULES
+    for name in import_module(f"sklearn_alpha.{module}").__all__
 }
 
 
@@ -78,7 +78,7 @@ numpydoc_validation_checks = set()
 
 
 def figure_style(_gallery, _script):
-    """How the gallery's figures look."""
+    """The style of the gallery's figures."""
     import matplotlib.pyplot as plt
 
     plt.rcdefaults()
@@ -96,7 +96,7 @@ def figure_style(_gallery, _script):
 
 
 sphinx_gallery_conf = {
-    "write_computation_times": False,  # a page of them fetches scripts from the network
+    "write_computation_times": False,  # that page loads scripts from the network
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": ExplicitOrder(
@@ -135,7 +135,18 @@ html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_sidebars = {
-    page: [] for page in ("index", "install", "tour", "comparison", "cite", "security", "changelog")
+    page: []
+    for page in (
+        "index",
+        "install",
+        "tour",
+        "comparison",
+        "glossary",
+        "development/architecture",
+        "cite",
+        "security",
+        "changelog",
+    )
 }
 html_theme_options = {
     "logo": {"text": project},

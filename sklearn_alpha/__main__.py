@@ -1,4 +1,4 @@
-"""Versions for a report of a bug: ``python -m sklearn_alpha``."""
+"""Print the versions that a bug report needs: ``python -m sklearn_alpha``."""
 
 import platform
 import re
@@ -9,14 +9,14 @@ from threadpoolctl import threadpool_info
 
 from sklearn_alpha import __version__
 
-DEVELOPMENT = ("docs", "lint", "release", "test", "all")  # extras that no model needs
+DEVELOPMENT = ("docs", "lint", "release", "test", "all")  # extras that no user of a model needs
 
 
 def packages():
-    """Names of what this package needs, and then of what it can use."""
+    """Names of the required packages, then of the optional ones."""
     try:
         requirements = metadata.requires("sklearn-alpha")
-    except metadata.PackageNotFoundError:  # run from a folder, not installed
+    except metadata.PackageNotFoundError:  # run from a folder without installation
         requirements = ["numpy", "scipy", "scikit-learn"]
     hard, optional = [], {"joblib", "pandas", "polars", "skops"}
     for requirement in requirements:
@@ -30,7 +30,7 @@ def packages():
 
 
 def versions():
-    """Pairs (what, its version); packages are asked for by their metadata, and not imported."""
+    """Pairs (name, version). Packages are looked up by their metadata and not imported."""
     yield "sklearn_alpha", __version__
     yield "python", sys.version.replace("\n", " ")
     yield "machine", platform.platform()

@@ -1,11 +1,11 @@
-"""What the estimators' `fit` methods share."""
+"""Shared by the `fit` methods of the estimators."""
 
 from contextlib import contextmanager
 
 
 @contextmanager
 def all_or_nothing(estimator):
-    """Give the estimator back as it was when fitting fails."""
+    """Restore the attributes of the estimator if an exception leaves the block."""
     before = estimator.__dict__.copy()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Every Python block in the documents runs, every relative link leads somewhere."""
+"""Every Python block in the documents runs, and every relative link has a target."""
 
 import ast
 import doctest
@@ -14,19 +14,19 @@ import pytest
 from benchmarks.__main__ import available
 
 ROOT = Path(__file__).parents[1]
-MADE = {"_build", "auto_examples", "benchmarks", "generated"}  # when the site is built
+GENERATED = {"_build", "auto_examples", "benchmarks", "generated"}  # by the build of the site
 DOCS = [
     path
     for path in sorted((ROOT / "docs").rglob("*.md"))
-    if not MADE & set(path.relative_to(ROOT / "docs").parts[:-1])
+    if not GENERATED & set(path.relative_to(ROOT / "docs").parts[:-1])
 ]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*/table.md"))
-ROOMS = [
-    importlib.import_module(f"sklearn_alpha.{room}")
-    for room in ("datasets", "inspection", "linear_model", "neural_network", "theory")
+MODULES = [
+    importlib.import_module(f"sklearn_alpha.{name}")
+    for name in ("datasets", "inspection", "linear_model", "neural_network", "theory")
 ]
-PUBLIC = {name: getattr(room, name) for room in ROOMS for name in room.__all__}
+PUBLIC = {name: getattr(module, name) for module in MODULES for name in module.__all__}
 TEXTS = ("README", "CHANGELOG", "CONTRIBUTING", "RELEASING", "SECURITY")
 PAGES = [*(ROOT / f"{name}.md" for name in TEXTS), *DOCS]
 
@@ -48,7 +48,7 @@ def test_examples(path):
 
 @pytest.mark.parametrize("path", DOCS, ids=names(DOCS))
 def test_python_blocks_are_sessions(path):
-    # A block without prompts would not be run.
+    # A block without prompts would not run.
     blocks = re.findall(
         r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
@@ -73,7 +73,7 @@ def test_links(path):
 
 @pytest.fixture(autouse=True)
 def no_figure_is_left():
-    """Documents and examples draw."""
+    """Close the figures that documents and examples draw."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -99,21 +99,28 @@ def test_reference_has_all_sections(name):
         assert "Attributes" in sections
     elif inspect.signature(public).parameters:
         assert "Parameters" in sections
-    if inspect.isfunction(public) and name != "get_alpha":  # a model without α has an empty dict
+    if inspect.isfunction(public) and name != "get_alpha":  # which accepts every model
         assert "Raises" in sections
     if not name.startswith(("load_", "fetch_")):
         assert "References" in sections
-        assert "::" in inspect.getdoc(public)  # its formula
+        assert "::" in inspect.getdoc(public)  # the formula
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_shared_parts_of_docstrings_are_filled_in(name):
+    members = vars(PUBLIC[name]).values() if inspect.isclass(PUBLIC[name]) else ()
+    for documented in (PUBLIC[name], *members):
+        assert not re.search(r"^ *\{\w+\}$", inspect.getdoc(documented) or "", re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=names(EXAMPLES))
 def test_gallery(path):
-    # They run when the site is built; here, what needs no run.
+    # The examples run when the site is built. This test only reads them.
     text = path.read_text("utf-8")
     title, line, *_ = ast.get_docstring(ast.parse(text)).splitlines()
     assert line == "=" * len(title)
     assert "plt.show()" in text
-    assert not re.search(r"\bfetch_|load_glue|https?:", text)  # offline
+    assert not re.search(r"\bfetch_|load_glue|https?:", text)  # they must run offline
 
 
 def test_gallery_is_large_enough():

@@ -1,4 +1,4 @@
-"""`python -m sklearn_alpha`: versions, and nothing imported for them."""
+"""`python -m sklearn_alpha` prints versions without importing the packages."""
 
 import importlib.metadata
 import subprocess
@@ -11,7 +11,7 @@ from sklearn_alpha.__main__ import packages, versions
 
 
 def run(*arguments):
-    """Output of a fresh process, and the modules that it imported."""
+    """Output of a new process, and the modules that it imported."""
     command = [sys.executable, "-X", "importtime", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return result.stdout, {line.split("|")[-1].strip() for line in result.stderr.splitlines()}

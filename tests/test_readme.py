@@ -1,4 +1,4 @@
-"""The README's examples run as they stand there."""
+"""The examples of the README run unchanged."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_text_example(capsys, monkeypatch, amazon_text_home):
 
 def test_theory_example(capsys):
     theory = run(BLOCKS[1])["theory"]
-    # Whatever the draw of the source, its best α beats fine-tuning and the target alone.
+    # For every source, the best α is at least as good as fine-tuning and the target alone.
     assert np.all(theory.accuracy(theory.optimal_alpha) >= theory.accuracy([0, 1]))
     assert f"{theory.optimal_alpha}" in capsys.readouterr().out
 
@@ -40,7 +40,7 @@ def test_theory_example(capsys):
 def test_network_example(monkeypatch, amazon_text_home, tmp_path):
     monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(amazon_text_home))
     monkeypatch.chdir(tmp_path)
-    # the hub's model, from a package that brings it along
+    # the model of the hub, from a package that contains it
     block = BLOCKS[2].replace("sentence-transformers/all-MiniLM-L6-v2", str(get_model_path()))
     assert block != BLOCKS[2]
     result = run(block)
@@ -58,6 +58,6 @@ def test_commands_are_those_of_the_makefile():
 
 
 def test_results_are_those_of_the_files():
-    # `python -m benchmarks readme` writes them
+    # `python -m benchmarks readme` writes the tables
     text = README.read_text("utf-8")
     assert filled(text) == text

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, no font and no network."""
+"""Formulas as MathML, which browsers draw without scripts, fonts and network."""
 
 import re
 
@@ -10,7 +10,7 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 
-# Where no mathematical font is installed narrow accents lie on the letter, wide ones clear of it.
+# Without a mathematical font, narrow accents overlap the letter, and wide accents do not.
 WIDE = {"bar": "overline", "tilde": "widetilde", "hat": "widehat"}
 
 

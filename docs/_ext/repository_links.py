@@ -1,7 +1,7 @@
-"""Pages that read well in a repository, with the links of a site.
+"""Rewrite links for the site. In the sources of the pages, links work in the repository.
 
-Links to results and to examples lead to the pages made from them, and the name of a public object,
-written as code, leads to its reference.
+Links to results and examples become links to their pages. The name of a public object, written as
+code, becomes a link to its reference.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 
-# (link as it stands in a repository, document of the site)
+# (link in the repository, document of the site)
 PAGES = (
     (r"benchmarks/results/([\w-]+)/table\.md", r"/benchmarks/\1.md"),
     (r"benchmarks/results/([\w-]+)/([\w-]+\.png)", r"/benchmarks/\1/\2"),
@@ -28,7 +28,7 @@ def read(app, docname, source):
         return
     for pattern, page in PAGES:
         source[0] = re.sub(rf"\]\((?:\.\./)*{pattern}\)", rf"]({page})", source[0])
-    # the blank line that tells doctest where a result ends
+    # remove the blank line that doctest needs at the end of a result
     source[0] = re.sub(r"\n\n```$", "\n```", source[0], flags=re.MULTILINE)
 
 

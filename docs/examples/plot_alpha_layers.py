@@ -2,9 +2,9 @@
 α-LoRA on a tiny transformer
 ============================
 
-In a network every adapted layer computes :math:`y = \\alpha \\odot (W x) + b + s\\,B A x`: the
-frozen rows of W are rescaled, beside the adapters of LoRA. Here a small transformer that knows
-upright digits is adapted to rotated ones, and we look at what α it learned, layer by layer.
+In a network, every adapted layer computes :math:`y = \\alpha \\odot (W x) + b + s\\,B A x`: the
+rows of the frozen W are rescaled, and LoRA adapters are added. This example adapts a small
+transformer from upright digits to rotated ones, and shows the learned α layer by layer.
 """
 
 # %%
@@ -50,7 +50,7 @@ class Reader(nn.Module):
 
 
 # %%
-# The source: the transformer, trained in full on upright digits.
+# The source is a transformer, of which all weights are trained on upright digits.
 images, labels = load_digits(return_X_y=True)
 old, new, y_old, y_new = train_test_split(
     images.astype("float32") / 16, labels, train_size=900, stratify=labels, random_state=0
@@ -69,8 +69,8 @@ for _ in range(15):
         optimizer.step()
 
 # %%
-# The target: digits on their side, 300 of them labelled. Adapters of rank 2, with α learned and
-# with α = 1, which is LoRA.
+# The target is digits rotated by 90 degrees, and 300 of them are labelled. One network learns α.
+# The other has α = 1, which is LoRA. Both have adapters of rank two.
 new = np.rot90(new.reshape(-1, 8, 8), axes=(1, 2)).reshape(-1, 64).copy()
 few, rest, y_few, y_rest = train_test_split(
     new, y_new, train_size=300, stratify=y_new, random_state=0
@@ -94,14 +94,14 @@ for name, net in nets.items():
 # %%
 # α by layer
 # ----------
-# All start at one α, which rows left out of the linear probe of the frozen network chose: ½ where
-# the source is too sure of itself, 1 where it is good as it is. Thin lines are the range over the
-# rows of a layer, thick ones lie between the quartiles.
+# All α start at the same value, which is chosen by the leave-one-out predictions of a linear probe
+# of the frozen network: ½ if the source is overconfident, 1 otherwise. Thin lines show the range
+# over the rows of a layer, thick lines connect the quartiles.
 display = AlphaLayersDisplay.from_estimator(nets["α learned"])
 plt.show()
 
 # %%
-# How training went, for both.
+# The training loss of both networks:
 _, ax = plt.subplots(figsize=(6.4, 3.2))
 for name, net in nets.items():
     ax.plot(net.history_[:, "epoch"], net.history_[:, "train_loss"], label=name)

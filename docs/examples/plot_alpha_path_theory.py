@@ -2,17 +2,17 @@
 The α path, and the theory's curve over it
 ==========================================
 
-Random matrix theory predicts the accuracy of :math:`w(\\alpha, \\gamma)` for every α before a row
-is drawn, from the means, the covariance and the sizes alone. Here the prediction lies over what
-fitted models reach, for sources that know more or less of the target.
+Random matrix theory predicts the accuracy of :math:`w(\\alpha, \\gamma)` for every α from the
+means, the covariance and the sample sizes, before any row is drawn. This example compares the
+prediction with fitted models, for sources that are more or less related to the target.
 """
 
 # %%
 # Theory and simulation
 # ---------------------
-# A target of p = 200 correlated features and n = 100 labelled rows. The target's mean is β times
-# the source's, and a part that the source does not know. One fit gives the accuracy at every α,
-# by `alpha_path`; the dots are means over 30 draws of the rows, with two standard errors.
+# The target has p = 200 correlated features and n = 100 labelled rows. Its mean is β times the mean
+# of the source plus an orthogonal part. `alpha_path` computes the accuracy at every α from one
+# fit. The dots are means over 30 draws of the rows, with two standard errors.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -58,8 +58,8 @@ plt.show()
 # %%
 # One draw, without the theory
 # ----------------------------
-# In practice nobody knows the means. The estimator chooses α and γ from the labelled rows, and
-# `AlphaPathDisplay` shows what the choice was worth on rows that it never saw.
+# In practice the means are unknown. The estimator chooses α and γ from the labelled rows, and
+# `AlphaPathDisplay` shows how good the choice is on new rows.
 from sklearn_alpha.inspection import AlphaPathDisplay
 
 mean = 0.9 * source + 0.7 * other

@@ -2,16 +2,16 @@
 Probabilities from leave-one-out
 ================================
 
-Ridge codes give decision values, not probabilities. One number turns them into such: the inverse
-temperature β of softmax(βf), fitted to the *left-out* decision values, which the closed form gives
-for nothing. No row is held out and no model refitted.
+Ridge on class codes gives decision values, not probabilities. One number converts them: the inverse
+temperature β of softmax(βf). It is fitted to the *leave-one-out* decision values, which have a
+closed form. No row is held out, and no model is refitted.
 """
 
 # %%
 # Left-out values look like those of new rows
 # -------------------------------------------
-# Values of fitted rows are too good: the adapter has seen their labels. Left out, they are spread
-# as those of the test rows are.
+# The values of fitted rows are too good, because the adapter has seen their labels. The
+# leave-one-out values have the same distribution as those of the test rows.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import expit
@@ -44,7 +44,7 @@ plt.show()
 # %%
 # Reliability
 # -----------
-# The same temperature fitted to the fitted rows would promise far too much.
+# A temperature that is fitted to the values of the training rows gives overconfident probabilities.
 fitted = LogisticRegression(C=np.inf, fit_intercept=False)
 fitted.fit(model.decision_function(data.X_target)[:, None], data.y_target)
 decision = model.decision_function(data.X_test)

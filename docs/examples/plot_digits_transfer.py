@@ -2,17 +2,17 @@
 From one pair of digits to another
 ==================================
 
-A classifier has learned to tell a 9 from a 0, on clean images. Does it help to tell a 3 from a 6 on
-bad copies, of which only a few are labelled? The pixels are the same, the strokes partly so: both
-pairs differ in what is open on the left.
+A classifier can tell a 9 from a 0 on clean images. Does it help to tell a 3 from a 6 on noisy
+images, of which only a few are labelled? The pixels are the same, and the strokes are similar: in
+both pairs, one of the digits is open on the left.
 """
 
 # %%
 # Learning curves
 # ---------------
-# Four ways to classify the target: the target's rows alone, the source as it is, fine-tuning with
-# α = 1, and α chosen. All but the source alone fit the same rows. (Without the noise a handful of
-# labels would do, and no source would be needed.)
+# There are four ways to classify the target: the target alone, the source alone, fine-tuning with
+# α = 1, and α chosen. All except the source alone are fitted on the same rows. (Without the noise,
+# a few labels would be enough and no source would be needed.)
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -54,13 +54,14 @@ ax.legend()
 plt.show()
 
 # %%
-# Fine-tuning stays near the source nearly throughout, for the source is far too long for these
-# images. The chosen α starts from what the source knows, and ends where the target's own rows do.
+# Fine-tuning stays close to the source for almost all sizes, because the weights of the source are
+# far too large for these images. With α chosen, the model is close to the source if there are few
+# labels, and close to the target alone if there are many.
 #
 # The two parts of the model
 # --------------------------
-# The weights are images, too. What is fitted is the sum of a rescaled source and an adapter,
-# w = α w̃ + a. Red pixels speak for the 6, blue ones for the 3.
+# The weights can be drawn as images. The fitted weights are the sum of the rescaled source and the
+# adapter, w = α w̃ + a. Red pixels indicate a 6, blue pixels a 3.
 few, _ = train_test_split(np.arange(len(y)), train_size=16, stratify=y, random_state=0)
 model = AlphaTransferClassifier(source).fit(X[few], y[few])
 rescaled = model.alpha_[0, 0] * model.source_coef_[0, 0]

@@ -2,14 +2,14 @@
 Searching over sources and rules
 ================================
 
-The estimators are scikit-learn's, so a search can try what they leave open: which source, under
-which rule, after which scaling. α and γ need no grid; each fit finds its own.
+The estimators follow scikit-learn's interface, so a grid search can compare sources and selections.
+α and γ need no grid, because each fit chooses its own.
 """
 
 # %%
-# Three pairs of digits are at hand as sources for telling a 3 from a 6 on noisy images, each fitted
-# under a strong and a weak penalty. `FrozenEstimator` keeps them as they are when the search clones
-# the pipeline.
+# The task is to tell a 3 from a 6 on noisy images. Three other pairs of digits serve as sources,
+# each fitted with a strong and with a weak penalty. `FrozenEstimator` keeps them fitted when the
+# search clones the pipeline.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -34,7 +34,7 @@ X_few, X_rest, y_few, y_rest = train_test_split(
 )
 
 # %%
-# The search sees the 40 labelled rows alone.
+# The search uses only the 40 labelled rows.
 rules = ["blend", "evidence", "generative", "loo"]
 search = GridSearchCV(
     make_pipeline(StandardScaler(), AlphaTransferClassifier()),
@@ -45,7 +45,7 @@ search = GridSearchCV(
     cv=RepeatedStratifiedKFold(n_splits=5, n_repeats=4, random_state=0),
 ).fit(X_few, y_few)
 
-# the order of the grid: parameters by name, the last one fastest
+# the grid is ordered by parameter name, and the last parameter varies fastest
 scores = search.cv_results_["mean_test_score"].reshape(len(rules), len(sources)).T
 _, ax = plt.subplots(figsize=(6.6, 4))
 image = ax.imshow(scores, cmap="viridis", aspect="auto")
@@ -59,7 +59,7 @@ ax.set_title("cross-validated accuracy, 40 rows")
 plt.show()
 
 # %%
-# The best cell, on the rows that no fold has seen:
+# The accuracy of the best combination on the remaining rows:
 best = search.best_params_
 name = next(name for name, s in sources.items() if s is best["alphatransferclassifier__source"])
 rule = best["alphatransferclassifier__selection"]

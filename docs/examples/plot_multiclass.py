@@ -2,14 +2,14 @@
 Ten classes, an α for each
 ==========================
 
-A classifier of digits was trained on one scanner's images. The next scanner is set half a pixel
-off, and its images are blurred and noisy. Some digits look as before, others do not, and so each
-class has an α of its own.
+A digit classifier was trained on the images of one scanner. The images of a second scanner are
+shifted by half a pixel, blurred and noisy. Some digits look the same as before and others do not,
+so each class has its own α.
 """
 
 # %%
-# The source is fitted on 900 clean images. The target's images are the others, as the new scanner
-# sees them.
+# The source is fitted on 900 clean images. The target consists of the other images, as the second
+# scanner sees them.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
@@ -38,7 +38,7 @@ axes[1, 0].set_ylabel("target")
 plt.show()
 
 # %%
-# The more images of the target are labelled, the better; the question is how soon.
+# All methods improve with more labelled images of the target. The curves show how fast.
 new = new.reshape(-1, 64)
 source = FrozenEstimator(LogisticRegression(C=1.0, max_iter=1000).fit(old, y_old))
 models = {

@@ -2,14 +2,15 @@
 Negative transfer, and how to see it
 ====================================
 
-A source can harm: fine-tuning from it may end below what the target's rows reach alone. Here the
-source is turned from opposed to the target (β = −1) over unrelated (β = 0) to related (β = 1).
+A source can do harm: fine-tuning it may be worse than a model of the target rows alone. In this
+example the source changes from opposed to the target (β = −1) to unrelated (β = 0) and related
+(β = 1).
 """
 
 # %%
-# The gain over the target alone, for 40 labelled rows. Fine-tuning takes the source as it is,
-# whatever it is worth. A chosen α shrinks an unrelated source, and reverses an opposed one: α < 0.
-# It is not for free: about β = 0, where the source knows nothing, a little is lost to finding out.
+# The figure shows the gain over the target alone for 40 labelled rows. Fine-tuning uses the source
+# unchanged. The chosen α shrinks an unrelated source, and reverses an opposed one (α < 0). This has
+# a cost: near β = 0, where the source is useless, the chosen α loses a little.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -52,9 +53,9 @@ plt.show()
 # %%
 # How to see it without a test set
 # --------------------------------
-# The labelled rows tell, without any held out: with ``store_loo=True``,
-# `loo_decision_function_` holds the decision value of each of them with the adapter fitted without
-# it. Its accuracy beside that of the target alone and of the source alone is what to compare.
+# No rows have to be held out. With ``store_loo=True``, `loo_decision_function_` holds the decision
+# value of each labelled row, computed with an adapter that was fitted without it. Compare its
+# accuracy with that of the target alone and of the source alone.
 data = make_domain_transfer(n_target=40, beta=-0.8, random_state=0)
 source = 3 * data.source_mean
 for name, model in {

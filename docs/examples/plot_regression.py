@@ -2,13 +2,13 @@
 Regression: a calibration moves to another instrument
 =====================================================
 
-A spectrometer was calibrated with 300 samples of known concentration. Its successor sees the same
-spectra with another gain and a slight shift of the wavelengths, and 12 samples have been measured
-with it. α is what a change of gain calls for; the adapter mends the shift.
+A spectrometer was calibrated with 300 samples of known concentration. A new instrument measures the
+same spectra with another gain and a slight shift of the wavelengths, and has measured 12 samples.
+α corrects the change of gain, and the adapter corrects the shift.
 """
 
 # %%
-# Spectra are sums of three peaks: the substance of interest, and two others that overlap with it.
+# A spectrum is the sum of three peaks: the substance of interest and two others that overlap it.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import Ridge
@@ -41,7 +41,7 @@ ax.set(xlabel="wavelength", ylabel="signal", title="four samples of the old inst
 plt.show()
 
 # %%
-# The old calibration, the new samples alone, fine-tuning, and α chosen.
+# Four models: the old calibration, the new samples alone, fine-tuning, and α chosen.
 old = Ridge(alpha=0.3).fit(X_old, y_old)
 models = {
     "old calibration": old,
@@ -59,5 +59,5 @@ axes[0].set_ylabel("predicted")
 plt.show()
 
 # %%
-# α is near the inverse of the change of gain, which nobody told the estimator.
+# α is close to the inverse of the change of gain, although the estimator was not told the gain.
 print(f"α = {models['α chosen'].alpha_[0, 0]:.2f}, 1/gain = {1 / changed['gain']:.2f}")

@@ -2,16 +2,15 @@
 Several sources, each with its own α
 ====================================
 
-Three models exist, of three other domains. One of them is close to the target, one less so, and one
-has nothing to do with it. A list of sources gets an α for each, so that none has to be ruled out
-beforehand.
+There are models of three other domains. One domain is close to the target, one is less close, and
+one is unrelated. Each source in a list has its own α, so no source has to be excluded in advance.
 """
 
 # %%
-# Who contributes
-# ---------------
+# The share of each source
+# ------------------------
 # `SourceContributionDisplay` splits the variance of the decision values among the sources and the
-# adapter. With 40 rows most of it comes from the two related sources.
+# adapter. With 40 rows, most of it comes from the two related sources.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -30,11 +29,11 @@ SourceContributionDisplay.from_estimator(model, data.X_test, source_names=names)
 plt.show()
 
 # %%
-# As labels come in
-# -----------------
-# With more rows the adapter takes over what the sources do not know. The three models alone reach
-# what the dashed lines say. Which of them is the best need not be known: from some twenty rows on
-# the list is at least as good.
+# The effect of more labels
+# -------------------------
+# With more rows, the adapter learns the part of the target that the sources do not contain. The
+# dashed lines are the scores of the three sources alone. From about twenty rows on, the list is at
+# least as good as the best of them, which need not be known.
 sizes = np.unique(np.geomspace(10, 1000, 15).astype(int))
 shares, accuracy = [], []
 for n in sizes:

@@ -1,17 +1,17 @@
 """
-The scale of a source is an accident
-====================================
+The scale of a source is arbitrary
+==================================
 
-Fine-tuning starts from a source as it is (:math:`\\alpha = 1`). But how long the source's weights
-are depends on the penalty that it was fitted under, and says nothing of the target. Two sources may
-point the same way, and fine-tuning will use one of them and all but ignore the other.
+Fine-tuning uses a source at its own scale (:math:`\\alpha = 1`). However, the length of the
+source's weights depends on the penalty of the source, and not on the target. If two sources point
+in the same direction, fine-tuning may use one of them and almost ignore the other.
 
-With :math:`\\alpha` chosen from the labelled rows the scale drops out.
+If :math:`\\alpha` is chosen from the labelled rows, the scale has no effect.
 """
 
 # %%
-# One source, fitted on a thousand rows of another domain, and 30 labelled rows of the target. The
-# source is multiplied by numbers between a hundredth and a hundred.
+# One source is fitted on a thousand rows of another domain, and there are 30 labelled rows of the
+# target. The source is multiplied by numbers between 1/100 and 100.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -35,8 +35,9 @@ for seed in range(10):
         )
 
 # %%
-# Each line is the mean of ten draws. Too short a source is lost beside what 30 rows seem to say;
-# too long a source drowns them. The line of the chosen α is level, to rounding.
+# Each line is the mean of ten draws. With fine-tuning, a source with small weights has no effect
+# beside the 30 rows, and a source with large weights dominates them. With α chosen, the line is
+# constant up to rounding.
 _, ax = plt.subplots(figsize=(6.4, 3.6))
 for name, values in accuracy.items():
     ax.plot(scales, np.mean(values, axis=0), label=name)

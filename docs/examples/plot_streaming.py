@@ -2,12 +2,12 @@
 Rows that come in chunks
 ========================
 
-`partial_fit` adds up second moments and forgets the rows. After each chunk α, γ and the model are
-those of `selection="evidence"` on all rows so far, and nothing is refitted.
+`partial_fit` adds up second moments and does not keep the rows. After each chunk, α, γ and the
+model are those of `selection="evidence"` on all rows so far, without a refit.
 """
 
 # %%
-# A stream of 60 chunks of 50 rows; the source knows a part of the target.
+# The stream has 60 chunks of 50 rows. The source is related to the target.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -29,8 +29,8 @@ for rows in chunks:
     alphas.append(with_source.alpha_[0, 0])
 
 # %%
-# The source is worth several hundred rows at first. As rows come in the adapter learns what the
-# source does not know, and the two streams meet.
+# At first, the source is worth several hundred rows. As more rows arrive, the adapter learns what
+# the source does not contain, and both curves meet.
 _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=[1.4, 1])
 for name, values in accuracy.items():
     left.plot(seen, values, label=name)
@@ -45,7 +45,7 @@ plt.show()
 # %%
 # Two machines
 # ------------
-# Streams add up. Whichever machine read which rows, the sum is the fit of all of them.
+# Two streams can be added, even if different machines read them. The sum is the fit of all rows.
 first, second = (
     AlphaTransferClassifier(source).partial_fit(
         data.X_target[part], data.y_target[part], classes=[-1, 1]

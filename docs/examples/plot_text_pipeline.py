@@ -2,15 +2,15 @@
 Reviews of one shop, few of another
 ===================================
 
-Reviews of books are labelled, of kitchenware only 30 are. Words of praise are partly the same,
-partly not: a knife should be sharp, and a novel should not be heavy. The texts go through one
-TF-IDF vectorizer in a pipeline. They are made here, in the manner of product reviews, so that
+Many reviews of books are labelled, but only a few reviews of kitchenware. Some words of praise are
+the same in both domains and others are not: a knife should be sharp, and a pan should not be heavy.
+One TF-IDF vectorizer in a pipeline transforms all texts. The script generates the reviews, so that
 nothing is downloaded.
 """
 
 # %%
-# A review is a handful of words: of its domain, of praise or blame that all domains share, and of
-# praise or blame that only its own domain has.
+# A review consists of neutral words of its domain, of praise or blame that both domains share, and
+# of praise or blame of its own domain.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -42,7 +42,7 @@ rng = np.random.default_rng(0)
 
 
 def some(words, n):
-    """n of the words, with repetition."""
+    """n of the words, drawn with replacement."""
     return rng.choice(words.split(), n).tolist()
 
 
@@ -51,7 +51,7 @@ def reviews(domain, n):
     y = rng.integers(2, size=n)
     texts = []
     for label in y:
-        mood = label if rng.random() < 0.9 else 1 - label  # one in ten is hard to read
+        mood = label if rng.random() < 0.9 else 1 - label  # one in ten is misleading
         words = some(NEUTRAL[domain], 8)
         words += some(SHARED[mood], 1 + rng.integers(2))
         words += some(OWN[domain][mood], rng.integers(3))
@@ -65,8 +65,8 @@ kitchen, y_kitchen = reviews("kitchen", 1500)
 print(books[0], kitchen[0], sep="\n")
 
 # %%
-# The vectorizer needs no labels, and is fitted on the texts of both shops. The source is a logistic
-# regression on the books.
+# The vectorizer needs no labels and is fitted on the texts of both shops. The source is a logistic
+# regression on the reviews of books.
 tfidf = TfidfVectorizer().fit([*books, *kitchen])
 source = LogisticRegression(C=10).fit(tfidf.transform(books), y_books)
 
@@ -99,10 +99,10 @@ ax.legend()
 plt.show()
 
 # %%
-# Which words the adapter has changed its mind about
-# --------------------------------------------------
-# The source's part of a weight, α w̃, and the adapter's, a. A pan that is heavy is no good, whatever
-# is said of novels.
+# Which words the adapter changes
+# -------------------------------
+# Each weight is the sum of a part from the source, α w̃, and a part from the adapter, a. For
+# example, "heavy" is praise for a novel, but not for a pan.
 model = target().fit(kitchen[:250], y_kitchen[:250])[-1]
 rescaled, adapter = model.alpha_[0, 0] * model.source_coef_[0, 0], model.coef_[0]
 adapter = adapter - rescaled

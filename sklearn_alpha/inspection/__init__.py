@@ -1,4 +1,4 @@
-"""Displays, in scikit-learn's manner: `from_estimator` computes, `plot` draws (extra `plot`)."""
+"""Displays as in scikit-learn: `from_estimator` computes, `plot` draws (extra `plot`)."""
 
 from sklearn_alpha.inspection._layers import AlphaLayersDisplay
 from sklearn_alpha.inspection._path import AlphaPathDisplay

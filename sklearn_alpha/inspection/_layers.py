@@ -1,22 +1,22 @@
-"""What a network learned about its frozen layers."""
+"""α of a network, layer by layer."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from sklearn_alpha.inspection._drawing import subplots
+from sklearn_alpha.inspection._drawing import documented, subplots
 
 
+@documented
 class AlphaLayersDisplay:
-    r"""α of every adapted layer of a network: its range, quartiles and median.
+    r"""Range, quartiles and median of α in every adapted layer of a network.
 
     ::
 
         y = α ⊙ (W x) + b + s·B A x            one α for each row of W; α = 1 is LoRA
 
-    Layers stand in the network's order, those of one kind (query, value) in one colour.
-
-    Use `from_estimator` to make one.
+    Layers are shown in the order of the network, and layers of one kind (query, value) share a
+    colour. Create the display with `from_estimator`.
 
     Parameters
     ----------
@@ -28,19 +28,16 @@ class AlphaLayersDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     ranges_, quartiles_ : matplotlib LineCollection
-        A line for each layer, from the least α to the largest, and between the quartiles.
+        One line for each layer: from the smallest α to the largest, and between the quartiles.
     medians_ : dict of str to matplotlib Line2D
-        By kind of layer: the last part of its name, "median" where that is a number.
+        The key is the kind of layer: the last part of its name, or "median" if that is a number.
 
     See Also
     --------
-    AlphaLoRANetClassifier : The estimator that has such α's.
-    sklearn_alpha.neural_network.get_alpha : The same dict, of a PEFT model.
+    AlphaLoRANetClassifier : The estimator that learns these α.
+    sklearn_alpha.neural_network.get_alpha : The same dict for a PEFT model.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------
@@ -56,15 +53,15 @@ class AlphaLayersDisplay:
         self.alphas = alphas
 
     @classmethod
+    @documented
     def from_estimator(cls, estimator, *, ax=None):
-        """Read α of a fitted network, and draw.
+        """Create a display from a fitted network.
 
         Parameters
         ----------
         estimator : AlphaLoRANetClassifier or dict of str to array-like of shape (d_out,)
-            Fitted; or its `alpha_`, or what `get_alpha` returns for a PEFT model.
-        ax : matplotlib Axes, default=None
-            None is a new figure.
+            A fitted net, its `alpha_`, or the result of `get_alpha` for a PEFT model.
+        {ax}
 
         Returns
         -------
@@ -73,51 +70,47 @@ class AlphaLayersDisplay:
         Raises
         ------
         TypeError
-            If `estimator` has no α by layer.
+            If `estimator` has no dict of α.
         ValueError
-            If there is no layer, or one without numbers.
-        ImportError
-            If matplotlib is missing (extra ``plot``).
+            If there is no layer, or an α is empty or not finite.
+        {no_matplotlib}
         """
-        # not check_is_fitted: a dict is as good
+        # not check_is_fitted, because a dict is accepted too
         alphas = getattr(estimator, "alpha_", estimator)
         if not isinstance(alphas, Mapping):
             raise TypeError(
-                f"{cls.__name__} shows a fitted AlphaLoRANetClassifier, or a dict of its α's by "
-                f"layer, not {type(estimator).__name__}; fit it first, or pass get_alpha(model)."
+                f"{cls.__name__} shows a fitted AlphaLoRANetClassifier or a dict of α by layer, "
+                f"not {type(estimator).__name__}; fit it first, or pass get_alpha(model)."
             )
         alphas = {
             str(name): np.atleast_1d(np.asarray(alpha, dtype=np.float64))
             for name, alpha in alphas.items()
         }
         if not alphas:
-            raise ValueError("there is no layer with an α; fit with target_modules that match.")
+            raise ValueError("there is no layer with an α; fit with target_modules that match one.")
         for name, alpha in alphas.items():
             if alpha.ndim != 1 or not alpha.size or not np.isfinite(alpha).all():
                 raise ValueError(
-                    f"α of layer {name!r} has shape {alpha.shape}; pass finite numbers (d_out,)."
+                    f"α of layer {name!r} must be finite and of shape (d_out,), got shape "
+                    f"{alpha.shape}."
                 )
         return cls(alphas=alphas).plot(ax=ax)
 
+    @documented
     def plot(self, ax=None, *, line_kw=None):
-        """Draw a line for each layer.
+        """Draw one line for each layer.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            None is a new figure.
+        {ax}
         line_kw : dict, default=None
-            Keywords of the lines between the quartiles.
+            Keyword arguments for the lines between the quartiles.
 
-        Returns
-        -------
-        display : AlphaLayersDisplay
-            With the artists as attributes.
+        {plot_returns}
 
         Raises
         ------
-        ImportError
-            If matplotlib is missing (extra ``plot``).
+        {no_matplotlib}
         """
         (ax,) = subplots(self, ax, figsize=(6.4, 1.2 + 0.28 * len(self.alphas)))
         self.ax_, self.figure_ = ax, ax.figure
@@ -148,13 +141,13 @@ class AlphaLayersDisplay:
 
 
 def kind_of(name):
-    """The last part of a layer's name, unless it is a number."""
+    """The last part of a layer's name, or "median" if that is a number."""
     last = name.rpartition(".")[2]
     return "median" if last.isdecimal() else last
 
 
 def short_names(names):
-    """Names without the leading parts that all of them share."""
+    """The names without their common leading parts."""
     parts = [name.split(".") for name in names]
     shared = 0
     while all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):

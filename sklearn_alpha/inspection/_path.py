@@ -1,12 +1,11 @@
-"""How much the choice of α and γ matters, and what was chosen."""
+"""The score as a function of α and γ."""
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import validate_data
 
-from sklearn_alpha.inspection._drawing import check_transfer, source_outputs, subplots
+from sklearn_alpha.inspection._drawing import check_transfer, documented, subplots
 
-# What a rule keeps in `path_` for each γ; of several α's the best counts.
+# Entries of `path_` with a score for each γ. If there are several α, the best score is drawn.
 SCORES = {
     "loo_score": "leave-one-out score",
     "cv_score": "cross-validation score",
@@ -14,68 +13,66 @@ SCORES = {
 }
 
 
+@documented
 class AlphaPathDisplay:
-    r"""Score against α, and what the selection thought of each γ.
+    r"""Score against α, and evidence or score of each γ.
 
     ::
 
         score of w(α, γ) = α w̃ + Q(γ) X₀ᵀ(y₀ − αX₀w̃)/n         at the fitted γ, as α varies
         exp(ℓ(γ) − max ℓ)                                       the evidence, α profiled out
 
-    for an estimator that was fitted on the rows (X₀, y₀). Marked are α = 0 (target alone), α = 1
-    (ordinary fine-tuning), each source alone, and the model itself: at each of its α's, at the
-    height of its own score. It lies on the curve where one (α, γ) was chosen; an average over γ, as
-    "evidence" and "blend" take it, or α's that differ between outputs and sources, may lie beside.
+    for an estimator fitted on the rows (X₀, y₀). Marks show α = 0 (target alone), α = 1 (ordinary
+    fine-tuning), each source alone, and the model: its own score at each of its α. If one pair
+    (α, γ) was chosen, the model lies on the curve. It may lie beside the curve if γ was averaged
+    ("evidence" and "blend"), or if α differs between outputs or sources.
 
-    Use `from_estimator` to make one.
+    Figure 3 of the paper [1]_ is such a path. Create the display with `from_estimator`.
 
     Parameters
     ----------
     alphas : ndarray of shape (n_alphas,)
-        α's of the curve, the same for every output and source.
+        α of the curve, the same for every output and source.
     scores : ndarray of shape (n_alphas,)
         Accuracy or R².
     chosen_alphas : ndarray of shape (n_outputs, n_sources)
-        α's of the model.
+        α of the model.
     chosen_score : float
         The model's own score.
     target_alone_score, fine_tuning_score : float
         Scores at α = 0 and α = 1.
     source_scores : ndarray of shape (n_sources,)
-        Score of each source as it is, no row of the target used.
+        Score of each source as it is, without the target rows.
     score_name : str
     gamma : float
         γ of the model, or its posterior mean; inf for "generative".
     gammas : ndarray of shape (n_gammas,) or None, default=None
-        Grid of γ; None where γ was not chosen from one.
+        Grid of γ; None if γ was not chosen from a grid.
     gamma_curves : dict of str to ndarray of shape (n_gammas,)
-        What is drawn over γ: "evidence" and "posterior", each relative to its largest value, or
-        the rule's score.
+        Curves over γ: "evidence" and "posterior", each relative to its largest value, or the score
+        that the selection used.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Of the scores.
+        The panel with the scores.
     gamma_ax_ : matplotlib Axes or None
-        Of the curves over γ.
+        The panel with the curves over γ.
     figure_ : matplotlib Figure
     line_ : matplotlib Line2D
         Score against α.
     chosen_ : matplotlib Line2D
         The model.
     references_ : dict of str to matplotlib Line2D
-        "target alone", "fine-tuning" and "source alone" (of several, "source 0 alone" and so on).
+        "target alone", "fine-tuning" and "source alone" ("source 0 alone" and so on for several).
     gamma_lines_ : dict of str to matplotlib Line2D
 
     See Also
     --------
     AlphaTransferClassifier.alpha_path : The scores, without a figure.
-    SourceContributionDisplay : How much each source has in the predictions.
+    SourceContributionDisplay : The share of each source in the predictions.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345: its Figure 3 is a path of this kind.
+    {references}
 
     Examples
     --------
@@ -117,25 +114,26 @@ class AlphaPathDisplay:
         self.gamma_curves = gamma_curves or {}
 
     @classmethod
+    @documented
     def from_estimator(cls, estimator, X, y, *, alphas=None, sample_weight=None, ax=None):
-        """Score a fitted estimator along α on (X, y), and draw.
+        """Create a display from a fitted estimator, scored on (X, y) for each α.
 
         Parameters
         ----------
         estimator : AlphaTransferClassifier or AlphaTransferRegressor
             Fitted, with a source.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to score on, best none of those that were fitted.
+            Rows to score on. They should not be rows of the fit.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
         alphas : array-like of shape (n_alphas,), default=None
-            α's, the same for every output and source. None is 81 values, from −1 to 3 times the
-            largest fitted one.
+            α, the same for every output and source. None gives 81 values from −1 to 3 times the
+            largest fitted α.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the score.
         ax : matplotlib Axes or array-like of one or two, default=None
-            For the scores, and for the curves over γ; those are left out where there is but one.
-            None is a new figure.
+            Axes for the scores and for the curves over γ. The curves are left out if only one is
+            given. None creates a figure.
 
         Returns
         -------
@@ -144,22 +142,16 @@ class AlphaPathDisplay:
         Raises
         ------
         TypeError
-            If `estimator` is no linear transfer estimator.
+            If `estimator` is not one of these estimators.
         ValueError
-            If it has no source, `alphas` is not 1-D, or the data do not fit.
-        ImportError
-            If matplotlib is missing (extra ``plot``).
+            If it has no source, `alphas` is not 1-D, or X and y do not match the fit.
+        {no_matplotlib}
         """
         check_transfer(cls, estimator)
         if alphas is not None and np.ndim(alphas) != 1:
             raise ValueError(f"alphas has {np.ndim(alphas)} dimensions; pass a 1-D array.")
         path = estimator.alpha_path(X, y, alphas=alphas, sample_weight=sample_weight)
         ends = estimator.alpha_path(X, y, alphas=[0.0, 1.0], sample_weight=sample_weight).scores
-        rows = validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=np.float64)
-        S = source_outputs(estimator, rows)
-        alone = [
-            estimator._score_decisions(S[:, :, k], y, sample_weight) for k in range(S.shape[2])
-        ]
         gammas, curves = over_gamma(estimator.path_)
         display = cls(
             alphas=path.alphas,
@@ -168,7 +160,7 @@ class AlphaPathDisplay:
             chosen_score=float(estimator.score(X, y, sample_weight=sample_weight)),
             target_alone_score=float(ends[0]),
             fine_tuning_score=float(ends[1]),
-            source_scores=np.array(alone),
+            source_scores=source_scores(estimator, X, y, sample_weight),
             score_name="accuracy" if is_classifier(estimator) else "R²",
             gamma=estimator.gamma_,
             gammas=gammas,
@@ -176,27 +168,24 @@ class AlphaPathDisplay:
         )
         return display.plot(ax=ax)
 
+    @documented
     def plot(self, ax=None, *, line_kw=None):
-        """Draw the scores, and beside them the curves over γ where there are any.
+        """Draw the scores and, if γ was chosen from a grid, the curves over γ beside them.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of one or two, default=None
-            None is a new figure.
+            None creates a figure.
         line_kw : dict, default=None
-            Keywords of matplotlib's `plot` for the line of the scores.
+            Keyword arguments of matplotlib's `plot` for the line of the scores.
 
-        Returns
-        -------
-        display : AlphaPathDisplay
-            With the artists as attributes.
+        {plot_returns}
 
         Raises
         ------
         ValueError
-            If `ax` holds more axes than there are panels.
-        ImportError
-            If matplotlib is missing (extra ``plot``).
+            If there are more axes than panels.
+        {no_matplotlib}
         """
         n_panels = 1 if self.gammas is None else 2
         axes = subplots(self, ax, n_panels=n_panels, figsize=(4.2 * n_panels + 0.6, 3.6))
@@ -255,8 +244,19 @@ class AlphaPathDisplay:
         return lines
 
 
+def source_scores(estimator, X, y, sample_weight):
+    """Score of each source alone, by scikit-learn's model with the weights of the source."""
+    model, scores = estimator.to_sklearn(), []
+    W, b = np.moveaxis(estimator.source_coef_, 1, 0), estimator.source_intercept_.T
+    for w_k, b_k in zip(W, b):
+        model.coef_ = w_k.reshape(model.coef_.shape)
+        model.intercept_ = b_k.reshape(np.shape(model.intercept_))
+        scores.append(model.score(X, y, sample_weight=sample_weight))
+    return np.array(scores)
+
+
 def over_gamma(path):
-    """The grid of γ that a `path_` has, and the curves over it; None where γ was not chosen."""
+    """The grid of γ in a `path_` and the curves over it; (None, {}) if there is no grid."""
     if "gammas" not in path or len(path.gammas) < 2:
         return None, {}
     if "posterior" in path:

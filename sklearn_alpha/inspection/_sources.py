@@ -1,4 +1,4 @@
-"""How much of a prediction comes from each source, and how much from the adapter."""
+"""The share of each source and of the adapter in the predictions."""
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -8,22 +8,23 @@ from sklearn.utils.validation import validate_data
 from sklearn_alpha.inspection._drawing import (
     check_names,
     check_transfer,
-    source_outputs,
+    documented,
     subplots,
 )
 
 
+@documented
 class SourceContributionDisplay:
-    r"""Share of each source, and of the adapter, in the decision values.
+    r"""Share of each source and of the adapter in the decision values.
 
     ::
 
         f(x) = Σₖ αₖ(w̃ₖᵀx + b̃ₖ) + (aᵀx + b)         share of a part fₖ = cov(fₖ, f)/var(f)
 
-    over the rows of X. The shares of one output sum to one and do not depend on the scale of a
-    source, as α does. A share is negative where a part works against the rest.
+    over the rows of X. The shares of one output sum to one. Unlike α, they do not depend on the
+    scale of a source. The share of a part that works against the others is negative.
 
-    Use `from_estimator` to make one.
+    Create the display with `from_estimator`.
 
     Parameters
     ----------
@@ -39,18 +40,15 @@ class SourceContributionDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     bars_ : list of matplotlib BarContainer
-        One for each output, its bars in the order of `shares`.
+        One for each output; its bars are in the order of `shares`.
     texts_ : list of matplotlib Annotation
-        α beside the bars of the sources.
+        The α beside the bar of each source.
 
     See Also
     --------
-    AlphaPathDisplay : How much the choice of α matters.
+    AlphaPathDisplay : The score as a function of α.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------
@@ -71,21 +69,21 @@ class SourceContributionDisplay:
         self.output_names = output_names
 
     @classmethod
+    @documented
     def from_estimator(cls, estimator, X, *, source_names=None, output_names=None, ax=None):
-        """Take the decision values of X apart, and draw.
+        """Create a display from a fitted estimator and rows.
 
         Parameters
         ----------
         estimator : AlphaTransferClassifier or AlphaTransferRegressor
             Fitted, with a source.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of the target; no labels are needed.
+            Rows of the target, without labels.
         source_names : list of str, default=None
-            None is "source 0", "source 1" and so on.
+            None gives "source 0", "source 1" and so on.
         output_names : list of str, default=None
-            None is the classes, or "output 0" and so on.
-        ax : matplotlib Axes, default=None
-            None is a new figure.
+            None gives the classes, or "output 0" and so on.
+        {ax}
 
         Returns
         -------
@@ -94,12 +92,11 @@ class SourceContributionDisplay:
         Raises
         ------
         TypeError
-            If `estimator` is no linear transfer estimator.
+            If `estimator` is not one of these estimators.
         ValueError
-            If it has no source, the decision values of X are constant, or there are more or fewer
-            names than things to name.
-        ImportError
-            If matplotlib is missing (extra ``plot``).
+            If it has no source, the decision values of X are constant, or the number of names is
+            wrong.
+        {no_matplotlib}
         """
         check_transfer(cls, estimator)
         n_outputs, n_sources = estimator.alpha_.shape
@@ -115,7 +112,7 @@ class SourceContributionDisplay:
 
         X = validate_data(estimator, X, accept_sparse="csr", reset=False, dtype=np.float64)
         parts = source_outputs(estimator, X) * alphas
-        # intercepts move no covariance
+        # without intercepts, which do not change a covariance
         whole = safe_sparse_dot(X, np.atleast_2d(estimator.coef_).T, dense_output=True)
         parts = np.concatenate([parts, (whole - parts.sum(axis=2))[:, :, None]], axis=2)
         centred = whole - whole.mean(axis=0)
@@ -128,25 +125,21 @@ class SourceContributionDisplay:
         )
         return display.plot(ax=ax)
 
+    @documented
     def plot(self, ax=None, *, bar_kw=None):
-        """Draw one group of bars for each source and the adapter, one bar for each output.
+        """Draw one group of bars for each source and for the adapter, with one bar for each output.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            None is a new figure.
+        {ax}
         bar_kw : dict, default=None
-            Keywords of matplotlib's `barh`.
+            Keyword arguments of matplotlib's `barh`.
 
-        Returns
-        -------
-        display : SourceContributionDisplay
-            With the artists as attributes.
+        {plot_returns}
 
         Raises
         ------
-        ImportError
-            If matplotlib is missing (extra ``plot``).
+        {no_matplotlib}
         """
         n_outputs, n_parts = self.shares.shape
         height = 0.6 + n_parts * (0.28 + 0.2 * n_outputs)
@@ -169,3 +162,10 @@ class SourceContributionDisplay:
         if n_outputs > 1:
             ax.legend(fontsize="small")
         return self
+
+
+def source_outputs(estimator, X):
+    """X w̃ + b̃ of shape (n_rows, n_outputs, n_sources)."""
+    W, b = estimator.source_coef_, estimator.source_intercept_
+    S = safe_sparse_dot(X, W.reshape(b.size, -1).T, dense_output=True)
+    return S.reshape(X.shape[0], *b.shape) + b

@@ -20,6 +20,7 @@ from sklearn_alpha.linear_model._data.array_api import (
     to_host,
 )
 from sklearn_alpha.linear_model._data.validation import check_range
+from sklearn_alpha.linear_model._export import to_sklearn
 from sklearn_alpha.linear_model._incremental import SolvedOnRead, add_estimators, forget_solution
 from sklearn_alpha.linear_model._parameters import (
     folds_of_seen,
@@ -276,7 +277,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         >>> bool((plain.decision_function(X) == model.decision_function(X)).all())
         True
         """
-        return _persistence.to_sklearn(self)
+        return to_sklearn(self)
 
     @classmethod
     def from_pipeline(cls, pipeline, **params):

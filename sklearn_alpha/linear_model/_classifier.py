@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from sklearn_alpha._docstrings import REFERENCES, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._calibration import (
@@ -37,6 +38,7 @@ from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
+@shared(references=REFERENCES)
 class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
@@ -147,10 +149,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
     double precision where the device has it. Predictions and fitted arrays are on the device and in
     the precision of X, except `path_` and labels that are not numbers, which are NumPy's.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------

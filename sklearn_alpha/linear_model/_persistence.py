@@ -1,4 +1,4 @@
-"""Files that say which version wrote them, and plain scikit-learn models.
+"""Files that say which version of the package wrote them.
 
 Predictions need only `coef_`, `intercept_`, `classes_` and `inverse_temperature_`. Files of all
 versions with the same FORMAT load; `tests/linear_model/files` holds one of each. A change that
@@ -8,13 +8,7 @@ which files of version 0.1 look for their classes.
 
 from inspect import signature
 
-import numpy as np
-from sklearn.base import is_classifier
-from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
-
-from sklearn_alpha.linear_model._data.array_api import to_host
 
 FORMAT = 1
 MARK = "_written_by"  # (format, version); files older than the mark are of format 1 too
@@ -55,19 +49,3 @@ def state_as_read(Estimator, state):
     parameters = signature(Estimator.__init__).parameters
     defaults = {name: parameters[name].default for name in Estimator._get_param_names()}
     return {**defaults, **state}
-
-
-def to_sklearn(estimator):
-    """Scikit-learn's own fitted model with the same coefficients."""
-    check_is_fitted(estimator)
-    if is_classifier(estimator):
-        model, y = RidgeClassifier(), estimator.classes_
-    else:
-        model, y = Ridge(), np.zeros(2)
-    # fit sets what scikit-learn needs beside the coefficients
-    model.fit(np.zeros((len(y), estimator.n_features_in_)), y)
-    coef, intercept = np.array(to_host(estimator.coef_)), np.array(to_host(estimator.intercept_))
-    model.coef_, model.intercept_ = coef, intercept[()]
-    if hasattr(estimator, "feature_names_in_"):
-        model.feature_names_in_ = estimator.feature_names_in_.copy()
-    return model

@@ -5,6 +5,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
+from sklearn_alpha._docstrings import REFERENCES, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
@@ -14,6 +15,7 @@ from sklearn_alpha.linear_model._rules import has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
+@shared(references=REFERENCES)
 class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
@@ -80,10 +82,7 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
     AlphaTransferClassifier : The same for classes; its notes on arrays of other libraries hold.
     sklearn.linear_model.Ridge : The same as α = 0.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------

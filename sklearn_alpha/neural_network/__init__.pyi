@@ -9,7 +9,14 @@ from peft import PeftModel
 from sklearn.base import BaseEstimator
 from skorch import NeuralNetClassifier
 
-__all__ = ["AlphaLoRANetClassifier", "add_alpha", "export_dora", "get_alpha", "load_alpha"]
+__all__ = [
+    "AlphaLoRANetClassifier",
+    "add_alpha",
+    "alpha_param_groups",
+    "export_dora",
+    "get_alpha",
+    "load_alpha",
+]
 
 _Path: TypeAlias = str | PathLike[str]
 _Rows: TypeAlias = ArrayLike | Sequence[str] | Sequence[tuple[str, str]]
@@ -106,6 +113,7 @@ def add_alpha(
     scale_bias: bool = False,
     adapter_name: str = "default",
 ) -> PeftModel: ...
+def alpha_param_groups(peft_model: PeftModel, weight_decay: float) -> list[dict[str, Any]]: ...
 def get_alpha(
     peft_model: PeftModel, *, adapter_name: str = "default"
 ) -> dict[str, torch.Tensor]: ...

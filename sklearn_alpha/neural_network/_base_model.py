@@ -19,10 +19,12 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 from transformers.utils.peft_utils import find_adapter_config_file
 
+from sklearn_alpha.neural_network._padding import (
+    n_unused_positions,
+    set_padding_side,
+    set_padding_token,
+)
 from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, load_alpha
-
-# These architectures number their positions from their padding token on.
-COUNT_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
 
 
 @dataclass
@@ -51,11 +53,10 @@ class Base:
         """Most tokens that the network takes, special ones included. None if there is no limit."""
         if not self.reads_text:
             return None
-        config = self.network.config
-        positions = getattr(config, "max_position_embeddings", None)
-        if positions is not None and config.model_type in COUNT_FROM_PAD:
-            positions -= config.pad_token_id + 1
-        known = [n for n in (positions, self.tokenizer.model_max_length) if n and n < 10**9]
+        positions = getattr(self.network.config, "max_position_embeddings", None) or 0
+        positions -= n_unused_positions(self.network)
+        # Some configurations and tokenizers say "no limit" by −1 or by a huge number.
+        known = [n for n in (positions, self.tokenizer.model_max_length) if 0 < n < 10**9]
         return min(known, default=None)
 
 
@@ -83,6 +84,11 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
             raise _other_kind(row_shape)
         if row_shape is not None:
             return fit_head(network, row_shape, n_classes)
+        if network.base_model is network and not hasattr(network, "num_labels"):
+            raise ValueError(
+                f"model is a {type(network).__name__}, which has no head; load it with "
+                "AutoModelForSequenceClassification.from_pretrained, or pass its folder or hub id."
+            )
         name, origin, new = network.config.name_or_path, None, ()
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
@@ -90,6 +96,7 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
             "a folder, a torch.nn.Module, or a fitted net."
         )
     else:
+        _check_exists(str(model))
         if find_adapter_config_file(str(model)):
             network, new, name = _load_adapter(str(model), n_classes)
             origin = None  # the adapter alone is not a base model
@@ -101,9 +108,11 @@ def load_base(model, tokenizer, n_classes, row_shape=None):
     if getattr(network, "num_labels", None) != n_classes:
         network, new = _with_new_head(network, n_classes)
     tokenizer = _load_tokenizer(tokenizer, name)
-    if network.config.model_type not in COUNT_FROM_PAD:
+    set_padding_token(tokenizer, network.config)
+    if not n_unused_positions(network):
         # Decoders look for the last token that is not padding, and the tokenizer pads.
         network.config.pad_token_id = tokenizer.pad_token_id
+    set_padding_side(tokenizer, network)
     return Base(network, tokenizer, new, origin)
 
 
@@ -183,12 +192,9 @@ def _load_tokenizer(tokenizer, name):
     if tokenizer is None and not name:
         raise ValueError("model has no tokenizer; pass tokenizer=, a folder or hub id.")
     if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
-        tokenizer = _from_pretrained(AutoTokenizer, str(tokenizer or name))
-    else:
-        tokenizer = copy.deepcopy(tokenizer)
-    if tokenizer.pad_token_id is None:  # often so for decoders; any token will do, it is masked
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+        _check_exists(str(tokenizer or name))
+        return _from_pretrained(AutoTokenizer, str(tokenizer or name))
+    return copy.deepcopy(tokenizer)
 
 
 def _with_new_head(network, n_classes):
@@ -208,6 +214,13 @@ def _with_new_head(network, n_classes):
 
 def _modules_of(parameters):
     return tuple(sorted({name.rpartition(".")[0] for name in parameters}))
+
+
+def _check_exists(name):
+    """Raise an error if a name can only be a path, and there is no such folder."""
+    is_path = Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+    if is_path and not Path(name).exists():
+        raise OSError(f"the folder {name!r} does not exist; pass another path or a hub id.")
 
 
 def _from_pretrained(kind, name, **options):

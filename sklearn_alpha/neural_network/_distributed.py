@@ -1,9 +1,12 @@
 """One process, or several under accelerate: which computes which rows, and the sum of gradients."""
 
 import os
+import threading
 from contextlib import contextmanager, nullcontext
 
 import torch
+
+drawing = threading.RLock()
 
 
 class OneProcess:
@@ -144,9 +147,12 @@ def processes(device, precision, accelerator, batch_size):
 
 
 @contextmanager
-def reproducible(seed, together):
-    """Seed torch's generators inside, and restore them afterwards."""
-    devices = [together.device] if together.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+def reproducible(seed, process):
+    """Seed torch's generators inside, and restore them afterwards.
+
+    All threads share these generators, so only one thread is inside at a time.
+    """
+    devices = [process.device] if process.device.type == "cuda" else []
+    with drawing, torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""How a fitted net is kept: pickles and folders without base weights, and ONNX.
+"""How a fitted net is kept: pickles and folders without base weights.
 
 All of them hold the state, which is what training moves (adapters, α, head) and the buffers. The
 frozen weights come from the base model again, and a fingerprint says whether it is the same one.
@@ -8,23 +8,19 @@ import copy
 import hashlib
 import json
 import os
-import threading
-import warnings
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors.torch import load_file, save_file
 from sklearn.utils.validation import check_is_fitted
 from skorch.utils import get_map_location
 
-from sklearn_alpha.neural_network._base_model import Base, fingerprint
-from sklearn_alpha.neural_network._distributed import OneProcess, reproducible
+from sklearn_alpha.neural_network._base_model import fingerprint
+from sklearn_alpha.neural_network._distributed import OneProcess, drawing, reproducible
 from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._folders import whole_folder
-from sklearn_alpha.neural_network._network import Adapted
+from sklearn_alpha.neural_network._onnx import write_onnx
 
 FORMAT = 1
 RECORD, STATE, BASE, TOKENIZER = "alpha_lora.json", "state.safetensors", "base", "tokenizer"
@@ -34,8 +30,6 @@ BUILT = ("module_", "criterion_", "optimizer_", "alpha_optimizer_", "processes_"
 KEPT = ("kind_", "seed_", "row_shape_", "fingerprint_", "n_features_in_", "attached_")
 KEPT += ("new_modules_", "feature_names_in_")
 REMOVED = ("alpha_batch_size",)  # parameters that folders of earlier versions name
-
-_building = threading.RLock()
 
 
 class SavingMixin:
@@ -157,7 +151,7 @@ def pickled(net):
 
 def build(net):
     """Build the network of an unpickled net. Of several threads one does it."""
-    with _building:
+    with drawing:
         if "state_" in vars(net):
             restore(net, net.state_)
             del net.state_
@@ -304,39 +298,3 @@ def _is_plain(value):
 
 def _digest(file):
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-
-
-# ---------------------------------------------------------------- ONNX
-
-
-def write_onnx(net, file):
-    """Write the merged model through `torch.onnx`, traced on a batch of two rows."""
-    try:
-        import_module("onnxscript")
-    except ImportError as error:
-        raise ImportError(
-            "export_onnx needs onnxscript: pip install 'sklearn-alpha[onnx]'."
-        ) from error
-    rows = torch.export.Dim("rows")
-    if net.module_.reads_text:
-        names = net.tokenizer_.model_input_names
-        batch = net.tokenizer_(["a b c"] * 2, return_tensors="pt")
-        inputs = {name: batch[name] for name in names if name in batch}
-        tokens = torch.export.Dim("tokens", max=net.longest_)
-        shapes = {"inputs": {name: {0: rows, 1: tokens} for name in inputs}}
-    else:
-        inputs, shapes = {"": torch.zeros(2, *net.row_shape_)}, {"inputs": {"": {0: rows}}}
-    merged = net.merged_model()
-    model = Adapted(merged, Base(merged, net.tokenizer_))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
-        torch.onnx.export(
-            model,
-            kwargs={"inputs": inputs},
-            f=Path(file),
-            input_names=[name or "X" for name in inputs],
-            output_names=["logits"],
-            dynamic_shapes=shapes,
-            dynamo=True,
-            verbose=False,
-        )

@@ -10,11 +10,12 @@ from sklearn.utils.validation import (
     column_or_1d,
     validate_data,
 )
+from skorch.dataset import Dataset
 
 NUMBERS, TEXT = "numbers", "text"
 
 
-def read_inputs(estimator, X, *, reset):
+def read_inputs(estimator, X, *, reset, allow_empty=False):
     """The kind of X and its columns.
 
     Parameters
@@ -25,6 +26,8 @@ def read_inputs(estimator, X, *, reset):
         Texts, pairs of texts in two columns or tuples, or numbers.
     reset : bool
         Whether the estimator is being fitted on X.
+    allow_empty : bool, default=False
+        Whether a text may be empty.
 
     Returns
     -------
@@ -34,6 +37,9 @@ def read_inputs(estimator, X, *, reset):
     """
     if isinstance(X, str):
         raise ValueError("X is one text; pass a list of texts.")
+    if hasattr(X, "to_pylist"):  # pyarrow's, which datasets returns
+        columns = getattr(X, "columns", None)
+        X = X.to_pylist() if columns is None else list(zip(*(c.to_pylist() for c in columns)))
     if not _is_text(X):
         X = validate_data(estimator, X, reset=reset, dtype=np.float32, allow_nd=True)
         return NUMBERS, X
@@ -43,17 +49,17 @@ def read_inputs(estimator, X, *, reset):
             raise ValueError(
                 f"X has {rows.shape[1]} columns of text; pass one column, or two for pairs."
             )
-        return TEXT, [_check_texts(column) for column in rows.T]
+        return TEXT, [_check_texts(column, allow_empty) for column in rows.T]
     rows = list(X)
     if not isinstance(rows[0], tuple | list):
-        return TEXT, [_check_texts(rows)]
+        return TEXT, [_check_texts(rows, allow_empty)]
     widths = {len(row) if isinstance(row, tuple | list) else 1 for row in rows}
     if len(widths) > 1 or not widths <= {1, 2}:
         raise ValueError(
             f"the rows of X hold {', '.join(map(str, sorted(widths)))} texts; pass one text in "
             "every row, or two in every row."
         )
-    return TEXT, [_check_texts(column) for column in zip(*rows)]
+    return TEXT, [_check_texts(column, allow_empty) for column in zip(*rows)]
 
 
 def _is_text(X):
@@ -72,19 +78,50 @@ def _is_text(X):
     return any(isinstance(entry, str) for entry in flat)
 
 
-def _check_texts(column):
-    """One column of texts, none missing or empty."""
+def _check_texts(column, allow_empty):
+    """One column of texts, none of them missing."""
     column = list(column)
     for i, text in enumerate(column):
         if not isinstance(text, str):
             raise ValueError(
                 f"row {i} of X is {text!r}, not a text; drop the row or replace it by a text."
             )
-        if not text.strip():
+        if not (allow_empty or text.strip()):
             raise ValueError(
                 f"row {i} of X is an empty text; drop the row or replace it by a text."
             )
     return [str(text) for text in column]
+
+
+def read_dataset(dataset):
+    """X and y of a torch dataset of (row, label)."""
+    if isinstance(dataset, Dataset):
+        return dataset.X, dataset.y
+    rows, labels = zip(*(dataset[i] for i in range(len(dataset))))
+    rows = list(rows) if isinstance(rows[0], str | tuple | list) else np.stack(rows)
+    return rows, np.array([y.item() if hasattr(y, "item") else y for y in labels])
+
+
+def encode_labels(y, classes):
+    """Places of labels in the sorted classes."""
+    strange = np.setdiff1d(y, classes)
+    if len(strange):
+        raise ValueError(
+            f"y has the labels {strange.tolist()}, which are not among the classes "
+            f"{classes.tolist()}; name all classes in the first fit."
+        )
+    return np.searchsorted(classes, y)
+
+
+def _check_no_missing(y):
+    """Raise an error for None or NaN among labels, which NumPy may turn into words."""
+    if y is None or getattr(getattr(y, "dtype", None), "kind", "O") != "O":
+        return
+    for i, label in enumerate(np.asarray(y, dtype=object).ravel().tolist()):
+        if label is None or (isinstance(label, float) and label != label):
+            raise ValueError(
+                f"row {i} of y is {label!r}, not a label; drop the row, or give it a label."
+            )
 
 
 def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
@@ -109,6 +146,7 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
     weights : ndarray of float32
         Their weights, of mean 1.
     """
+    _check_no_missing(y)
     y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty(n_rows), y)
     if y.dtype.kind == "f":
@@ -126,13 +164,7 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
             f"y has rows of {len(classes)} class(es) with positive weight; pass rows of at least 2 "
             "classes."
         )
-    strange = np.setdiff1d(seen, classes)
-    if len(strange):
-        raise ValueError(
-            f"y has the labels {strange.tolist()}, which are not among the classes "
-            f"{classes.tolist()}; name all classes in the first fit."
-        )
-    codes = np.searchsorted(classes, y)
+    codes = encode_labels(y, classes)
     if class_weight == "balanced":
         counts = np.bincount(codes, weights=weights, minlength=len(classes))
         weights = weights * (weights.sum() / (len(seen) * counts))[codes]

@@ -55,7 +55,14 @@ class Adapted(nn.Module):
         """Logits (rows, classes) in float32."""
         if not self.reads_text:
             return self.network(inputs[""]).float()
-        return self.network(**inputs).logits.float()
+        logits = getattr(self.network(**inputs), "logits", None)
+        if logits is None or logits.ndim != 2:
+            kind = type(self.network.get_base_model()).__name__
+            raise ValueError(
+                f"model is a {kind}, which does not return one row of logits for each text; pass a "
+                "model for sequence classification."
+            )
+        return logits.float()
 
     def train(self, mode=True):
         """Set the mode as usual, except that frozen batch norms keep their statistics."""

@@ -129,6 +129,12 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
         If a LoRA layer is not linear. Embeddings and convolutions have no rows to scale; leave them
         out of `target_modules`.
 
+    Notes
+    -----
+    PEFT's ``add_weighted_adapter`` adds A and B of several adapters, with weights w, and leaves out
+    their α. With ``combination_type="cat"`` the sum is exact after ``add_alpha`` on the new adapter
+    with α = 1 + Σ w (α_k − 1) in each layer.
+
     References
     ----------
     .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
@@ -216,8 +222,8 @@ def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
 
     Parameters
     ----------
-    model : torch.nn.Module
-        The base model.
+    model : torch.nn.Module or PeftModel
+        The base model, or a PEFT model that gets one adapter more.
     folder : str or path-like
         Folder or hub id.
     adapter_name : str, default="default"
@@ -260,11 +266,13 @@ def load_alpha(model, folder, *, adapter_name="default", is_trainable=False):
             if name.endswith(f".{kind}")
         }
         if values:
-            peft_model = PeftModel.from_pretrained(
-                model, str(folder), adapter_name=adapter_name, is_trainable=is_trainable
-            )
+            options = {"adapter_name": adapter_name, "is_trainable": is_trainable}
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(folder), **options)
+            else:
+                model = PeftModel.from_pretrained(model, str(folder), **options)
             return add_alpha(
-                peft_model, values, scale_bias=kind == ROWS_AND_BIAS, adapter_name=adapter_name
+                model, values, scale_bias=kind == ROWS_AND_BIAS, adapter_name=adapter_name
             )
     raise ValueError(f"{folder} holds no α; load it with peft.PeftModel.from_pretrained.")
 

@@ -12,10 +12,15 @@ from skorch.utils import is_dataset
 
 from sklearn_alpha.neural_network._base_model import fingerprint, load_base
 from sklearn_alpha.neural_network._files import build
-from sklearn_alpha.neural_network._inputs import NUMBERS, read_inputs
+from sklearn_alpha.neural_network._inputs import (
+    NUMBERS,
+    encode_labels,
+    read_dataset,
+    read_inputs,
+)
 from sklearn_alpha.neural_network._network import attach
 from sklearn_alpha.neural_network._peft import alpha_parameters
-from sklearn_alpha.neural_network._texts import EncodedRows, by_length, tokenize
+from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encoded, tokenize
 
 
 class SkorchNet(NeuralNetClassifier):
@@ -117,7 +122,15 @@ class SkorchNet(NeuralNetClassifier):
     def initialize_criterion(self):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}
-        self.criterion_ = self.criterion(**options)
+        try:
+            self.criterion_ = self.criterion(**options)
+        except TypeError as error:
+            if "reduction" not in str(error):
+                raise
+            raise ValueError(
+                "criterion must be a class that takes reduction='none', as the losses of "
+                "torch.nn do: each row has a weight."
+            ) from error
         return self
 
     # ------------------------------------------------------------ rows and logits
@@ -126,11 +139,13 @@ class SkorchNet(NeuralNetClassifier):
         """`fit` has checked them."""
 
     def get_dataset(self, X, y=None):
-        """Encoded rows of texts or numbers; y are labels. A dataset is returned as it is."""
+        """Encoded rows of texts or numbers, or of a torch dataset of them; y are labels."""
         if is_dataset(X):
-            return X
-        codes = None if y is None else np.searchsorted(self.classes_inferred_, y)
-        kind, columns = read_inputs(self, X, reset=False)
+            if is_encoded(X):
+                return X
+            X, y = read_dataset(X)
+        codes = None if y is None else encode_labels(y, self.classes_inferred_)
+        kind, columns = read_inputs(self, X, reset=False, allow_empty=True)
         self._check_kind(kind)
         return EncodedRows(self._encode(kind, columns), codes)
 
@@ -181,4 +196,9 @@ class SkorchNet(NeuralNetClassifier):
 
     def _losses(self, logits, codes, inputs):
         losses = self.criterion_(logits, codes.to(logits.device))
+        if losses.shape != codes.shape:
+            raise ValueError(
+                f"criterion returns losses of shape {tuple(losses.shape)} for {len(codes)} rows; "
+                "with reduction='none' it must return one for each row."
+            )
         return losses * inputs[1].to(logits.device)

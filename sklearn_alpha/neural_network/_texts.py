@@ -1,5 +1,6 @@
 """Texts for a network: tokenised once, put in batches of similar lengths, padded to the longest."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch.utils.data import BatchSampler, Dataset, Subset
 POOL = 200
 # Tokens of a batch in predictions; up to here, more rows make matrix products faster.
 FULL = 512
+
+_tokenizing = threading.Lock()
 
 
 class EncodedRows(Dataset):
@@ -45,6 +48,13 @@ class EncodedRows(Dataset):
         if "" in self.inputs:
             return np.ones(len(self), dtype=np.int64)
         return np.fromiter(map(len, self.inputs["input_ids"]), dtype=np.int64, count=len(self))
+
+
+def is_encoded(dataset):
+    """Whether a dataset is of encoded rows or a (nested) subset of them."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, EncodedRows)
 
 
 def lengths_of(dataset):
@@ -141,10 +151,10 @@ class Collate:
         if self.tokenizer is None:
             batch = {"": torch.stack([row[""] for row in inputs])}
         else:
-            batch = self._pad(inputs)
+            batch = self.pad(inputs)
         return (batch, torch.as_tensor(np.array(weights))), torch.as_tensor(np.array(codes))
 
-    def _pad(self, inputs):
+    def pad(self, inputs):
         """What `tokenizer.pad` returns, without its detour through Python objects."""
         longest = max(len(row["input_ids"]) for row in inputs)
         fill = {
@@ -177,6 +187,19 @@ def tokenize(tokenizer, columns, max_length, longest):
     longest : int or None
         Most tokens that the network takes.
     """
+    with _tokenizing:
+        tokens = _tokenize(tokenizer, columns, max_length, longest)
+    tokens = {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
+    special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    fill = {"input_ids": next((i for i in special if i is not None), 0), "attention_mask": 1}
+    for i in [i for i, row in enumerate(tokens["input_ids"]) if not row]:
+        for name in tokens:  # a network takes one token at least
+            tokens[name][i] = [fill.get(name, 0)]
+    return tokens
+
+
+def _tokenize(tokenizer, columns, max_length, longest):
+    """What the tokenizer returns; it keeps its truncation, so only one thread may call it."""
     if max_length is not None and longest is not None and max_length > longest:
         raise ValueError(
             f"max_length={max_length} but the model takes at most {longest} tokens; lower it."
@@ -190,9 +213,8 @@ def tokenize(tokenizer, columns, max_length, longest):
                 f"{n_long} of {len(columns[0])} texts are longer than the {longest} tokens that "
                 "the model takes and were cut; set max_length to cut them without this warning.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
             tokens = tokenizer(*columns, **cut)
-    else:
-        tokens = tokenizer(*columns, **(cut if max_length else {"padding": False}))
-    return {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
+        return tokens
+    return tokenizer(*columns, **(cut if max_length else {"padding": False}))

@@ -151,11 +151,25 @@ class Training(SkorchNet):
             shares["early_stopping"] = VALIDATION_SHARE
         check_shares(shares, y, self.classes_inferred_)
         train, valid = (X, None) if split is None else split(X, y)
+        if valid is not None:
+            valid = self.get_dataset(valid)  # the user may have brought it
+        else:
+            self._check_monitors()
         if self._holds_out:
             train, held = hold_out(train, self.alpha_split, self.seed_)
             self.held_out_ = HeldOutAlpha(held)
         # Callbacks pair predictions with labels in the order of the dataset.
         return train, None if valid is None else by_length(valid)[0]
+
+    def _check_monitors(self):
+        """Raise an error for an `EarlyStopping` that waits for validation rows."""
+        for _, callback in self.callbacks_:
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(callback, EarlyStopping) and str(monitor).startswith("valid"):
+                raise ValueError(
+                    f"EarlyStopping reads {monitor!r}, but no rows are held out for validation; "
+                    "set early_stopping=True instead, or train_split."
+                )
 
     @property
     def _holds_out(self):
@@ -177,15 +191,15 @@ class Training(SkorchNet):
         return self.iterator_valid(dataset, batch_sampler=batches, **options)
 
     def _batches(self, dataset, batch_size, seed):
-        together = self.processes_
+        n_processes = self.processes_.n_processes
         left = len(dataset) % batch_size or batch_size
-        if min(left, batch_size) < together.n_processes:
+        if min(left, batch_size) < n_processes:
             raise ValueError(
                 f"a batch of {min(left, batch_size)} row(s) cannot be shared by "
-                f"{together.n_processes} processes; choose another batch_size."
+                f"{n_processes} processes; choose another batch_size."
             )
         generator = torch.Generator().manual_seed(seed)
-        return Batches(dataset, batch_size, generator, together.process, together.n_processes)
+        return Batches(dataset, batch_size, generator, self.processes_.process, n_processes)
 
     # ------------------------------------------------------------ steps
 

@@ -1,9 +1,9 @@
-"""What random matrix theory predicts for a rescaled source: accuracy, risk and the best α."""
+"""Accuracy, risk and the best α of a rescaled source, predicted by random matrix theory."""
 
-from ._isotropic import isotropic_asymptotics, ridge_source_asymptotics
-from ._margin import MarginAsymptotics
-from ._regression import RegressionAsymptotics, regression_asymptotics
-from ._target import target_asymptotics
+from sklearn_alpha.theory._isotropic import isotropic_asymptotics, ridge_source_asymptotics
+from sklearn_alpha.theory._margin import MarginAsymptotics
+from sklearn_alpha.theory._regression import RegressionAsymptotics, regression_asymptotics
+from sklearn_alpha.theory._target import target_asymptotics
 
 __all__ = [
     "MarginAsymptotics",

@@ -12,7 +12,7 @@ __all__ = [
     "target_asymptotics",
 ]
 
-# A number where α is one, and an array of its shape where it is an array.
+# A number if α is a number, an array of the same shape if α is an array.
 _Values = np.float64 | NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)

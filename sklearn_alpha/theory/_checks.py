@@ -1,4 +1,4 @@
-"""Validation: every function here returns clean float64 or raises one sentence with the mend."""
+"""Validation: each function returns valid float64, or raises an error that says what to change."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def check_non_negative(name, value):
 
 
 def check_count(name, value):
-    """A finite float ≥ 1: sizes enter the formulas as ratios only, so they need not be integers."""
+    """A finite float ≥ 1. Only ratios of sizes enter the formulas, so a size may be fractional."""
     value = check_scalar(name, value)
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value:g}; pass the number of rows.")
@@ -45,7 +45,7 @@ def check_array(name, value, *, ndim):
 
 
 def check_source(source, coef, *, name):
-    """Sources with the shape of `coef` behind one leading axis of length K."""
+    """Sources of shape (K, *coef.shape)."""
     source = check_array("source", source, ndim=(coef.ndim, coef.ndim + 1))
     if source.shape[-coef.ndim :] != coef.shape or source.size == 0:
         raise ValueError(
@@ -56,7 +56,7 @@ def check_source(source, coef, *, name):
 
 
 def check_covariance(covariance, n_features):
-    """Eigenvalues of Σ and its eigenvectors as columns (None where Σ is diagonal)."""
+    """Eigenvalues of Σ, and its eigenvectors as columns (None if Σ is a vector)."""
     covariance = check_array("covariance", covariance, ndim=(1, 2))
     if covariance.shape not in {(n_features,), (n_features, n_features)}:
         raise ValueError(

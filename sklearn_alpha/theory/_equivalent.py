@@ -1,12 +1,12 @@
-"""Deterministic equivalents: what the random resolvent looks like once n and p are large.
+"""Deterministic equivalents: the mean of the random resolvent for large n and p.
 
-With ``Q = (XᵀX/n + γI)⁻¹`` and rows of covariance Σ, one positive number stands for the sample,
+For ``Q = (XᵀX/n + γI)⁻¹`` and rows of covariance Σ, the equivalent depends on
 
     τ = γ + τ·tr[Σ(Σ + τI)⁻¹]/n        the effective ridge, τ = γ(1 + δ)
-    κ = tr[Σ²(Σ + τI)⁻²]/n             the share of the risk that is fitted noise
+    κ = tr[Σ²(Σ + τI)⁻²]/n             the share of the risk that comes from fitted noise
     h = 1 − κ
 
-and ``E Q = (1 + δ)(C + τI)⁻¹``, C the second moment of a row.
+and is ``E Q = (1 + δ)(C + τI)⁻¹``, where C is the second moment of a row.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 
 
 class Equivalent(NamedTuple):
-    """The four scalars of the equivalent; h is kept beside κ because 1 − κ would cancel."""
+    """The four scalars of the equivalent. h is stored because 1 − κ would lose digits."""
 
     tau: float
     delta: float
@@ -24,11 +24,11 @@ class Equivalent(NamedTuple):
 
 
 def isotropic_equivalent(ratio, gamma):
-    """Σ = I: τ is the positive root of τ² + (1 − η − γ)τ − γ = 0, taken without cancellation."""
-    q = ratio - 1 + gamma  # in this order, for at η = 1 the small γ alone is left
+    """Σ = I: τ is the positive root of τ² + (1 − η − γ)τ − γ = 0, computed without cancellation."""
+    q = ratio - 1 + gamma  # in this order, because a small γ would be lost at η = 1
     root = np.hypot(q, 2 * np.sqrt(gamma))
     tau = (q + root) / 2 if q > 0 else 2 * gamma / (root - q)
-    # The fixed point turns 1 − κ into a sum of positive terms: no loss at η = 1, γ → 0.
+    # By the fixed point, 1 − κ is a sum of positive terms: no cancellation at η = 1, γ → 0.
     return Equivalent(
         tau=tau,
         delta=tau / gamma * ratio / (1 + tau),
@@ -40,13 +40,13 @@ def isotropic_equivalent(ratio, gamma):
 def spectral_equivalent(eigenvalues, n_samples, gamma):
     """General Σ: Newton's method on f(τ) = τ − τ·tr[Σ(Σ + τI)⁻¹]/n − γ.
 
-    f is convex and f(0) < 0 ≤ f(γ + tr Σ/n): from there Newton falls monotonically onto the one
-    positive root, and the first step that no longer falls is rounding.
+    f is convex and f(0) < 0 ≤ f(γ + tr Σ/n). Newton's method starts at γ + tr Σ/n and decreases
+    monotonically to the only positive root. A step that does not decrease τ is due to rounding.
     """
     tau = gamma + eigenvalues.sum() / n_samples
     while True:
         shrinkage = eigenvalues / (eigenvalues + tau)
-        # f(τ) + γ = τ·slack, and slack ≥ γ/τ right of the root: enforced, so that h > 0 too.
+        # f(τ) + γ = τ·slack. Right of the root slack ≥ γ/τ; enforcing it keeps h > 0.
         slack = max(1 - shrinkage.sum() / n_samples, gamma / tau)
         h = slack + (shrinkage * (tau / (eigenvalues + tau))).sum() / n_samples
         step = (tau * slack - gamma) / h

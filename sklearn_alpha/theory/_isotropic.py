@@ -1,14 +1,22 @@
-"""Identity covariance: the whole theory from a handful of scalars."""
+"""Classification with identity covariance: the theory from a few scalars."""
 
 import numpy as np
 
-from ._checks import check_array, check_count, check_non_negative, check_positive, check_scalar
-from ._equivalent import isotropic_equivalent
-from ._margin import margin_asymptotics
+from sklearn_alpha.theory._checks import (
+    check_array,
+    check_count,
+    check_non_negative,
+    check_positive,
+    check_scalar,
+)
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._equivalent import isotropic_equivalent
+from sklearn_alpha.theory._margin import margin_asymptotics
 
 
+@documented
 def isotropic_asymptotics(*, mean_sqnorm, alignment, source_gram, ratio, gamma):
-    r"""Accuracy as a function of α for x = yμ + z, z ~ N(0, I), from scalars alone.
+    r"""Accuracy as a function of α for x = yμ + z, z ~ N(0, I), from scalars.
 
     ::
 
@@ -17,38 +25,32 @@ def isotropic_asymptotics(*, mean_sqnorm, alignment, source_gram, ratio, gamma):
         m(α) = (‖μ‖² + ατ⟨w̃, μ⟩)/λ                   V(α) = (‖w̄‖² + κ(1 − m)²)/(1 − κ)
         α* = η(1 + τ)⟨w̃, μ⟩ / ( τ [λ‖μ‖²‖w̃‖² − (λ − η)⟨w̃, μ⟩²] )
 
-    with w̄ = μ/λ + ατ(w̃ − μ⟨w̃, μ⟩/λ)/(1 + τ) the mean weights. The sample, the mean and the
-    sources enter through ‖μ‖², ⟨w̃, μ⟩, ‖w̃‖² and η alone, so estimates of these will do. For
-    Σ = I the best α is always finite.
+    where w̄ = μ/λ + ατ(w̃ − μ⟨w̃, μ⟩/λ)/(1 + τ) are the mean weights. The result depends on the
+    sample, the mean and the sources only through ‖μ‖², ⟨w̃, μ⟩, ‖w̃‖² and η, so estimates of these
+    four are enough. For Σ = I the best α is always finite. The paper [1]_ has one source; several
+    sources are an extension of this project.
 
     Parameters
     ----------
     mean_sqnorm : float
-        ‖μ‖², half the distance between the class means, squared, in units of the noise.
+        ‖μ‖², the square of half the distance between the class means, in units of the noise.
     alignment : float or array-like of shape (K,)
         ⟨w̃, μ⟩ of each source.
     source_gram : float or array-like of shape (K, K)
         ‖w̃‖², or the inner products ⟨w̃ⱼ, w̃ₖ⟩ of the sources.
     ratio : float
-        η = p/n, features per target sample.
-    gamma : float
-        Ridge penalty, normalised by n (scikit-learn's ``Ridge(alpha)`` is n·γ).
+        η = p/n, the number of features per target row.
+    {gamma}
 
-    Returns
-    -------
-    asymptotics : MarginAsymptotics
-        Accuracy, risk and moments as functions of α.
+    {margin}
 
     Raises
     ------
     ValueError
-        If a scalar is out of range or not finite, or if no vectors have these inner products
-        (Cauchy–Schwarz: ⟨w̃, μ⟩² ≤ ‖w̃‖²‖μ‖²).
+        If a scalar is out of range or not finite, or if no vectors have these inner products:
+        by Cauchy–Schwarz, ⟨w̃, μ⟩² ≤ ‖w̃‖²‖μ‖².
 
-    References
-    ----------
-    El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-    Rescaling", arXiv 2510.21345. Several sources are this project's extension.
+    {references}
 
     Examples
     --------
@@ -73,6 +75,7 @@ def isotropic_asymptotics(*, mean_sqnorm, alignment, source_gram, ratio, gamma):
     return margin_asymptotics(mean, source, np.ones_like(mean), equivalent)
 
 
+@documented
 def ridge_source_asymptotics(
     *,
     n_source,
@@ -94,13 +97,13 @@ def ridge_source_asymptotics(
         ⟨w̃, μ⟩ → β‖μ_s‖²/λ_R
         ‖w̃‖²  → (‖μ_s‖²/λ_R²)[(‖μ_s‖² + 1)/h̃ − ‖μ_s‖²] + ((1 − h̃)/h̃)(1 − 2‖μ_s‖²/λ_R)
 
-    λ_R, h̃ being λ and h = 1 − κ of `isotropic_asymptotics` at η = p/N, γ_pre and μ_s. For Σ = I
-    ‖w̃‖² is the variance of the source's own margin, so both limits are the theory at α = 0,
-    applied to the source.
+    λ_R and h̃ are λ and h = 1 − κ of `isotropic_asymptotics` for η = p/N, γ_pre and μ_s. For Σ = I
+    ‖w̃‖² is the variance of the source's own margin. Both limits are therefore the theory at
+    α = 0, applied to the source.
 
-    **This departs from the paper** [1]_, whose ‖w̃‖² lacks the factors 1/h̃. The two agree as
-    p/N → 0; at N = n = p = 600, ‖μ_s‖ = 1.5, ‖μ_⊥‖ = .6, β = .8, γ_pre = .1, γ = 1 the published
-    form gives accuracy .948 at α = 2 where simulation and this function give .769.
+    **This differs from the paper** [1]_, whose ‖w̃‖² lacks the factors 1/h̃. The two formulas agree
+    as p/N → 0. For N = n = p = 600, ‖μ_s‖ = 1.5, ‖μ_⊥‖ = .6, β = .8, γ_pre = .1, γ = 1 and α = 2
+    the published formula gives an accuracy of .948; simulation and this function give .769.
 
     Parameters
     ----------
@@ -109,26 +112,21 @@ def ridge_source_asymptotics(
     source_mean_norm : float
         ‖μ_s‖.
     orthogonal_norm : float
-        ‖μ_⊥‖, the norm of the part of the target mean that the source knows nothing of.
+        ‖μ_⊥‖, the norm of the part of the target mean that is orthogonal to the source mean.
     beta : float
-        β, the share of the source mean in the target mean.
+        β, the coefficient of the source mean in the target mean.
     gamma_source, gamma_target : float
         γ_pre and γ, each normalised by its own number of rows.
 
-    Returns
-    -------
-    asymptotics : MarginAsymptotics
-        Accuracy, risk and moments as functions of α.
+    {margin}
 
     Raises
     ------
     ValueError
-        If a size is below 1, a penalty not positive, a norm negative, or anything not finite.
+        If a size is below 1, a penalty is not positive, a norm is negative, or a value is not
+        finite.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------
@@ -163,7 +161,7 @@ def ridge_source_asymptotics(
 
 
 def _representatives(mean_sqnorm, alignment, source_gram):
-    """Vectors in 1 + K dimensions with the given inner products: μ = ‖μ‖e₀, w̃ₖ to match."""
+    """μ = ‖μ‖e₀ and w̃ₖ in 1 + K dimensions, with the given inner products."""
     norm = np.sqrt(mean_sqnorm)
     along = np.divide(alignment, norm, out=np.zeros_like(alignment), where=norm > 0)
     across, vectors = np.linalg.eigh(source_gram - np.outer(along, along))
@@ -175,7 +173,7 @@ def _representatives(mean_sqnorm, alignment, source_gram):
             "no vectors have these inner products: alignment**2 must not exceed "
             "mean_sqnorm * source_gram; shrink alignment or enlarge mean_sqnorm."
         )
-    # What rounding leaves of a vanished direction is noise, and would pass for a real one.
+    # A direction that vanishes up to rounding must not count as a real one.
     across[across < 1e-13 * size] = 0
     source = np.column_stack([along, vectors * np.sqrt(across)])
     return np.append(norm, np.zeros(alignment.size)), source

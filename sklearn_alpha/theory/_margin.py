@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from ._alpha import homogeneous, join, split
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._homogeneous import homogeneous, join, split
 
 
+@documented
 @dataclass(frozen=True, eq=False)
 class MarginAsymptotics:
-    r"""Law of the margin y·f(x) of a test point, as a function of α.
+    r"""Distribution of the margin y·f(x) of a test point, as a function of α.
 
     ::
 
@@ -19,14 +21,14 @@ class MarginAsymptotics:
         accuracy(α) = Φ(m/√V)              risk(α) = E(1 − y·f(x))² = V + (1 − m)²
         second moment  ν(α) = V + m²
 
-    m is affine and √V a norm in the homogeneous vector (1, α), so the accuracy has one best
-    direction, ``(FᵀF)⁻¹u``, found by one small solve.
+    In the homogeneous vector (1, α), m is linear and √V is a norm. The accuracy is therefore
+    largest in the direction ``(FᵀF)⁻¹u``, which takes one small linear solve.
 
-    ``accuracy`` is the plain share of correct predictions, the number a simulation returns. The
-    paper [1]_ writes Φ(\|m\|/√V): it replaces every accuracy below ½ by its complement.
+    ``accuracy`` is the expected share of correct predictions. The paper [1]_ has Φ(\|m\|/√V)
+    instead, which replaces every accuracy below ½ by its complement.
 
-    Objects of this class come from `target_asymptotics`, `isotropic_asymptotics` and
-    `ridge_source_asymptotics`.
+    `target_asymptotics`, `isotropic_asymptotics` and `ridge_source_asymptotics` return objects of
+    this class.
 
     Attributes
     ----------
@@ -34,19 +36,15 @@ class MarginAsymptotics:
         u, the coefficients of m in (1, α).
     spread : ndarray of shape (r, 1 + K)
         F, a factor of the quadratic form V in (1, α).
-    delta, kappa : float
-        δ and κ of the deterministic equivalent; h = 1 − κ.
+    {equivalent}
 
     Notes
     -----
     In every method ``alpha`` is a scalar or an array of any shape for one source (K = 1), and
-    has shape (..., K) for several. The result has the shape of ``alpha``, less the last axis
-    where K > 1. Entries ±∞ stand for the limit along which those entries grow at equal speed.
+    has shape (..., K) for several. The result has the shape of ``alpha``, without the last axis
+    if K > 1. Entries ±inf stand for the limit in which these entries grow at the same rate.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------
@@ -63,39 +61,31 @@ class MarginAsymptotics:
     delta: float
     kappa: float
 
+    @documented
     def accuracy(self, alpha):
-        """Φ(m/√V), the probability that the sign of the prediction is right.
+        """Φ(m/√V), the probability that the predicted sign is correct.
 
-        Parameters
-        ----------
-        alpha : float or array-like
-            Scale of the source(s). ±∞ is the source alone: the classifier without fine-tuning.
+        At α = ±inf it is the accuracy of the source alone, without fine-tuning.
 
-        Returns
-        -------
+        {alpha}
         accuracy : float or ndarray
-            In [0, 1]; ½ where the margin is zero throughout.
+            In [0, 1]; ½ if the margin is always zero.
         """
         finite, direction = split(alpha, self.mean.size - 1)
-        # A source that moves nothing (zero) has no limit of its own: it leaves the target's value.
+        # A source of zeros has no limit; the accuracy is then that of the target.
         at_infinity = (homogeneous(0, direction) @ self.spread.T).any(axis=-1, keepdims=True)
         theta = np.where(at_infinity, homogeneous(0, direction), homogeneous(1, finite))
-        # The accuracy is that of any multiple of (1, α): scaling keeps a huge α from overflow.
+        # The accuracy is the same for every multiple of (1, α); scaling avoids overflow.
         theta = theta / np.abs(theta).max(axis=-1, keepdims=True)
         mean, deviation = theta @ self.mean, np.linalg.norm(theta @ self.spread.T, axis=-1)
         without_noise = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))
         return ndtr(np.divide(mean, deviation, out=without_noise, where=deviation > 0))
 
+    @documented
     def margin_mean(self, alpha):
         """m(α) = u₀ + uᵀα, the mean margin of a test point.
 
-        Parameters
-        ----------
-        alpha : float or array-like
-            Scale of the source(s).
-
-        Returns
-        -------
+        {alpha}
         mean : float or ndarray
             In units of the labels ±1.
         """
@@ -104,16 +94,11 @@ class MarginAsymptotics:
         limit = np.copysign(np.inf, slope)
         return np.where(slope == 0, homogeneous(1, finite) @ self.mean, limit)[()]
 
+    @documented
     def margin_variance(self, alpha):
         """V(α) = ‖F(1, α)‖², the variance of the margin of a test point.
 
-        Parameters
-        ----------
-        alpha : float or array-like
-            Scale of the source(s).
-
-        Returns
-        -------
+        {alpha}
         variance : float or ndarray
             In squared units of the labels ±1.
         """
@@ -123,32 +108,22 @@ class MarginAsymptotics:
             variance = ((homogeneous(1, finite) @ self.spread.T) ** 2).sum(axis=-1)
         return np.where(slope, np.inf, variance)[()]
 
+    @documented
     def margin_second_moment(self, alpha):
         """ν(α) = V + m², the second moment of the margin of a test point.
 
-        Parameters
-        ----------
-        alpha : float or array-like
-            Scale of the source(s).
-
-        Returns
-        -------
+        {alpha}
         second_moment : float or ndarray
             In squared units of the labels ±1.
         """
         with np.errstate(over="ignore"):
             return self.margin_variance(alpha) + self.margin_mean(alpha) ** 2
 
+    @documented
     def risk(self, alpha):
         """E(y − f(x))² = V + (1 − m)² = ν + 1 − 2m, the mean squared error on ±1 labels.
 
-        Parameters
-        ----------
-        alpha : float or array-like
-            Scale of the source(s).
-
-        Returns
-        -------
+        {alpha}
         risk : float or ndarray
             In squared units of the labels ±1; 1 is the risk of predicting 0.
         """
@@ -159,19 +134,19 @@ class MarginAsymptotics:
     def optimal_alpha(self):
         """α*, where `accuracy` is largest: (1, α*) ∝ (FᵀF)⁻¹u.
 
-        A float for one source, shape (K,) for several. Where the source alone beats every finite
-        mixture with the target (possible for Σ ≠ I only) it is ±inf; with several sources the
-        infinite entries then give the signs alone. Where α cannot matter it is 0, the target
-        alone; among several optima (collinear sources) it is the one of least norm, in units of
-        each source's own contribution to √V.
+        A float for one source, an array of shape (K,) for several. It is ±inf if the source alone
+        is better than every finite α, which is only possible for Σ ≠ I; the infinite entries of
+        several sources then only give signs. It is 0, the target alone, if α has no effect. If the
+        optimum is not unique (collinear sources), it is the one of least norm, in units of each
+        source's own contribution to √V.
         """
         theta = _best_direction(self.mean, self.spread)
         if theta[0] > 0 or not theta.any():
             with np.errstate(over="ignore"):
                 alpha = theta[1:] / (theta[0] or 1)
         else:
-            # The best direction has the target's part reversed, which no α reaches: along the
-            # way the accuracy rises all the way out to the sources' own best direction.
+            # The best direction reverses the target, and no α reaches it. The accuracy then
+            # increases up to the best direction of the sources alone, at infinity.
             direction = _best_direction(self.mean[1:], self.spread[:, 1:])
             alpha = np.where(direction == 0, 0, np.copysign(np.inf, direction))
         return join(alpha)
@@ -180,10 +155,10 @@ class MarginAsymptotics:
     def worst_alpha(self):
         """ᾱ = −u₀u/‖u‖², where the margin has mean 0 and the classifier is at chance.
 
-        ``accuracy`` is ½ there and falls below ½ beyond it; for the paper's folded accuracy,
-        max(accuracy, 1 − accuracy), ᾱ is the minimum. A float for one source. For several the
-        chance level is a hyperplane, and this is its point of least norm, shape (K,). inf where
-        no finite α is at chance (a zero source, or for Σ = I one orthogonal to the mean).
+        ``accuracy`` is ½ at ᾱ and below ½ beyond it. The paper's max(accuracy, 1 − accuracy) has
+        its minimum at ᾱ. For one source it is a float. For several, the α at chance form a
+        hyperplane, and this is its point of least norm, of shape (K,). It is inf if no finite α is
+        at chance: for a source of zeros or, if Σ = I, a source orthogonal to the mean.
         """
         target, source = self.mean[0], self.mean[1:]
         if target == 0:
@@ -197,16 +172,16 @@ class MarginAsymptotics:
 
 
 def margin_asymptotics(mean, source, eigenvalues, equivalent):
-    r"""The theory in the eigenbasis of Σ, where every resolvent is a vector.
+    r"""The theory in the eigenbasis of Σ, in which every resolvent is diagonal.
 
     ::
 
         w̄(α) = (C + τI)⁻¹(μ + ατ w̃),  C = Σ + μμᵀ        the mean weights: population ridge at τ
         m = μᵀw̄,   V = (w̄ᵀΣw̄ + κ(1 − m)²)/h
 
-    The second term of V is fitted noise: the weights scatter around w̄ in proportion to the risk.
-    Since risk = V + (1 − m)², V = w̄ᵀΣw̄ + κ·risk, solved for V. (ν = V + m² expands into the
-    T₁ + αT₂ + α²T₃ of the paper; the sum of squares cannot turn negative by rounding.)
+    The weights vary around w̄ in proportion to the risk: V = w̄ᵀΣw̄ + κ·risk. With
+    risk = V + (1 − m)² this gives V. The paper expands ν = V + m² into T₁ + αT₂ + α²T₃; the sum of
+    squares used here cannot become negative by rounding.
     """
     tau, delta, kappa, h = equivalent
     fit = mean / (eigenvalues + tau)
@@ -222,7 +197,7 @@ def margin_asymptotics(mean, source, eigenvalues, equivalent):
 
 
 def _best_direction(mean, spread):
-    """The θ that maximises meanᵀθ/‖spread θ‖, least norm in units of the columns of `spread`."""
+    """The θ that maximises meanᵀθ/‖spread θ‖, of least norm in units of `spread`'s columns."""
     unit = np.linalg.norm(spread, axis=0)
     unit[unit == 0] = 1
     _, s, Vt = np.linalg.svd(spread / unit)
@@ -231,7 +206,7 @@ def _best_direction(mean, spread):
     noisy = s > 1e-10 * s[0]
     free = np.where(noisy, 0, coordinates)
     if np.linalg.norm(free) > 1e-7 * np.linalg.norm(coordinates):
-        best = free  # margin without variance: nothing beats it
+        best = free  # a margin without variance, which is always correct
     else:
         best = np.divide(coordinates, s**2, out=np.zeros_like(s), where=noisy)
     return Vt.T @ best / unit

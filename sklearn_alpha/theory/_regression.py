@@ -4,17 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._alpha import homogeneous, join, split
-from ._checks import (
+from sklearn_alpha.theory._checks import (
     check_array,
     check_count,
     check_covariance,
     check_positive,
     check_source,
 )
-from ._equivalent import isotropic_equivalent, spectral_equivalent
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._equivalent import isotropic_equivalent, spectral_equivalent
+from sklearn_alpha.theory._homogeneous import homogeneous, join, split
 
 
+@documented
 @dataclass(frozen=True, eq=False)
 class RegressionAsymptotics:
     r"""Test risk of an α-rescaled regressor, as a function of α.
@@ -23,23 +25,19 @@ class RegressionAsymptotics:
 
         risk(α) = ‖F(1, α)‖² + Σσ²/h
 
-    a quadratic in the homogeneous vector (1, α) [1]_, and what no α can remove.
+    a quadratic form in the homogeneous vector (1, α) [1]_, and a part that does not depend on α.
 
-    Objects of this class come from `regression_asymptotics`.
+    `regression_asymptotics` returns objects of this class.
 
     Attributes
     ----------
     spread : ndarray of shape (r, 1 + K)
         F, a factor of the part of the risk that depends on α.
     noise_risk : float
-        Σσ²/h, the part that no α can remove.
-    delta, kappa : float
-        δ and κ of the deterministic equivalent; h = 1 − κ.
+        Σσ²/h, the part of the risk that does not depend on α.
+    {equivalent}
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------
@@ -58,16 +56,11 @@ class RegressionAsymptotics:
     delta: float
     kappa: float
 
+    @documented
     def risk(self, alpha):
-        """E‖y − f(x)‖² of a test point, the noise of its own y included, summed over outputs.
+        """E‖y − f(x)‖² of a test point, including the noise of its y, summed over the outputs.
 
-        Parameters
-        ----------
-        alpha : float or array-like
-            Scale of the source(s): any shape for one source, (..., K) for several.
-
-        Returns
-        -------
+        {alpha}
         risk : float or ndarray
             In squared units of y.
         """
@@ -81,8 +74,8 @@ class RegressionAsymptotics:
     def optimal_alpha(self):
         """α*, where `risk` is smallest: a float for one source, shape (K,) for several.
 
-        Among several optima (collinear or zero sources) the one of least norm, in units of each
-        source's own contribution to the risk.
+        If the optimum is not unique (collinear or zero sources), this is the one of least norm, in
+        units of each source's own contribution to the risk.
         """
         unit = np.linalg.norm(self.spread[:, 1:], axis=0)
         unit[unit == 0] = 1
@@ -90,6 +83,7 @@ class RegressionAsymptotics:
         return join(alpha / unit)
 
 
+@documented
 def regression_asymptotics(coef, source, *, n_samples, gamma, noise, covariance=None):
     r"""Test risk as a function of α for y = Wx + σε, x ~ N(0, Σ).
 
@@ -100,21 +94,19 @@ def regression_asymptotics(coef, source, *, n_samples, gamma, noise, covariance=
         risk(α) = ( tr[(αW̃ − W) P (αW̃ − W)ᵀ] + Σσ² )/(1 − κ)
         α* = tr(W P W̃ᵀ)/tr(W̃ P W̃ᵀ)
 
-    For Σ = I, P is a multiple of the identity and α* = tr(WW̃ᵀ)/tr(W̃W̃ᵀ), the optimum the
-    paper [1]_ states: there it holds at every n and γ, not in the population alone. For other Σ
-    it holds for γ → ∞ with P → Σ; at finite γ directions of small variance count for more. The
-    risk curve and general Σ are this project's extension.
+    For Σ = I, P is a multiple of the identity, and α* = tr(WW̃ᵀ)/tr(W̃W̃ᵀ) is the optimum of the
+    paper [1]_. It then holds for every n and γ, and not only for the population. For other Σ, P → Σ
+    as γ → ∞; at finite γ, directions of small variance have a larger weight. The risk curve and
+    general Σ are extensions of this project.
 
     Parameters
     ----------
     coef : array-like of shape (p,) or (n_outputs, p)
         W, the true coefficients of the target.
     source : array-like of the shape of coef, or (K, \*coef.shape)
-        W̃, the frozen coefficients of one source or K of them. All outputs share one α.
-    n_samples : int
-        n, the number of target rows.
-    gamma : float
-        Ridge penalty, normalised by n (scikit-learn's ``Ridge(alpha)`` is n·γ).
+        W̃, the frozen coefficients of one source, or of K sources. All outputs share α.
+    {n_samples}
+    {gamma}
     noise : float or array-like of shape (n_outputs,)
         σ, the standard deviation of the noise on y, in units of y.
     covariance : array-like of shape (p,) or (p, p), default=None
@@ -128,13 +120,10 @@ def regression_asymptotics(coef, source, *, n_samples, gamma, noise, covariance=
     Raises
     ------
     ValueError
-        If shapes disagree, an entry is not finite, γ ≤ 0, σ < 0, n < 1, or the covariance is not
-        symmetric positive semi-definite.
+        If shapes do not match, an entry is not finite, γ ≤ 0, σ < 0, n < 1, or the covariance is
+        not symmetric positive semi-definite.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------

@@ -1,11 +1,19 @@
-"""Any source, any covariance: the accuracy of an α-rescaled classifier on a Gaussian mixture."""
+"""Accuracy of an α-rescaled classifier on a Gaussian mixture, for any source and covariance."""
 
-from ._checks import check_array, check_count, check_covariance, check_positive, check_source
-from ._equivalent import spectral_equivalent
-from ._isotropic import isotropic_asymptotics
-from ._margin import margin_asymptotics
+from sklearn_alpha.theory._checks import (
+    check_array,
+    check_count,
+    check_covariance,
+    check_positive,
+    check_source,
+)
+from sklearn_alpha.theory._docs import documented
+from sklearn_alpha.theory._equivalent import spectral_equivalent
+from sklearn_alpha.theory._isotropic import isotropic_asymptotics
+from sklearn_alpha.theory._margin import margin_asymptotics
 
 
+@documented
 def target_asymptotics(mean, source, *, n_samples, gamma, covariance=None):
     r"""Accuracy as a function of α for x = yμ + Σ^{1/2}z, z ~ N(0, I).
 
@@ -18,38 +26,29 @@ def target_asymptotics(mean, source, *, n_samples, gamma, covariance=None):
 
         accuracy(α) = Φ(m/√V)             risk(α) = V + (1 − m)²
 
-    exact in the limit of large n and p; from p ≈ 100 on it is within the error of a simulation.
-    The paper [1]_ treats Σ = I and one source. General Σ and several sources are this project's
-    extension, and its accuracy is the plain Φ(m/√V), not the folded Φ(\|m\|/√V).
+    The formulas are exact in the limit of large n and p. From p ≈ 100 on, their error is within
+    that of a simulation. The paper [1]_ treats Σ = I and one source; general Σ and several sources
+    are extensions of this project. The accuracy is Φ(m/√V); the paper has Φ(\|m\|/√V).
 
     Parameters
     ----------
     mean : array-like of shape (p,)
         μ, half the difference of the class means.
     source : array-like of shape (p,) or (K, p)
-        w̃, the weights of the frozen source(s); fixed, that is independent of the target sample.
-    n_samples : int
-        n, the number of labelled target rows.
-    gamma : float
-        Ridge penalty, normalised by n (scikit-learn's ``Ridge(alpha)`` is n·γ).
-    covariance : array-like of shape (p,) or (p, p), default=None
-        Σ, the covariance within a class: None for the identity, a vector for a diagonal.
+        w̃, the weights of the frozen source(s), which must not depend on the target sample.
+    {n_samples}
+    {gamma}
+    {covariance}
 
-    Returns
-    -------
-    asymptotics : MarginAsymptotics
-        Accuracy, risk and moments as functions of α.
+    {margin}
 
     Raises
     ------
     ValueError
-        If shapes disagree, an entry is not finite, γ ≤ 0, n < 1, or the covariance is not
+        If shapes do not match, an entry is not finite, γ ≤ 0, n < 1, or the covariance is not
         symmetric positive semi-definite.
 
-    References
-    ----------
-    .. [1] El Firdoussi, Chayti, Seddik, Jaggi, "α-LoRA: Effective Fine-Tuning via Base Model
-       Rescaling", arXiv 2510.21345.
+    {references}
 
     Examples
     --------

@@ -6,7 +6,7 @@ matplotlib.use("Agg")
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Each test leaves no figure behind."""
+    """Close the figures of each test."""
     import matplotlib.pyplot as plt
 
     yield

@@ -1,4 +1,4 @@
-"""α by layer: what is drawn are the quantiles of what was learned, and torch is not needed."""
+"""The display shows the quantiles of α by layer, and does not need torch."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ NAMES = [f"net.block.{k}.self.{kind}" for k in range(3) for kind in ("query", "v
 
 
 class Net:
-    """What a fitted net shows of itself."""
+    """The attribute of a fitted net that the display reads."""
 
     def __init__(self, alpha):
         self.alpha_ = alpha
@@ -26,7 +26,7 @@ def alphas():
 
 
 def ends(collection):
-    """(n_layers, 2): where each horizontal line begins and ends."""
+    """Start and end of each horizontal line, (n_layers, 2)."""
     return np.array([segment[:, 0] for segment in collection.get_segments()])
 
 
@@ -87,11 +87,11 @@ def test_bad_input():
         show(Net(np.ones((1, 1))))
     with pytest.raises(ValueError, match="there is no layer with an α"):
         show({})
-    with pytest.raises(ValueError, match="layer 'a' has shape"):
+    with pytest.raises(ValueError, match="layer 'a' must be finite"):
         show({"a": []})
     with pytest.raises(ValueError, match="layer 'a'"):
         show({"a": [np.nan]})
-    with pytest.raises(ValueError, match="3 axes, and there is something to draw for 1"):
+    with pytest.raises(ValueError, match="3 axes, but the display has 1 panel"):
         show({"a": [1.0]}, ax=plt.subplots(1, 3)[1])
 
 

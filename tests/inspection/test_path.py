@@ -1,4 +1,4 @@
-"""What is drawn is what the estimator says."""
+"""The curves and marks of the display are the values of the estimator."""
 
 import sys
 
@@ -87,9 +87,9 @@ def test_scores_of_the_rules_over_gamma(data, source, selection, key, name):
     np.testing.assert_array_equal(gammas, model.path_.gammas)
     best = model.path_[key].reshape(len(gammas), -1).max(axis=1)
     np.testing.assert_array_equal(scores, best)
-    # the chosen γ is where the best score is drawn
+    # the chosen γ has the best score
     assert gammas[scores.argmax()] == pytest.approx(model.gamma_)
-    # one (α, γ) was chosen: the model lies on its own path
+    # one pair (α, γ) was chosen, so the model lies on its path
     at = model.alpha_path(data.X_test, data.y_test, alphas=model.alpha_[0]).scores
     assert display.chosen_score == pytest.approx(at[0])
 
@@ -100,7 +100,7 @@ def test_one_panel_where_no_grid_was_searched(data, source, parameters):
     display = AlphaPathDisplay.from_estimator(model, data.X_test, data.y_test)
     assert display.gamma_ax_ is None
     assert display.figure_.axes == [display.ax_]
-    with pytest.raises(ValueError, match="2 axes, and there is something to draw for 1"):
+    with pytest.raises(ValueError, match="2 axes, but the display has 1 panel"):
         display.plot(ax=plt.subplots(1, 2)[1])
 
 
@@ -150,7 +150,7 @@ def test_axes_are_used_as_given(model, data):
 def test_bad_input(model, data):
     X, y = data.X_test, data.y_test
     pipeline = make_pipeline(StandardScaler(), model).fit(data.X_target, data.y_target)
-    with pytest.raises(TypeError, match="not Pipeline; of a Pipeline pass the last step"):
+    with pytest.raises(TypeError, match="not Pipeline; for a Pipeline pass its last step"):
         AlphaPathDisplay.from_estimator(pipeline, X, y)
     without = AlphaTransferClassifier().fit(data.X_target, data.y_target)
     with pytest.raises(ValueError, match=r"needs a source; fit with source=\.\.\. first"):

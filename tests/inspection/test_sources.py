@@ -1,4 +1,4 @@
-"""Shares of the sources and the adapter, against the parts themselves."""
+"""The shares of the sources and the adapter against a direct computation."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -88,7 +88,7 @@ def test_bad_input(model, data):
     show = SourceContributionDisplay.from_estimator
     with pytest.raises(TypeError, match="not LogisticRegression"):
         show(LogisticRegression(), data.X_test)
-    with pytest.raises(ValueError, match=r"source_names has 1 entries; pass 3, one for each\."):
+    with pytest.raises(ValueError, match=r"source_names has 1 entries; pass 3\."):
         show(model, data.X_test, source_names=["one"])
     with pytest.raises(ValueError, match=r"output_names has 2 entries; pass 1"):
         show(model, data.X_test, output_names=["one", "two"])

@@ -366,13 +366,6 @@ def test_bad_targets_are_named(factor, message, problem):
         model.partial_fit(task.X, factor * task.y)
 
 
-def test_one_of_a_thousand_chunks(problem):
-    task = problem("target", 1000)
-    task.X[999, 0] = np.nan
-    with pytest.raises(ValueError, match=r"^chunk 1000: Input X contains NaN"):
-        stream(task.Estimator(), task, np.arange(1000)[:, None])
-
-
 def test_bad_weights_are_named(problem):
     task = problem("target")
     model = task.Estimator(task.source)

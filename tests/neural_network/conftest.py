@@ -5,8 +5,18 @@ import json
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 from torch import nn
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizerFast,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 torch.set_num_threads(1)
 
@@ -70,3 +80,15 @@ def make_numbers(n=40, p=4, n_classes=2, seed=0):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n) % n_classes)
     return rng.normal(size=(n, p)) + 2 * np.eye(n_classes, p)[y], y
+
+
+def words_only(**options):
+    """A tokenizer without special tokens around a text."""
+    words = Tokenizer(WordLevel({word: i for i, word in enumerate(["?", "end", *WORDS])}, "?"))
+    words.pre_tokenizer = Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=words, **{"model_max_length": 32, **options})
+
+
+def tiny_gpt():
+    config = GPT2Config(vocab_size=30, n_embd=16, n_layer=1, n_head=2, n_positions=40)
+    return GPT2ForSequenceClassification(config)

@@ -6,10 +6,25 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
 from torch import nn
+from transformers import (
+    BertForMaskedLM,
+    BertForQuestionAnswering,
+    BertForTokenClassification,
+    BertModel,
+)
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from tests.neural_network.conftest import make_module, make_numbers, make_texts
+from tests.neural_network.conftest import (
+    make_module,
+    make_numbers,
+    make_texts,
+    tiny_config,
+    tiny_gpt,
+    words_only,
+)
 
 X, Y = make_texts(12)
 NUMBERS, CODES = make_numbers(12)
@@ -63,6 +78,8 @@ TEXT_CASES = {
         {"target_modules": ["no_such"]},
         r"target_modules=\['no_such'\] names no layer of the model; its linear layers are bert",
     ),
+    "None among labels": (X, ["good", *[None] * 11], {}, "row 1 of y is None, not a label; drop"),
+    "NaN among labels": (X, [*Y[:11], np.nan], {}, "row 11 of y is nan, not a label; drop"),
     "rank 0": (X, Y, {"rank": 0}, "'rank' parameter .* must be an int in the range"),
     "alpha of no layer": (X, Y, {"alpha": {"nowhere": 1.0}}, "alpha must name every LoRA layer"),
     "NaN alpha": (X, Y, {"alpha": float("nan")}, "must be a finite number or 16 of them"),
@@ -147,6 +164,28 @@ def test_a_hub_that_cannot_be_reached(monkeypatch, tmp_path):
         AlphaLoRANetClassifier(str(tmp_path)).fit(X, Y)
 
 
+@pytest.mark.parametrize("path", ["no/such/folder", "./folder", "~/folder"])
+def test_a_path_that_does_not_exist(tiny_bert, path, tmp_path):
+    for name in (path, tmp_path / path):
+        with pytest.raises(
+            OSError, match=r"folder '.*folder' does not exist; pass another path or"
+        ):
+            AlphaLoRANetClassifier(name).fit(X, Y)
+        with pytest.raises(
+            OSError, match=r"folder '.*folder' does not exist; pass another path or"
+        ):
+            AlphaLoRANetClassifier(tiny_bert, tokenizer=name).fit(X, Y)
+
+
+def test_early_stopping_without_validation_rows():
+    net = AlphaLoRANetClassifier(make_module(), callbacks=[EarlyStopping()], random_state=0)
+    with pytest.raises(ValueError, match=r"reads 'valid_loss'.*; set early_stopping=True"):
+        net.fit(NUMBERS, CODES)
+    net.set_params(train_split=ValidSplit(4, stratified=True)).fit(NUMBERS, CODES)
+    net.set_params(train_split=None, callbacks=[EarlyStopping(monitor="train_loss")])
+    assert net.fit(NUMBERS, CODES).history
+
+
 def test_texts_that_are_too_long_are_cut_with_a_warning_unless_that_is_meant(tiny_bert):
     long = [*X[:-1], "good " * 50]
     with pytest.warns(
@@ -155,6 +194,55 @@ def test_texts_that_are_too_long_are_cut_with_a_warning_unless_that_is_meant(tin
         net = AlphaLoRANetClassifier(tiny_bert, max_epochs=1).fit(long, Y)
     net.set_params(max_length=32).fit(long, Y)
     assert max(map(len, net.get_dataset(long).inputs["input_ids"])) == 32
+
+
+MODELS = {
+    "no head": (BertModel, "model is a BertModel, which has no head; load it with AutoModelForSeq"),
+    "logits of tokens": (BertForMaskedLM, "BertForMaskedLM, which does not return one row of log"),
+    "classes of tokens": (BertForTokenClassification, "does not return one row of logits for each"),
+    "no logits": (BertForQuestionAnswering, "BertForQuestionAnswering, which does not return one"),
+}
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_of_transformers(tiny_bert, case):
+    kind, message = MODELS[case]
+    net = AlphaLoRANetClassifier(kind(tiny_config()), tokenizer=tiny_bert, max_epochs=1)
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, Y)
+
+
+def test_a_tokenizer_that_cannot_pad():
+    net = AlphaLoRANetClassifier(tiny_gpt(), tokenizer=words_only(unk_token="?"), max_epochs=1)
+    with pytest.raises(ValueError, match=r"neither a padding token nor an end token; set tokeniz"):
+        net.fit(X, Y)
+    net.set_params(tokenizer=words_only(unk_token="?", eos_token="end"))
+    assert net.fit(X, Y).tokenizer_.pad_token == "end"
+
+
+class MeanLoss(nn.Module):
+    def forward(self, logits, codes):
+        return nn.functional.cross_entropy(logits, codes)
+
+
+class AnyReduction(MeanLoss):
+    def __init__(self, reduction):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("criterion", "message"),
+    [
+        (MeanLoss, "criterion must be a class that takes reduction='none', as the losses of tor"),
+        (
+            AnyReduction,
+            r"criterion returns losses of shape \(\) for 12 rows; with reduction='none'",
+        ),
+    ],
+)
+def test_a_criterion_without_reduction(criterion, message):
+    with pytest.raises(ValueError, match=message):
+        AlphaLoRANetClassifier(make_module(), criterion=criterion).fit(NUMBERS, CODES)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

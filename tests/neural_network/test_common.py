@@ -1,7 +1,7 @@
-"""One suite for texts, scikit-learn's own for numbers, and the company that estimators keep.
+"""scikit-learn's suite on numbers, the same on texts, and scikit-learn's meta-estimators.
 
-scikit-learn's checks make arrays of numbers only, so that a text estimator would pass them
-unseen. Here stands what they ask, put to texts.
+scikit-learn's checks use arrays of numbers only, so that they would not test an estimator of texts.
+Here the same is asked of texts.
 """
 
 import pickle
@@ -148,7 +148,7 @@ def test_nothing_is_printed_and_repr_tells_what_was_set(net, tiny_bert, capsys):
     assert "train_loss" in capsys.readouterr().out
 
 
-# ---------------------------------------------------------------- company
+# ---------------------------------------------------------------- meta-estimators
 
 
 def test_in_a_pipeline_and_a_grid_search(net):

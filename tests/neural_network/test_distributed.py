@@ -65,6 +65,8 @@ nets = {case: fit_case(case, bert) for case in CASES}
 assert all(net.processes_.n_processes == 2 for net in nets.values())
 if nets["text"].processes_.process == 1:  # any will do: all hold the same
     torch.save({case: trained_state(net) for case, net in nets.items()}, out)
+torch.distributed.barrier()  # else one of them may end while the other still sends
+torch.distributed.destroy_process_group()
 """
 
 

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,6 +14,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from torch import nn
 from transformers import (
@@ -25,7 +27,13 @@ from transformers import (
 )
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from tests.neural_network.conftest import make_module, make_numbers, make_texts
+from tests.neural_network.conftest import (
+    make_module,
+    make_numbers,
+    make_texts,
+    tiny_gpt,
+    words_only,
+)
 
 QUICK = {"max_epochs": 2, "rank": 2, "batch_size": 8, "lr": 0.01, "random_state": 0}
 # The probe of a random network has weights of hundreds, which make 1e-7 of a hidden state 1e-5 of a
@@ -55,7 +63,17 @@ def same_state(a, b):
 
 
 @pytest.mark.parametrize(
-    "kind", [list, tuple, np.array, pd.Series, pl.Series, lambda t: np.array(t, dtype=object)]
+    "kind",
+    [
+        list,
+        tuple,
+        np.array,
+        pd.Series,
+        pl.Series,
+        pa.array,
+        lambda t: pa.chunked_array([t[:3], t[3:]]),
+        lambda t: np.array(t, dtype=object),
+    ],
 )
 def test_texts_in_any_container_give_the_same_net(tiny_bert, kind):
     X, y = make_texts(16)
@@ -69,6 +87,7 @@ def test_texts_in_any_container_give_the_same_net(tiny_bert, kind):
         lambda a, b: [list(pair) for pair in zip(a, b)],
         lambda a, b: pd.DataFrame({"a": a, "b": b}),
         lambda a, b: pl.DataFrame({"a": a, "b": b}),
+        lambda a, b: pa.table({"a": a, "b": b}),
         lambda a, b: np.array(list(zip(a, b)), dtype=object),
     ],
 )
@@ -108,12 +127,37 @@ def test_decisions_probabilities_and_predictions_agree(n_classes):
     assert_array_equal(net.predict(X), P.argmax(axis=1))
 
 
-def test_prediction_does_not_depend_on_the_order_or_company_of_rows(tiny_bert):
+def test_prediction_does_not_depend_on_the_order_or_neighbours_of_rows(tiny_bert):
     net = fit_texts(tiny_bert, **NO_PROBE)
     X, _ = make_texts(30, seed=2)
     together = net.decision_function(X)
     assert_allclose(net.decision_function(X[::-1])[::-1], together, atol=1e-5)
     assert_allclose([net.decision_function([x])[0] for x in X], together, atol=1e-5)
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_text_gets_the_answer_of_the_model(tiny_bert, empty):
+    X, _ = make_texts(6)
+    net = fit_texts(tiny_bert, **NO_PROBE)
+    tokens = net.tokenizer_("", return_tensors="pt")
+    with torch.no_grad():
+        no, yes = net.merged_model()(**tokens).logits.numpy()[0]
+    found = net.decision_function([*X[:3], empty, *X[3:]])
+    assert_allclose(found, [*net.decision_function(X[:3]), yes - no, *net.decision_function(X[3:])])
+    assert_allclose(net.decision_function([empty]), yes - no, atol=1e-6)
+
+
+def test_a_text_of_no_tokens_is_one_special_token():
+    """Decoders often put no token around a text."""
+    net = AlphaLoRANetClassifier(tiny_gpt(), tokenizer=words_only(eos_token="end"), max_epochs=1)
+    X, y = make_texts(24)
+    net.fit(X, y)
+    with torch.no_grad():
+        one = torch.tensor([[1]])  # the number of the end token
+        logits = net.merged_model()(input_ids=one, attention_mask=one).logits.numpy()
+    for rows in ([""], ["", *X[:3]]):
+        decision = net.decision_function(rows)
+        assert_allclose(decision[0], logits[0, 1] - logits[0, 0], atol=1e-5)
 
 
 def test_it_learns_what_texts_say(tiny_bert):
@@ -560,6 +604,55 @@ def test_validation_rows_of_ones_own_are_scored_by_their_labels(tiny_bert):
     rows = net.get_dataset(X_valid, y_valid)
     net = net.set_params(train_split=predefined_split(rows), max_epochs=1).fit(X, y)
     assert net.history_[-1, "valid_acc"] == net.score(X_valid, y_valid)
+
+
+class Pairs(torch.utils.data.Dataset):
+    """A plain torch dataset."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        return self.X[i], self.y[i]
+
+
+DATASETS = {
+    "skorch": lambda X, y: SkorchDataset(np.array(X), y),
+    "torch": Pairs,
+    "a subset": lambda X, y: torch.utils.data.Subset(Pairs([*X, "no"], [*y, "?"]), range(len(y))),
+}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_predefined_validation_rows_in_any_dataset(tiny_bert, dataset):
+    from skorch.helper import predefined_split
+
+    (X, y), (X_valid, y_valid) = make_texts(24), make_texts(12, seed=3)
+    valid = DATASETS[dataset](X_valid, y_valid)
+    net = fit_texts(tiny_bert, X, y, train_split=predefined_split(valid), early_stopping=True)
+    assert net.history_[-1, "valid_acc"] == net.score(X_valid, y_valid)
+    last = net.history_[-1]["batches"]
+    assert sum(batch.get("valid_batch_size", 0) for batch in last) == 12
+    assert_array_equal(net.predict(valid), net.predict(X_valid))
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ("no", "yes")])
+def test_predefined_validation_rows_of_numbers(labels):
+    from skorch.helper import predefined_split
+
+    X, y = make_numbers()
+    X_valid, y_valid = make_numbers(12, seed=3)
+    y, y_valid = np.array(labels)[y], np.array(labels)[y_valid]
+    float32 = torch.as_tensor(X_valid, dtype=torch.float32)
+    for valid in (SkorchDataset(X_valid, y_valid), Pairs(float32, y_valid)):
+        net = fit_numbers(X=X, y=y, train_split=predefined_split(valid))
+        assert net.history_[-1, "valid_acc"] == net.score(X_valid, y_valid)
+    other = SkorchDataset(X_valid, np.full(12, labels[1], dtype=object) + labels[1])
+    with pytest.raises(ValueError, match=r"labels \[.*\], which are not among the classes"):
+        fit_numbers(X=X, y=y, train_split=predefined_split(other))
 
 
 def test_numbers_compete_with_an_ordinary_perceptron():

@@ -14,7 +14,13 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
 from skorch.exceptions import DeviceWarning
-from transformers import BertForSequenceClassification, BertTokenizerFast, pipeline
+from transformers import (
+    BertForSequenceClassification,
+    BertTokenizerFast,
+    LongformerConfig,
+    LongformerForSequenceClassification,
+    pipeline,
+)
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _files
@@ -345,6 +351,27 @@ def test_onnx_of_numbers(number_net, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     (logits,) = session.run(["logits"], {"X": NUMBERS.astype(np.float32)})
     assert_allclose(logits[:, 1] - logits[:, 0], number_net.decision_function(NUMBERS), atol=1e-4)
+
+
+def test_onnx_of_an_architecture_that_torch_cannot_export(tiny_bert, tmp_path):
+    """The steps of Longformer depend on its inputs."""
+    config = LongformerConfig(
+        vocab_size=30,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=40,
+        attention_window=4,
+        pad_token_id=1,
+    )
+    model = LongformerForSequenceClassification(config)
+    tokenizer = BertTokenizerFast.from_pretrained(tiny_bert)
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    net = AlphaLoRANetClassifier(model, tokenizer=tokenizer, random_state=0, **QUICK).fit(X, Y)
+    with pytest.raises(ValueError, match="torch cannot export a LongformerForSequenceClassif"):
+        net.export_onnx(tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_onnx_is_asked_for_by_its_extra(net, tmp_path, monkeypatch):

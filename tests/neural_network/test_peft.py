@@ -410,8 +410,48 @@ def test_saved_and_loaded(case, dtype, tmp_path):
     assert not any(p.requires_grad for p in alpha_parameters(loaded, "again").values())
 
 
+def test_several_adapters_are_loaded_into_one_model(three, tmp_path):
+    """A model with α or without takes another adapter with its own α."""
+    three.save_pretrained(tmp_path)
+    x = inputs(three)
+    loaded = load_alpha(lora().unload(), tmp_path)
+    assert load_alpha(loaded, tmp_path / "other", adapter_name="other") is loaded
+    for name in ("default", "other"):
+        three.set_adapter(name)
+        loaded.set_adapter(name)
+        assert_same(get_alpha(loaded, adapter_name=name), get_alpha(three, adapter_name=name))
+        assert torch.equal(logits(loaded.eval(), x), logits(three, x))
+    assert not any(p.requires_grad for p in alpha_parameters(loaded, "default").values())
+    trained = load_alpha(loaded, tmp_path / "other", adapter_name="third", is_trainable=True)
+    assert all(p.requires_grad for p in alpha_parameters(trained, "third").values())
+
+
+def test_weighted_sum_of_adapters(three):
+    """PEFT's sum leaves α out; with it the sum is that of the adapters' changes of W."""
+    names, w = ["default", "other"], [0.3, -0.8]
+    x = inputs(three)
+    changes = {}
+    for name, layer in layers(three).items():
+        terms = [dense(layer, alpha_of(three, k, name), three.scale_bias, k) for k in names]
+        W, b, _ = parts(layer)
+        changes[name] = W + sum(w * (V - W) for w, (V, _) in zip(w, terms))
+        changes[name] = changes[name], b + sum(w * (c - b) for w, (_, c) in zip(w, terms))
+    three.add_weighted_adapter(names, w, "sum", combination_type="cat")
+    assert get_alpha(three, adapter_name="sum") == {}
+    alpha = {
+        name: 1 + sum(w * (alpha_of(three, k, name) - 1) for w, k in zip(w, names))
+        for name in layers(three)
+    }
+    add_alpha(three, alpha, scale_bias=three.scale_bias, adapter_name="sum")
+    three.set_adapter("sum")
+    _, seen = passes(three, x)
+    for name, (weight, bias) in changes.items():
+        given, found = seen[name]
+        assert_close(found, (given.double() @ weight.T + bias).float(), rtol=1e-4, atol=1e-5)
+
+
 def test_peft_alone_drops_alpha_silently(tmp_path):
-    """The trap for which `load_alpha` exists. Were PEFT to speak up, this test would say so."""
+    """Why `load_alpha` exists. This test fails once PEFT warns."""
     model = adapted()
     x = inputs(model)
     model.save_pretrained(tmp_path)

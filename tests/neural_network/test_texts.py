@@ -1,4 +1,4 @@
-"""Batches: every row once in a pass, alike lengths together, shares of processes, padding."""
+"""Batches: every row once per pass, similar lengths, shares of processes, padding."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Simulation of what the theory predicts, exact given the fitted weights: no test rows drawn."""
+"""Simulations for the theory. Given the fitted weights they are exact: no test rows are drawn."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ def root(covariance, p):
 
 
 def fine_tune(X, Y, source, gamma):
-    """Q(Xᵀ(Y − X source)/n) + source for columns Y and source, by the smaller of n and p."""
+    """Q(Xᵀ(Y − X source)/n) + source for columns Y and source, in the smaller of n and p."""
     n, p = X.shape
     residual = Y - X @ source
     if p <= n:
@@ -34,7 +34,7 @@ def fine_tune(X, Y, source, gamma):
 @pytest.fixture(scope="session")
 def simulate():
     def simulate(mean, source, alphas, *, n_samples, gamma, draws, seed, covariance=None):
-        """`source` is (p,), (K, p), or a function of the generator that draws one of these."""
+        """`source` has shape (p,) or (K, p), or is a function that draws one from a generator."""
         rng = np.random.default_rng(seed)
         p = len(mean)
         factor = root(covariance, p)
@@ -42,7 +42,7 @@ def simulate():
         for _ in range(draws):
             frozen = np.atleast_2d(source(rng) if callable(source) else source)
             scaled = np.reshape(alphas, (-1, len(frozen))) @ frozen
-            # Rows yx: the sign of the label drops out of every fit.
+            # Rows y·x: the sign of the label cancels in every fit.
             Z = mean + rng.standard_normal((n_samples, p)) @ factor.T
             w = fine_tune(Z, np.ones((n_samples, 1)), scaled.T, gamma)
             m, V = mean @ w, ((factor.T @ w) ** 2).sum(axis=0)
@@ -78,7 +78,7 @@ def simulate_regression():
 @pytest.fixture(scope="session")
 def assert_simulated():
     def assert_simulated(draws, theory, *, rtol):
-        """Within 4 standard errors of the mean over draws, plus `rtol` for the finite size."""
+        """The mean over draws within 4 standard errors, plus `rtol` for the finite size."""
         error = np.std(draws, axis=0, ddof=1) / np.sqrt(len(draws))
         np.testing.assert_array_less(
             np.abs(np.mean(draws, axis=0) - theory), 4 * error + rtol * np.abs(theory)

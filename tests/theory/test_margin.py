@@ -1,4 +1,4 @@
-"""Classification asymptotics: against simulation, against each other, at the corners."""
+"""Classification asymptotics against simulation, against each other, and in extreme cases."""
 
 from decimal import Decimal, localcontext
 
@@ -46,7 +46,7 @@ def test_simulation(simulate, assert_simulated, n, p, gamma, covariance):
     theory = target_asymptotics(mean, source, **options)
     draws = simulate(mean, source, ALPHAS, draws=50, seed=1, **options)
     for name in QUANTITIES:
-        # The limit's own error at these sizes is O(1/n); all but one case pass with rtol=0.
+        # The error of the limit at these sizes is O(1/n).
         assert_simulated(getattr(draws, name), getattr(theory, name)(ALPHAS), rtol=0.01)
 
 
@@ -73,7 +73,7 @@ def test_decision_values_are_gaussian_with_the_predicted_moments():
         adapter = np.linalg.solve(Z.T @ Z + 200 * np.eye(200), Z.T @ (1 - Z @ (2 * source)))
         margins.append((mean + rng.standard_normal((1000, 200))) @ (2 * source + adapter))
     levels = np.linspace(0.05, 0.95, 19)
-    # The mean margin of a fit varies by 1/√n: over 40 fits its error is .01 standard deviations.
+    # The mean margin of a fit varies by 1/√n. Over 40 fits its error is .01 standard deviations.
     assert_allclose(ndtr((np.quantile(margins, levels) - m) / sd), levels, atol=0.02)
 
 
@@ -314,14 +314,14 @@ def test_orthogonal_source_is_not_used():
 
 
 def test_aligned_source_has_a_finite_optimum_where_the_mean_margin_is_one():
-    # With Σ = I every α gives the right mean direction; only the fitted noise is left to remove.
+    # With Σ = I every α gives the right mean direction; only the fitted noise can be reduced.
     mean, _ = problem(30)
     theory = target_asymptotics(mean, 2 * mean, n_samples=20, gamma=0.7)
     assert_allclose(theory.margin_mean(theory.optimal_alpha), 1)
 
 
 def test_optimum_at_infinity():
-    # n → ∞: the best direction Σ⁻¹μ is w̃ minus something of the target's own fit; no α subtracts.
+    # n → ∞: the best direction Σ⁻¹μ is w̃ minus a multiple of the target's fit, which no α gives.
     mean, S, gamma = problem(20)[0], ar1(20), 0.5
     best = np.linalg.solve(S, mean)
     source = best + 10 * (1 + mean @ best) / gamma * mean
@@ -353,7 +353,7 @@ def test_no_signal_is_chance():
     assert theory.optimal_alpha == theory.worst_alpha == 0
 
 
-def test_a_covariance_that_is_singular_but_for_rounding_is_singular():
+def test_a_covariance_that_is_singular_up_to_rounding_is_accepted():
     mean, source = problem(3)
     options = {"n_samples": 5, "gamma": 0.7}
     exact = target_asymptotics(mean, source, covariance=[1, 1, 0], **options)
@@ -361,7 +361,7 @@ def test_a_covariance_that_is_singular_but_for_rounding_is_singular():
 
 
 def test_noise_free_direction_wins():
-    # The source and the mean lie where there is no noise: at m = 1 nothing is left of the risk.
+    # The source and the mean lie in a direction without noise: at m = 1 the risk is zero.
     diagonal = np.r_[0, np.ones(29)]
     mean = np.eye(30)[0]
     theory = target_asymptotics(mean, 0.5 * mean, n_samples=20, gamma=0.7, covariance=diagonal)
@@ -369,7 +369,7 @@ def test_noise_free_direction_wins():
     assert_allclose(theory.accuracy(2), 1)
 
 
-# --- hostile corners ----------------------------------------------------------------------------
+# --- extreme values -----------------------------------------------------------------------------
 
 magnitude = st.floats(-12, 12).map(lambda exponent: 10.0**exponent)
 cosine = st.one_of(st.sampled_from([-1.0, 0.0, 1.0]), st.floats(-1, 1))
@@ -497,7 +497,7 @@ def test_bad_scalars_in_other_units(bad, message, scale):
         isotropic_asymptotics(**bad)
 
 
-def test_rounding_is_no_asymmetry_and_the_least_alignment_no_contradiction():
+def test_rounding_errors_and_the_smallest_alignment_are_accepted():
     gram = 1e16 * np.array([[1, 0.5], [0.5 + 1e-12, 1]])
     pair = isotropic_asymptotics(**(SCALARS | {"alignment": [0, 0], "source_gram": gram}))
     assert_allclose(pair.optimal_alpha, [0, 0])
@@ -506,7 +506,7 @@ def test_rounding_is_no_asymmetry_and_the_least_alignment_no_contradiction():
 
 
 @pytest.mark.parametrize(("mean", "accuracy"), [(2.0, 1.0), (0.0, 0.5), (-2.0, 0.0)])
-def test_a_margin_without_variance_is_right_always_half_the_time_or_never(mean, accuracy):
+def test_accuracy_of_a_margin_without_variance(mean, accuracy):
     theory = MarginAsymptotics(
         mean=np.array([mean, 0.0]), spread=np.zeros((1, 2)), delta=0.0, kappa=0.0
     )

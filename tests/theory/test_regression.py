@@ -1,4 +1,4 @@
-"""Regression asymptotics: against simulation, and the optimum the paper states."""
+"""Regression asymptotics against simulation, and against the optimum of the paper."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_simulation(simulate_regression, assert_simulated, n, p, gamma, correlat
     options = {"n_samples": n, "gamma": gamma, "noise": 0.5}
     options["covariance"] = ar1(p, correlation) if correlation else None
     draws = simulate_regression(coef, source, ALPHAS, draws=50, seed=1, **options)
-    # The limit's own error at these sizes is O(1/n).
+    # The error of the limit at these sizes is O(1/n).
     assert_simulated(draws, regression_asymptotics(coef, source, **options).risk(ALPHAS), rtol=0.01)
 
 

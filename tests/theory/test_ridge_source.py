@@ -1,4 +1,4 @@
-"""A source that is itself a ridge fit: the corrected moments, and the published ones refuted."""
+"""Moments of a ridge source: simulation agrees with the correction, not with the paper."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from benchmarks.linear._published import (
 )
 from sklearn_alpha.theory import isotropic_asymptotics, ridge_source_asymptotics
 
-# Where the published formula was found to fail; ‖μ_⊥‖ = √(1 − β²)·1 in its convention.
+# A setting in which the published formula fails; its convention is ‖μ_⊥‖ = √(1 − β²)·1.
 SIZES = {"n_source": 600, "n_target": 600, "n_features": 600}
 PENALTIES = {"gamma_source": 0.1, "gamma_target": 1.0}
 CORRECTED = {"source_mean_norm": 1.5, "orthogonal_norm": 0.6, "beta": 0.8}
@@ -62,7 +62,7 @@ def test_simulation(simulate, assert_simulated, n_source, n_target, n_features, 
     draws = simulate_ridge_source(simulate, alphas, draws=60, **options)
     theory = ridge_source_asymptotics(**options)
     for name in ("accuracy", "margin_mean", "margin_second_moment", "risk"):
-        # The limit's own error is O(1/n), n = 40 at the least.
+        # The error of the limit is O(1/n), with n ≥ 40.
         assert_simulated(getattr(draws, name), getattr(theory, name)(alphas), rtol=0.02)
 
 
@@ -84,7 +84,7 @@ def test_published_formula_does_not(refutation):
 
 
 def test_corrected_moments_as_written():
-    """The moments as they stand in the docstring against the way they are computed."""
+    """The formula of the docstring against the implementation."""
     N, p, gamma, norm, beta, orthogonal = 300, 200, 0.4, 1.3, 0.7, 0.5
     q = p / N - gamma - 1
     delta = (q + np.sqrt(q**2 + 4 * p / N * gamma)) / (2 * gamma)

@@ -28,7 +28,13 @@ from sklearn_alpha.datasets import (
     make_domain_transfer,
 )
 from sklearn_alpha.linear_model import register_onnx
-from sklearn_alpha.neural_network import add_alpha, export_dora, get_alpha, load_alpha
+from sklearn_alpha.neural_network import (
+    add_alpha,
+    alpha_param_groups,
+    export_dora,
+    get_alpha,
+    load_alpha,
+)
 from sklearn_alpha.theory import (
     MarginAsymptotics,
     RegressionAsymptotics,
@@ -105,6 +111,7 @@ def net(texts: list[str], y: list[int], module: torch.nn.Module) -> NDArray[np.f
     model.save("folder")
     loaded = AlphaLoRANetClassifier.load("folder", model=module)
     peft_model = add_alpha(load_alpha(module, "folder"), 0.5)
+    torch.optim.AdamW(alpha_param_groups(peft_model, weight_decay=0.01))
     print(get_alpha(peft_model), loaded.alpha_["0"], loaded.merged_model(), __version__)
     export_dora(peft_model, "folder")
     return loaded.predict_proba(texts)

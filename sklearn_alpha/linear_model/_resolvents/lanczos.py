@@ -11,7 +11,7 @@ below.
 import numpy as np
 from scipy.linalg import eigh, eigh_tridiagonal, qr
 
-CAPACITY = 64  # columns of a basis at first; it is doubled where they do not suffice
+CAPACITY = 256  # columns of a basis at first, of which unused ones take no memory; then doubled
 ROUNDING = 1e-12  # of ‖A‖, below which a new direction is none
 CONVERGED = 1e-2  # of its eigenvalue, the residual of a Ritz vector that is used as exact
 STRIDE = 4  # steps of a quadrature between looks at what they changed
@@ -52,7 +52,8 @@ class KrylovSpace:
         self._norms[self._norms == 0] = 1
         self._block, first = directions(Z / self._norms, ROUNDING)
         self._first = first * self._norms
-        self._columns, self.size = np.empty((len(Z), CAPACITY), order="F"), 0
+        capacity = min(CAPACITY, most_steps * self._block.shape[1])
+        self._columns, self.size = np.empty((len(Z), capacity), order="F"), 0
         self._inner, self._outer, self._norm = [], [], 0.0
         self.grow(1)
 

@@ -1,10 +1,10 @@
-"""The forms α takes: what the caller passes, what the formulas use, what goes back."""
+"""α as a homogeneous vector (1, α), which has a direction where an entry of α is infinite."""
 
 import numpy as np
 
 
 def split(alpha, n_sources):
-    """α as (..., K), parted into its finite entries and the signs of its infinite ones."""
+    """Check α and return it as (..., K): its finite entries, and the signs of its infinite ones."""
     alpha = np.asarray(alpha, dtype=np.float64)
     if np.isnan(alpha).any():
         raise ValueError("alpha contains NaN; pass finite values, or ±inf for the source alone.")
@@ -20,7 +20,7 @@ def split(alpha, n_sources):
 
 
 def homogeneous(first, rest):
-    """(first, α) along the last axis."""
+    """(first, rest) along the last axis: (1, α) for a point, (0, α) for a direction."""
     return np.insert(rest, 0, first, axis=-1)
 
 
