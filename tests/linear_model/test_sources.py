@@ -16,11 +16,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SG
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model._data.validation import check_range
 from sklearn_alpha.linear_model._alignment import align_sources
+from sklearn_alpha.linear_model._data.validation import check_range
 from sklearn_alpha.linear_model._sources import read_sources
 
 
@@ -364,7 +364,7 @@ def test_a_binary_source_for_three_classes(classes):
     source = LogisticRegression().fit(classes.X[known], classes.y[known])
     model = AlphaTransferClassifier(source).fit(classes.X, classes.y)
     half = source.coef_[0] / 2
-    expected = {label: 0 * half for label in model.classes_}
+    expected = dict.fromkeys(model.classes_, 0 * half)
     expected |= dict(zip(source.classes_, (-half, half), strict=True))
     assert_allclose(model.source_coef_[:, 0], [expected[label] for label in model.classes_])
 
