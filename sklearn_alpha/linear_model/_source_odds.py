@@ -7,6 +7,7 @@ brought to decision values of root mean square 2, and the prior of log α has a 
 sources are pooled first, with the weights that maximise the likelihood under N(1/K, 1/K²).
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn_alpha.linear_model._calibration import below_own, losses
 from sklearn_alpha.linear_model._directions import unit_combinations
 from sklearn_alpha.linear_model._solution import posterior
 
+IMPLAUSIBLE = 50.0  # a root mean square of log odds
 SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
 GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
 # log α ~ N(0, 1), but for .03 on zero and .03 on a reversed source; where the source has
@@ -75,6 +77,8 @@ class SourceOdds:
         below = below_own(F, labels)
         P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in GRID])
         alpha = mean_alpha(P)
+        if problem.shape[1]:
+            warn_of_odd_sources(np.sqrt(weights @ F**2 / problem.n), P, known.all())
         F = alpha * F
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
         return cls(
@@ -84,6 +88,24 @@ class SourceOdds:
             2.0 if n_outputs == 1 else 1.0,
             np.tile(alpha * share, (n_outputs, 1)),
             {"alpha_grid": GRID, "alpha_posterior": P},
+        )
+
+
+def warn_of_odd_sources(sizes, P, known):
+    """Warn of log odds that no source has on rows of its own kind, and of a reversed source."""
+    if known and np.max(sizes) > IMPLAUSIBLE:
+        warnings.warn(
+            f"The log odds of the source on the rows of X have a root mean square of "
+            f"{np.max(sizes):.0f}: transform X by the same fitted steps as the source's own rows.",
+            UserWarning,
+            stacklevel=2,
+        )
+    if P[GRID < 0].sum() > 0.95:
+        warnings.warn(
+            "The labels contradict the source, and alpha_ reverses it: check that both name the "
+            "classes in the same way.",
+            UserWarning,
+            stacklevel=2,
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
@@ -455,3 +456,25 @@ def test_grid_search_over_selection_alpha_and_source(classes):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     refit = AlphaTransferClassifier(**search.best_params_).fit(classes.X, classes.y)
     assert_array_equal(search.best_estimator_.coef_, refit.coef_)
+
+
+# ---------------------------------------------------------------- what is odd about a source
+
+
+def test_rows_that_the_sources_steps_have_not_transformed():
+    X, y = load_wine(return_X_y=True)
+    scaler = StandardScaler().fit(X)
+    source = LogisticRegression().fit(scaler.transform(X), y)
+    with pytest.warns(UserWarning, match="root mean square of [0-9]+: transform X by the same"):
+        AlphaTransferClassifier(source).fit(X[::6], y[::6])
+    AlphaTransferClassifier(source).fit(scaler.transform(X)[::6], y[::6])
+
+
+def test_a_reversed_source(problem):
+    task = problem("binary", n=40, p=3)
+    task.X[np.arange(40), 0] += 3 * (2 * task.y - 1)
+    source = LogisticRegression().fit(task.X, 1 - task.y)
+    with pytest.warns(UserWarning, match="alpha_ reverses it: check that both name the classes"):
+        model = AlphaTransferClassifier(source).fit(task.X, task.y)
+    assert model.alpha_ < 0
+    assert model.score(task.X, task.y) > 0.9
