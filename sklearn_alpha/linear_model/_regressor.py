@@ -177,8 +177,8 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         >>> one, two = AlphaTransferRegressor(w), AlphaTransferRegressor(w)
         >>> one = one.partial_fit(X[:400], X[:400] @ w)
         >>> two = two.partial_fit(X[400:], X[400:] @ w)
-        >>> (one + two).coef_.round(3)
-        array([0., 1., 2., 3., 4.])
+        >>> bool(np.allclose((one + two).coef_, w, atol=1e-3))
+        True
         """
         with all_or_nothing(self):
             X, y, weight = read_chunk(self, X, y, sample_weight)
