@@ -142,7 +142,8 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         )
         solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
         self._set(problem, solution)
-        for name in ("_sums", "loo_decision_function_"):  # of an earlier stream or fit
+        # of an earlier stream or fit
+        for name in ("_sums", "loo_decision_function_", "_conformity"):
             vars(self).pop(name, None)
         return problem, solution
 

@@ -17,6 +17,7 @@ from sklearn_alpha.linear_model._calibration import (
     smoothed_targets,
     temperature_of_moments,
 )
+from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
 from sklearn_alpha.linear_model._data.array_api import to_device_of
 from sklearn_alpha.linear_model._data.validation import check_rows
 from sklearn_alpha.linear_model._distributed import moments_of_dask
@@ -39,7 +40,7 @@ from sklearn_alpha.linear_model._solution import every_left_out
 
 
 @shared(references=REFERENCES)
-class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
+class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
     r"""Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -230,13 +231,16 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
             balance=np.where(Y > 0, 0.5 / np.where(shares > 0, shares, 1), 0.5 / (1 - shares)),
         )
         self.intercept_ += common
+        sample, left_out = problem.sample, solution.sampled()
         if solution.inverse_temperature is not None:
             self.inverse_temperature_ = solution.inverse_temperature
         else:
-            sample_weight = (repeats * class_weight)[problem.sample]
-            targets = smoothed_targets(labels[problem.sample], sample_weight, n_classes)
-            beta, *_ = inverse_temperature(solution.sampled()[None], targets, sample_weight)
+            sample_weight = (repeats * class_weight)[sample]
+            targets = smoothed_targets(labels[sample], sample_weight, n_classes)
+            beta, *_ = inverse_temperature(left_out[None], targets, sample_weight)
             self.inverse_temperature_ = float(beta[0])
+        scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
+        self._conformity = np.column_stack([repeats[sample], scores])
         if self.store_loo:
             values = self._with_fitted(X, seen, every_left_out(problem, solution) + common)
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn_alpha._docstrings import REFERENCES, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
+from sklearn_alpha.linear_model._conformal import IntervalMixin, residual_rows
 from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
 from sklearn_alpha.linear_model._distributed import moments_of_dask
 from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
@@ -16,7 +17,7 @@ from sklearn_alpha.linear_model._solution import every_left_out
 
 
 @shared(references=REFERENCES)
-class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
+class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
     r"""Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
@@ -132,6 +133,10 @@ class AlphaTransferRegressor(RegressorMixin, AlphaTransfer):
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         problem, solution = self._choose(X, y, columns_of(y)[seen], weight)
+        index, left_out = residual_rows(problem, solution)
+        self._conformity = np.column_stack(
+            [problem.rows.weights[index], abs(problem.Y[index] - left_out)]
+        )
         if y.ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
         if self.store_loo:
