@@ -251,7 +251,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
             beta, *_ = inverse_temperature(left_out[None], targets, sample_weight)
             self.inverse_temperature_ = float(beta[0])
         scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
-        self._conformity = np.column_stack([repeats[sample], scores])
+        self._conformity = repeats[sample], scores
         self.best_score_ = left_out_accuracy(left_out, labels[sample], repeats[sample])
         gain_of = accuracy_gain(left_out, labels[sample])
         fitted = self.coef_, self.intercept_, self.alpha_

@@ -178,8 +178,8 @@ def quantiles(estimator, X, method, confidence_level):
             f"confidence_level is {confidence_level}; pass a number between 0 and 1, or a list of "
             "such numbers."
         )
-    weights, scores = np.split(estimator._conformity, [1], axis=1)
-    return np.stack([upper_quantile(s, weights[:, 0], levels, method) for s in scores.T])
+    weights, scores = estimator._conformity
+    return np.stack([upper_quantile(s, weights, levels, method) for s in scores.T])
 
 
 def upper_quantile(scores, weights, levels, method):

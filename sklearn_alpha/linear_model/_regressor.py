@@ -146,7 +146,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         problem, solution = self._choose(X, y, columns_of(y)[seen], weight)
         index, left_out = residual_rows(problem, solution)
         Y, repeats = problem.Y[index], problem.rows.weights[index]
-        self._conformity = np.column_stack([repeats, abs(Y - left_out)])
+        self._conformity = repeats, abs(Y - left_out)
         self.best_score_ = left_out_r2(left_out, Y, repeats)
         gain_of = squared_error_gain(left_out, Y)
         fitted = self.coef_, self.intercept_, self.alpha_

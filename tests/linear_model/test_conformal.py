@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
+from sklearn import __version__, config_context
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils.fixes import parse_version
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.datasets import fetch_school, fetch_spoken_digits
@@ -94,9 +96,9 @@ def test_rows_without_weight_have_no_scores(problem):
 def test_of_many_rows_some_are_left_out(n, problem):
     task = problem("target", n=n, p=5)
     model = AlphaTransferRegressor(task.source, store_loo=True).fit(task.X, task.y)
-    assert model._conformity.shape == (_conformal.N_SCORES, 2)
+    assert model._conformity[1].shape == (_conformal.N_SCORES, 1)
     every = np.abs(task.y - model.loo_decision_function_)
-    nearest = np.abs(every[:, None] - model._conformity[:, 1]).min(axis=0)
+    nearest = np.abs(every[:, None] - model._conformity[1][:, 0]).min(axis=0)
     assert nearest.max() < 2e-3 * every.mean()  # but for the quadrature
 
 
@@ -159,7 +161,7 @@ def test_too_few_rows_for_a_level(problem):
     with pytest.raises(ValueError, match=r"0\.9 needs 9 labelled rows.* of 8; .* at most 0\.89"):
         model.predict_interval(task.X)
     q = model.predict_interval(task.X, 8 / 9)[1]
-    assert_allclose(np.ptp(q[:, :, 0], axis=1) / 2, model._conformity[:, 1].max())
+    assert_allclose(np.ptp(q[:, :, 0], axis=1) / 2, model._conformity[1].max())
 
 
 @pytest.mark.parametrize("kind", ["target", "classes"])
@@ -169,6 +171,27 @@ def test_files_keep_the_scores(kind, problem):
     model = task.Estimator(task.source).fit(task.X, task.y)
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(getattr(again, method)(task.X)[1], getattr(model, method)(task.X)[1])
+
+
+@pytest.mark.skipif(
+    parse_version(__version__) < parse_version("1.8"), reason="scikit-learn 1.8 knows the devices"
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [*NUMBERS, "classes"])
+def test_arrays_of_other_libraries(kind, dtype, problem):
+    xp = pytest.importorskip("array_api_strict")
+    task = problem(kind, n=24)
+    method = "predict_set" if kind == "classes" else "predict_interval"
+    X, y = task.X.astype(dtype), task.y if kind == "classes" else task.y.astype(dtype)
+    own = getattr(task.Estimator(task.source).fit(X, y), method)(X, [0.5, 0.9])
+    with config_context(array_api_dispatch=True):
+        model = task.Estimator(task.source).fit(xp.asarray(X), xp.asarray(y))
+        there = getattr(model, method)(xp.asarray(X), [0.5, 0.9])
+    for one, two in zip(there, own, strict=True):
+        assert one.__array_namespace__() == xp
+        one = np.asarray(one)
+        assert one.dtype == two.dtype
+        assert_allclose(one, two, rtol=1e-4 if dtype == np.float32 else 1e-9, atol=1e-4)
 
 
 # ---------------------------------------------------------------- coverage
