@@ -14,7 +14,9 @@ _Rows: TypeAlias = ArrayLike | spmatrix | sparray
 _Floats: TypeAlias = NDArray[np.float64]
 _Coefficients: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike]
 _Source: TypeAlias = _Coefficients | BaseEstimator
-_Selection: TypeAlias = Literal["blend", "evidence", "generative", "loo", "theory", "cv"]
+_Selection: TypeAlias = Literal[
+    "anchored", "blend", "evidence", "generative", "loo", "theory", "cv"
+]
 _Solver: TypeAlias = Literal["auto", "primal", "dual", "krylov"]
 _Folds: TypeAlias = int | Iterable[tuple[ArrayLike, ArrayLike]] | BaseEstimator
 _Scoring: TypeAlias = str | Callable[..., float]
@@ -64,6 +66,7 @@ class _AlphaTransfer(BaseEstimator):
 
 class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    classes: Literal["target"] | ArrayLike | None
 
     intercept_: _Floats
     classes_: NDArray[Any]
@@ -75,7 +78,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
         *,
         alpha: Literal["auto"] | ArrayLike = "auto",
         gamma: Literal["auto"] | float = "auto",
-        selection: _Selection = "blend",
+        selection: _Selection = "anchored",
         gammas: ArrayLike | None = None,
         alphas: ArrayLike | None = None,
         cv: _Folds | None = None,
@@ -83,6 +86,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
         fit_intercept: bool = True,
         intercept_scaling: Literal["auto"] | float = "auto",
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        classes: Literal["target"] | ArrayLike | None = None,
         solver: _Solver = "auto",
         store_loo: bool = False,
     ) -> None: ...
@@ -113,7 +117,7 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
         *,
         alpha: Literal["auto"] | ArrayLike = "auto",
         gamma: Literal["auto"] | float = "auto",
-        selection: _Selection = "blend",
+        selection: _Selection = "anchored",
         gammas: ArrayLike | None = None,
         alphas: ArrayLike | None = None,
         cv: _Folds | None = None,
