@@ -5,6 +5,8 @@ f = Σₖ fₖ + (aᵀx + b),   fₖ = αₖ sₖ          share of a source = c
 gain = score of left-out predictions − score of the source alone, on the same rows
 """
 
+from html import escape
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -18,21 +20,28 @@ AS_IT_IS = 1.25  # Σ α between 1/1.25 and 1.25
 class SourceReport(list):
     """A list of `Bunch`, one for each output and source, that prints as a table."""
 
+    def _lines(self):
+        yield "output", "source", "alpha", "share", "gain", "use"
+        for one in self:
+            gain = "" if np.isnan(one.gain) else f"{one.gain:+.3g} ± {one.standard_error:.2g}"
+            cells = one.output, one.source, f"{one.alpha:.3g}", f"{one.share:.0%}", gain, one.use
+            yield tuple(map(str, cells))
+
     def __repr__(self):
         if not self:
             return "no source"
-        lines = [("output", "source", "alpha", "share", "gain", "use")]
-        for one in self:
-            gain = "" if np.isnan(one.gain) else f"{one.gain:+.3g} ± {one.standard_error:.2g}"
-            share = f"{one.share:.0%}"
-            lines.append(
-                (str(one.output), str(one.source), f"{one.alpha:.3g}", share, gain, one.use)
-            )
+        lines = list(self._lines())
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
             for line in lines
         )
+
+    def _repr_html_(self):
+        if not self:
+            return repr(self)
+        rows = ("".join(f"<td>{escape(cell)}</td>" for cell in line) for line in self._lines())
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
 def source_report(outputs, alpha, share, unit, gain, standard_error):

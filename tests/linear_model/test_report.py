@@ -154,6 +154,9 @@ def test_the_report_prints_as_a_table():
     assert head.split() == ["output", "source", "alpha", "share", "gain", "use"]
     assert row.split()[:2] == ["good", "0"]
     assert row.endswith("used")
+    html = model.source_report_._repr_html_()
+    assert html.startswith("<table><tr><td>output</td>")
+    assert html.count("<tr>") == 2
     stream = AlphaTransferClassifier(source).partial_fit(data.X_target, y, classes=["bad", "good"])
     assert "±" not in repr(stream.source_report_)
 
@@ -163,6 +166,15 @@ def test_without_a_source_there_is_nothing_to_say(problem):
         _, model = fitted(kind, problem, n_sources=0)
         assert model.source_report_ == []
         assert repr(model.source_report_) == "no source"
+        assert model.source_report_._repr_html_() == "no source"
+
+
+def test_names_of_classes_are_escaped(problem):
+    task = problem("classes")
+    names = np.array(["<b>", "&", "c"])
+    model = AlphaTransferClassifier(task.source).fit(task.X, names[task.y])
+    assert "&lt;b&gt;" in model.source_report_._repr_html_()
+    assert "<b>" not in model.source_report_._repr_html_()
 
 
 def test_it_is_absent_before_a_fit_and_in_older_files(problem):
