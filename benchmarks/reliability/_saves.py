@@ -1,6 +1,8 @@
 """Saves of networks that are killed or run out of space, and folders that are damaged."""
 
+import logging
 import os
+import random
 import resource
 import shutil
 import signal
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import transformers
+from skorch.callbacks import Callback
 from torch import nn
 
 from benchmarks.reliability._outcomes import ANSWERED, REFUSED, WRONG, counted, outcome
@@ -51,6 +55,46 @@ def fitted(seed):
     """Probabilities of a fit of its own."""
     X, y, _ = rows(seed)
     return net(seed).fit(X, y).predict_proba(X)
+
+
+class Interrupt(Callback):
+    """Ctrl-C after the first batch, which skorch takes as the end of training."""
+
+    def on_batch_end(self, net, **options):
+        raise KeyboardInterrupt
+
+
+def interrupted(seed):
+    """Whether a fit was interrupted."""
+    X, y, _ = rows(seed)
+    one = net(seed).set_params(callbacks=[Interrupt()], max_epochs=3).fit(X, y)
+    return len(one.history_) < 3
+
+
+def global_state():
+    """What all code of a process shares, and a fit must leave as it was."""
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        np.random.get_state()[1].tobytes(),
+        random.getstate(),
+        list(warnings.filters),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+        logging.getLogger().level,
+        transformers.logging.get_verbosity(),
+    )
+
+
+def shared_state():
+    """The generators, warnings and settings of a process before and after a fit."""
+    for case, work in (("a fit", fitted), ("a fit that Ctrl-C ends", interrupted)):
+        outcomes = []
+        for seed in range(5):
+            before = global_state()
+            done = np.any(work(seed)) and global_state() == before
+            outcomes.append((ANSWERED, "") if done else (WRONG, "another state"))
+        yield counted("global state, the same afterwards", case, outcomes)
 
 
 def two_nets():

@@ -1,4 +1,4 @@
-"""Unusual rows, bad chunks, threads, many fits, killed saves and damaged folders.
+"""Unusual rows, bad chunks, threads, many fits, global state, killed saves and damaged folders.
 
 Each line of the table says how many tries ended how. Refused: a ValueError that says why (of a
 save, an OSError), and the estimator or the folder as before. Answered: the answer of the plain
@@ -29,7 +29,7 @@ def main(args):
         cells += [{"part": part, "networks": not args.no_networks} for part in WORK]
         if not args.no_networks:
             cells += [{"part": "killed", "n_kills": args.kills}, {"part": "full"}]
-            cells += [{"part": "damaged"}]
+            cells += [{"part": "damaged"}, {"part": "shared_state"}]
     cells = [{"networks": False, "n_kills": 0} | cell for cell in cells]
     frame = run_cells("reliability", tries, cells, n_jobs=args.n_jobs, resume=args.resume)
     frame = frame.drop(columns=["networks", "n_kills"])
