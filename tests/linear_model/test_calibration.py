@@ -160,8 +160,8 @@ def test_calibration_is_the_posterior_mean(n_classes, n, size):
     grid = np.linspace(-3.5, 3.5, 71)
     P = joint_posterior(values, y, weights, grid, grid)
     mean_t = P.sum(axis=(0, 2)) @ np.exp(grid)
-    # the step is as large as a standard deviation, and four rows leave a posterior with corners
-    error = 0.05 if n == 4 else 0.01
+    # a step is up to two standard deviations, and four rows leave a posterior with corners
+    error = 0.05 if n == 4 else 0.02
     assert_allclose(np.log(beta), P.sum(axis=(0, 1)) @ grid, atol=error)
     assert_allclose(t, mean_t, rtol=error)
     mean = np.einsum("ijk,i,j->", P, THETAS, np.exp(grid)) / mean_t

@@ -10,14 +10,17 @@ from scipy.special import log_softmax, softmax
 
 from sklearn_alpha.linear_model._problem import Problem
 from sklearn_alpha.linear_model._source_odds import (
-    FREE_GRID,
-    FREE_PRIOR,
     GRID,
-    PRIOR,
+    KNOWN,
+    UNKNOWN,
     SourceOdds,
     pool,
 )
 
+# sources of any size, and those of the wrong sign, are said to be odd
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The log odds of the source", "ignore:The labels contradict the source"
+)
 n_classes = pytest.mark.parametrize("n_classes", [2, 3, 5])
 scales = pytest.mark.parametrize("known", [False, True], ids=["array", "probabilities"])
 
@@ -57,6 +60,15 @@ def root_mean_square(S, weights):
     return np.sqrt(np.average((S**2).mean(axis=1), axis=0, weights=weights))
 
 
+def test_priors_of_alpha():
+    """Of each, .03 is on zero and .03 below it; the median is 1."""
+    for prior in (KNOWN, UNKNOWN):
+        assert_allclose([prior.sum(), prior[GRID == 0][0], prior[GRID < 0].sum()], [1, 0.03, 0.03])
+        assert prior[np.abs(GRID) < 1].sum() < 0.5 < prior[np.abs(GRID) <= 1].sum()
+    assert KNOWN[GRID == 1] > 0.6 > UNKNOWN[GRID == 1]
+    assert_allclose(GRID, -GRID[::-1])
+
+
 @n_classes
 @scales
 @pytest.mark.parametrize("noise", [0.1, 1.0, 10.0])
@@ -66,12 +78,15 @@ def test_alpha_is_its_posterior_mean(n_classes, known, noise, sign):
     odds = SourceOdds.of(task.problem)
     scale = task.log_odds[0] if known else 2 / root_mean_square(task.S, task.weights)[0]
     F = scale * task.S[:, :, 0]
-    total, P, grid = 0.0, [], GRID if known else FREE_GRID
-    for alpha, prior in zip(grid, PRIOR if known else FREE_PRIOR, strict=True):
-        P.append(prior * np.exp(-log_loss(alpha * F, task.labels, task.weights)))
-        total += P[-1]
-    alpha = np.dot(P, grid) / total
-    assert_allclose(odds.path["alpha_posterior"], P / total, atol=1e-12)
+    likelihood = [np.exp(-log_loss(alpha * F, task.labels, task.weights)) for alpha in GRID]
+    P = (KNOWN if known else UNKNOWN) * likelihood
+    P /= P.sum()
+    assert_allclose(odds.path["alpha_grid"], GRID)
+    assert_allclose(odds.path["alpha_posterior"], P, atol=1e-12)
+    alpha = 0.0
+    for own in (GRID > 0, GRID < 0):  # the geometric mean of each sign
+        log_alpha = P[own] @ np.log(np.abs(GRID[own])) / P[own].sum()
+        alpha += np.sign(GRID[own][0]) * P[own].sum() * np.exp(log_alpha)
     assert_allclose(odds.alpha, np.full((len(odds.alpha), 1), alpha * scale), rtol=1e-10)
     assert_allclose(odds.F, alpha * F, rtol=1e-10)
     P = softmax(odds.F, axis=1) if n_classes > 2 else 1 / (1 + np.exp(-odds.F))
@@ -161,12 +176,13 @@ def test_a_source_without_values_is_none(n_classes):
 @scales
 def test_opposed_sources_are_reversed_and_useless_ones_ignored(n_classes, known):
     opposed = make_task(n_classes, 1, known, n=200, noise=0.1, size=-1)
-    assert SourceOdds.of(opposed.problem).alpha[0, 0] < -0.1
+    with pytest.warns(UserWarning, match="labels contradict the source"):
+        assert SourceOdds.of(opposed.problem).alpha[0, 0] < -0.1
     # of features without correlation, what is orthogonal to the truth says nothing
     useless = make_task(n_classes, 1, known, n=4000, p=30, noise=0.0)
     truth = useless.problem.W[:, 0]
     W = np.random.default_rng(1).normal(size=truth.shape)
     W -= W @ np.linalg.pinv(truth) @ truth
     useless.problem.W[:, 0], useless.problem.b[:] = W, 0
-    alphas = SourceOdds.of(useless.problem).path
-    assert abs(alphas["alpha_posterior"] @ alphas["alpha_grid"]) < 0.1
+    path = SourceOdds.of(useless.problem).path
+    assert abs(path["alpha_posterior"] @ path["alpha_grid"]) < 0.1
