@@ -177,7 +177,10 @@ def test_a_linear_layer_of_torch_is_a_source_of_log_odds(n_classes, bias, task):
     torch = pytest.importorskip("torch")
     keep = np.isin(task.y, NAMES[:n_classes])
     X, y = task.X[keep], task.y[keep]
+    torch.manual_seed(0)
     layer = torch.nn.Linear(6, n_classes, bias=bias).double()
+    known = torch.from_numpy(task.source.coef_[:n_classes])
+    layer.weight = torch.nn.Parameter(known + layer.weight.detach())
     model = AlphaTransferClassifier(layer).fit(X, y)
     W = layer.weight.detach().numpy()
     expected = W[1:] - W[:1] if n_classes == 2 else W - W.mean(axis=0)
