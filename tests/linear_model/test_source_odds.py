@@ -25,7 +25,9 @@ n_classes = pytest.mark.parametrize("n_classes", [2, 3, 5])
 scales = pytest.mark.parametrize("known", [False, True], ids=["array", "probabilities"])
 
 
-def make_task(n_classes, n_sources, known, n=30, p=4, seed=0, noise=1.0, size=1.0):
+def make_task(
+    n_classes, n_sources, known, n=30, p=4, seed=0, noise=1.0, size=1.0, has_intercept=True
+):
     """A problem of classes whose log odds are those of the sources, up to noise."""
     rng = np.random.default_rng([seed, n_classes, n_sources])
     n_outputs = 1 if n_classes == 2 else n_classes
@@ -44,8 +46,18 @@ def make_task(n_classes, n_sources, known, n=30, p=4, seed=0, noise=1.0, size=1.
     Y = np.eye(n_classes)[labels]
     Y = 2 * Y[:, 1:] - 1 if n_classes == 2 else 2 * Y - 2 / n_classes
     log_odds = rng.uniform(0.5, 2, size=n_sources) if known else np.full(n_sources, np.nan)
+    has_intercept = np.full(n_sources, has_intercept)
     problem = Problem.of_data(
-        X, weights, 0.0, np.ones(n), Y=Y, W=W, b=b, balance=np.ones_like(Y), log_odds=log_odds
+        X,
+        weights,
+        0.0,
+        np.ones(n),
+        Y=Y,
+        W=W,
+        b=b,
+        balance=np.ones_like(Y),
+        log_odds=log_odds,
+        has_intercept=has_intercept,
     )
     S = np.einsum("ip,ckp->ick", X, W) + b
     return SimpleNamespace(problem=problem, S=S, labels=labels, weights=weights, log_odds=log_odds)
@@ -92,7 +104,8 @@ def test_alpha_is_its_posterior_mean(n_classes, known, noise, sign):
     P = softmax(odds.F, axis=1) if n_classes > 2 else 1 / (1 + np.exp(-odds.F))
     expected = 2 * P - (2 / n_classes if n_classes > 2 else 1)
     assert_allclose(odds.T, expected, atol=1e-14)
-    assert odds.code == (1 if n_classes > 2 else 2)
+    assert_allclose(odds.code, (n_classes / 2) ** 0.5 if n_classes > 2 else 2)
+    assert not odds.shift.any()
     np.testing.assert_array_equal(odds.labels, task.labels)
 
 
@@ -134,6 +147,7 @@ def test_sources_that_are_the_same_are_one(n_classes, known):
         b=b,
         balance=task.problem.balance,
         log_odds=np.repeat(task.log_odds, 3),
+        has_intercept=np.full(3, True),
     )
     three = SourceOdds.of(again)
     assert_allclose(three.F, one.F, rtol=1e-10)
@@ -186,3 +200,20 @@ def test_opposed_sources_are_reversed_and_useless_ones_ignored(n_classes, known)
     useless.problem.W[:, 0], useless.problem.b[:] = W, 0
     path = SourceOdds.of(useless.problem).path
     assert abs(path["alpha_posterior"] @ path["alpha_grid"]) < 0.1
+
+
+@n_classes
+@scales
+@pytest.mark.parametrize("n_sources", [1, 2])
+def test_an_unknown_intercept_centres_the_values(n_classes, known, n_sources):
+    task = make_task(n_classes, n_sources, known, has_intercept=False)
+    odds = SourceOdds.of(task.problem)
+    assert_allclose(task.weights @ odds.F, 0, atol=1e-10)
+    assert_allclose(np.einsum("ick,ck->ic", task.S, odds.alpha) + odds.shift, odds.F)
+    # and is therefore of no account
+    moved = make_task(n_classes, n_sources, known, has_intercept=False)
+    moved.problem.b[:] += np.random.default_rng(1).normal(size=moved.problem.b.shape)
+    assert_allclose(SourceOdds.of(moved.problem).F, odds.F)
+    centred = make_task(n_classes, n_sources, known)
+    centred.problem.b[:] -= np.einsum("i,ick->ck", task.weights, task.S) / task.weights.sum()
+    assert_allclose(SourceOdds.of(centred.problem).F, odds.F)

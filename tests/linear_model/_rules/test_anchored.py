@@ -188,7 +188,7 @@ def classification_oracle(task, height, gammas, fitted):
     F, alpha = odds_oracle(task, dense, fitted)
     n_outputs = F.shape[1]
     T = 2 * softmax(F, axis=1) - 2 / n_outputs if n_outputs > 1 else np.tanh(F / 2)
-    k = 1.0 if n_outputs > 1 else 2.0
+    k = np.sqrt(n_outputs / 2) if n_outputs > 1 else 2.0
     y = np.column_stack([task.Y - T, T])
     # codes of C classes sum to zero: C − 1 contrasts of them are free
     contrasts = null_space(np.ones((1, n_outputs))) if n_outputs > 1 else np.ones((1, 1))
