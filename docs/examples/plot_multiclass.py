@@ -58,8 +58,8 @@ print(
 # Learning curves
 # ---------------
 # All methods are fitted on the same random images and scored on all others. The target alone gives
-# no probability to a digit that it has not seen, and its log loss is infinite there; the log loss is
-# therefore shown for the other three.
+# no probability to a digit that it has not seen, so that its log loss would be infinite. The right
+# figure therefore shows the other three.
 models = {
     "target alone": AlphaTransferClassifier(),
     "fine-tuning, α = 1": AlphaTransferClassifier(source, alpha=1.0, classes=range(10)),
