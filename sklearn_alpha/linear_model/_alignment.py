@@ -30,11 +30,7 @@ def align_sources(sources, *, n_outputs, n_features, classes=None):
             raise ValueError(
                 f"{source.name} has coefficients of shape {source.coef.shape} but X has "
                 f"{n_features} features; transform source and target rows by the same fitted steps"
-                + (
-                    ", or pass coef.T."
-                    if source.coef.shape == (n_features, n_outputs)
-                    else "."
-                )
+                + (", or pass coef.T." if source.coef.shape == (n_features, n_outputs) else ".")
             )
         rows = np.column_stack([source.coef, source.intercept])
         seen, log_odds[k] = np.ones(n_outputs, dtype=bool), source.log_odds

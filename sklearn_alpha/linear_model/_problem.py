@@ -8,13 +8,13 @@ import numpy as np
 from sklearn_alpha.linear_model._data.array_api import make_rows
 from sklearn_alpha.linear_model._data.moments import PrimalMoments
 from sklearn_alpha.linear_model._data.rows import Rows
+from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 from sklearn_alpha.linear_model._resolvents import (
     DualResolvent,
     KrylovResolvent,
     PrimalResolvent,
     choose_solver,
 )
-from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre

@@ -175,8 +175,8 @@ def _check_estimator(source, name, feature_names, *, classifier):
         source = source.estimator if isinstance(source, FrozenEstimator) else source.best_estimator_
     if isinstance(source, Pipeline):
         raise ValueError(
-            f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass its "
-            "last step, pipeline[-1], and fit on rows that the others have transformed, "
+            f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass "
+            "its last step, pipeline[-1], and fit on rows that the others have transformed, "
             "pipeline[:-1].transform(X)."
         )
     if not hasattr(source, "coef_"):
@@ -192,9 +192,7 @@ def _check_estimator(source, name, feature_names, *, classifier):
                 f"{name}, a {type(source).__name__}, has no coef_; pass an estimator that is "
                 "linear in the features of X."
             )
-        raise NotFittedError(
-            f"{name}, a {type(source).__name__}, has no coef_: fit it first."
-        )
+        raise NotFittedError(f"{name}, a {type(source).__name__}, has no coef_: fit it first.")
     if not classifier and is_classifier(source):
         raise ValueError(
             f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "
