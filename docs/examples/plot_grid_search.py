@@ -36,8 +36,8 @@ X_few, X_rest, y_few, y_rest = train_test_split(
 )
 
 # %%
-# The search uses only the 40 labelled rows. A pair of digits can be opposed to the target by chance,
-# and is then reversed, with a warning that is not needed here.
+# The search uses only the 40 labelled rows. Some pairs of digits are opposed to the target by
+# chance. They are then reversed, with a warning that is not needed here.
 warnings.filterwarnings("ignore", message="The labels contradict the source")
 rules = ["anchored", "blend", "evidence", "generative", "loo"]
 search = GridSearchCV(
