@@ -31,6 +31,7 @@ from sklearn_alpha.linear_model._parameters import (
 )
 from sklearn_alpha.linear_model._prediction import LinearPredictionMixin
 from sklearn_alpha.linear_model._problem import Problem
+from sklearn_alpha.linear_model._report import report_of_moments, source_report
 from sklearn_alpha.linear_model._resolvents import SOLVERS
 from sklearn_alpha.linear_model._rules import RULES, Given, anchors, reads_moments
 from sklearn_alpha.linear_model._scoring import candidate_score
@@ -163,6 +164,8 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         )
         rule = RULES[self.selection if reads_moments(self) else "evidence"]
         self._set(problem, rule.solve(problem, self._given(problem)))
+        covariance = self._sums.covariance[: self.n_features_in_, : self.n_features_in_]
+        self._report = report_of_moments(problem, self.coef_, self.alpha_, covariance)
         self._complete(problem)
 
     def _set(self, problem, solution):
@@ -174,6 +177,18 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         self.intercept_ = combine(b, solution.alpha) + solution.b
         self.path_ = solution.path
         self._w0, self._w1 = coefficients_of_alpha(problem, solution)
+
+    @property
+    def source_report_(self):
+        """What each source gives to the fit: a list of `Bunch`, which prints as a table."""
+        alpha = to_host(self.alpha_)
+        if "_report" not in vars(self):
+            raise AttributeError(
+                f"this {type(self).__name__} was fitted by a version without reports; fit it again."
+            )
+        outputs = to_host(getattr(self, "classes_", np.arange(len(alpha))))
+        outputs = outputs[1:] if len(outputs) > len(alpha) else outputs
+        return source_report(outputs.tolist(), alpha, **self._report)
 
     def _intercept(self, anchored):
         """The height of the constant column, and what the problem has to know of the rule."""

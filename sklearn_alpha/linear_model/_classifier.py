@@ -17,6 +17,7 @@ from sklearn_alpha.linear_model._calibration import (
     smoothed_targets,
     temperature_of_moments,
 )
+from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
 from sklearn_alpha.linear_model._data.array_api import to_device_of
 from sklearn_alpha.linear_model._data.validation import check_rows
 from sklearn_alpha.linear_model._distributed import moments_of_dask
@@ -34,12 +35,13 @@ from sklearn_alpha.linear_model._labels import (
     labels_of_chunk,
 )
 from sklearn_alpha.linear_model._prediction import ClassPredictionMixin
+from sklearn_alpha.linear_model._report import accuracy_gain, left_out_accuracy, report_of_rows
 from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
 @shared(references=REFERENCES)
-class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
+class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
     """Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
@@ -141,6 +143,16 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         β of P = softmax(βf), from the leave-one-out decision values of all rows, or of 1000 random
         ones where there are more. Under "anchored" it is a posterior mean whose prior is centred on
         1, the source's own scale; after `partial_fit` it is that of normal margins.
+    best_score_ : float
+        Accuracy of the left-out values of all rows, or of 1000 random ones where there are more, as
+        of `RidgeClassifierCV`: an estimate of `score`, but for the choice of α and γ on the same
+        rows. Absent after `partial_fit` and Dask.
+    source_report_ : list of Bunch
+        For each output and source: `alpha`; its `share` of the decision values, cov(αs, f)/var(f);
+        the `gain` of left-out values over the source alone, in accuracy, with its
+        `standard_error`, both nan after `partial_fit` and Dask; and its `use`: "ignored" (share
+        below 5 %), "reversed" (α negative), "used" as it is (the α's sum to 1 within a factor of
+        1.25) or "rescaled". It prints as a table.
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
@@ -248,13 +260,20 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
             balance=np.where(Y > 0, 0.5 / np.where(shares > 0, shares, 1), 0.5 / (1 - shares)),
         )
         self.intercept_ += common
+        sample, left_out = problem.sample, solution.sampled()
         if solution.inverse_temperature is not None:
             self.inverse_temperature_ = solution.inverse_temperature
         else:
-            sample_weight = (repeats * class_weight)[problem.sample]
-            targets = smoothed_targets(labels[problem.sample], sample_weight, n_classes)
-            beta, *_ = inverse_temperature(solution.sampled()[None], targets, sample_weight)
+            sample_weight = (repeats * class_weight)[sample]
+            targets = smoothed_targets(labels[sample], sample_weight, n_classes)
+            beta, *_ = inverse_temperature(left_out[None], targets, sample_weight)
             self.inverse_temperature_ = float(beta[0])
+        scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
+        self._conformity = repeats[sample], scores
+        self.best_score_ = left_out_accuracy(left_out, labels[sample], repeats[sample])
+        gain_of = accuracy_gain(left_out, labels[sample])
+        fitted = self.coef_, self.intercept_, self.alpha_
+        self._report = report_of_rows(problem, *fitted, sample, gain_of)
         if self.store_loo:
             values = self._with_fitted(X, seen, every_left_out(problem, solution) + common)
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
