@@ -127,12 +127,14 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     coef_ : ndarray of shape (n_outputs, n_features)
         α w̃ + a; n_outputs is 1 for two classes.
     intercept_ : ndarray of shape (n_outputs,)
+        α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
         α of each source. Under "anchored" all outputs have the same one, its posterior mean, and 1
         is the log odds of a source with probabilities.
     gamma_ : float
         The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
     classes_ : ndarray of shape (n_classes,)
+        Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
         w̃ in the order of the target's classes; with more than two, centred over them.
     source_intercept_ : ndarray of shape (n_outputs, n_sources)

@@ -77,6 +77,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         α w̃ + a.
     intercept_ : float or ndarray of shape (n_outputs,)
+        α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
         α of each source; 1 is the source's own units.
     gamma_ : float
