@@ -22,6 +22,8 @@ def align_sources(sources, *, n_outputs, n_features, classes=None):
     b : ndarray of shape (n_outputs, n_sources)
     log_odds : ndarray of shape (n_sources,)
         What brings their values to log odds, or to the units of the target; nan where unknown.
+    has_intercept : ndarray of shape (n_sources,)
+        Whether their intercepts are known.
     """
     W = np.zeros((n_outputs, len(sources), n_features))
     b, log_odds = np.zeros((n_outputs, len(sources))), np.zeros(len(sources))
@@ -55,7 +57,7 @@ def align_sources(sources, *, n_outputs, n_features, classes=None):
             # what the rows of all classes share moves no prediction
             rows = np.where(seen[:, None], rows - rows[seen].mean(axis=0), rows)
         W[:, k], b[:, k] = rows[:, :-1], rows[:, -1]
-    return W, b, log_odds
+    return W, b, log_odds, np.array([source.has_intercept for source in sources], dtype=bool)
 
 
 def _by_label(rows, source, classes):

@@ -124,7 +124,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         weight, X = weight[seen], X if seen.all() else take_rows(X, np.flatnonzero(seen))
         check_range("X", X)
         check_range("y", Y)
-        W, b, log_odds = self._aligned_sources(X.shape[1], Y.shape[1])
+        W, b, log_odds, has_intercept = self._aligned_sources(X.shape[1], Y.shape[1])
         height, anchor = self._intercept(anchors(self, balance is None, True))
         problem = Problem.of_data(
             X,
@@ -139,6 +139,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
             solver=self.solver,
             grid=grid_of_gammas(self.gamma, self.gammas),
             log_odds=log_odds,
+            has_intercept=has_intercept,
             **anchor,
         )
         solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
@@ -151,7 +152,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
         if self._sums is None or "coef_" in vars(self):
             return
-        W, b, log_odds = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
+        W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
         height, anchor = self._intercept(anchors(self, is_regressor(self), False))
         problem = Problem.of_moments(
             self._sums,

@@ -47,6 +47,8 @@ class SourceOdds:
         k, the size of a code in log odds.
     alpha : ndarray of shape (n_outputs, n_sources)
         What αF̃ makes of each source's weights.
+    shift : ndarray of shape (n_outputs,)
+        What F has beside that, where an intercept is unknown.
     path : dict
         The grid of α and its posterior.
     """
@@ -56,12 +58,16 @@ class SourceOdds:
     T: np.ndarray
     code: float
     alpha: np.ndarray
+    shift: np.ndarray
     path: dict
 
     @classmethod
     def of(cls, problem):
         """From the codes and the sources of a problem."""
         labels, weights, S = problem.Y.argmax(axis=1), problem.rows.weights, problem.S
+        # an unknown intercept is the one that makes the classes equally likely
+        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / problem.n)
+        S = S + shift
         n_outputs = problem.shape[0]
         if n_outputs == 1:
             labels = (problem.Y[:, 0] > 0).astype(int)
@@ -79,7 +85,7 @@ class SourceOdds:
         alpha = mean_alpha(P)
         if problem.shape[1]:
             warn_of_odd_sources(np.sqrt(weights @ F**2 / problem.n), P, known.all())
-        F = alpha * F
+        F, shift = alpha * F, alpha * (shift @ share)
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
         return cls(
             labels,
@@ -87,6 +93,7 @@ class SourceOdds:
             T,
             2.0 if n_outputs == 1 else 1.0,
             np.tile(alpha * share, (n_outputs, 1)),
+            shift,
             {"alpha_grid": GRID, "alpha_posterior": P},
         )
 

@@ -35,6 +35,9 @@ class LinearSource:
     log_odds : float
         What brings decision values to log odds, or predictions to the units of the target; nan
         where their scale is unknown.
+    has_intercept : bool
+        Whether the intercept is known; an array of coefficients has none, which is taken for zero
+        unless a rule knows better.
     """
 
     name: str
@@ -42,6 +45,7 @@ class LinearSource:
     intercept: np.ndarray
     classes: np.ndarray | None
     log_odds: float
+    has_intercept: bool = True
 
 
 def read_sources(source, feature_names=None, *, classifier):
@@ -111,7 +115,7 @@ def _read(source, name, feature_names, classifier):
                     "(coefficients, intercept), or (coefficients, intercept, classes)."
                 )
             _check_rows(coef, classes, name)
-        return LinearSource(name, coef, intercept, classes, np.nan)
+        return LinearSource(name, coef, intercept, classes, np.nan, len(parts) > 1)
     estimator = _check_estimator(source, name, feature_names, classifier=classifier)
     coef, intercept = _check_coefficients(
         estimator.coef_, getattr(estimator, "intercept_", 0.0), name

@@ -113,7 +113,7 @@ def classification(problem):
         alpha=odds.alpha,
         gamma=float(P @ gammas),
         a=adapter[:, :-1],
-        b=adapter[:, -1] + k * (1 - s) * means[:n_outputs],
+        b=adapter[:, -1] + k * (1 - s) * means[:n_outputs] + odds.shift,
         path=Bunch(**path, alphas=alphas, trust=t, theta=theta, **odds.path),
         left_out=lambda index: combined(odds.F[index], *parts(index, gammas, P)),
         sampled=lambda: combined(odds.F[sample], *of_sample),
