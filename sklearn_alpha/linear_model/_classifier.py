@@ -42,7 +42,7 @@ from sklearn_alpha.linear_model._solution import every_left_out
 
 @shared(references=REFERENCES)
 class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
-    r"""Linear classifier that rescales a frozen source and adds a small adapter.
+    """Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
 
@@ -51,26 +51,37 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
     The labels are y = ±1, or one such column for each class against the rest, and w̃ are the
     weights of the source. α = 0 is ridge on the target alone, α = 1 is ordinary fine-tuning, and
-    α → ∞ is the source filtered by the rows, γQw̃, which for large γ is the source alone. α = 1 is
-    rarely best [1]_. Here α and γ are chosen from the n labelled rows, in closed form, and each
-    output and source has its own α. With more than two classes, codes and sources are centred over
-    the classes, which changes no prediction and leaves less to fit.
+    α → ∞ is the source filtered by the rows, γQw̃, which for large γ is the source alone [1]_. With
+    more than two classes, codes and sources are centred over the classes, which changes no
+    prediction and leaves less to fit.
+
+    α and γ are chosen from the n labelled rows. By default the source is kept as it is, in log
+    odds, unless the rows speak against it, and the adapter fits what the source gets wrong::
+
+        f = αF̃ + k (t [A(y − T) + θ A(T)] + b),   T = link(αF̃),   P(class | x) = softmax(βf)
+
+    F̃ are the log odds of the source, T the codes that they predict, and A(v) is the ridge fit of v.
+    k is the size of a code in log odds, 2 for two classes and 1 for more. Here f is in units of log
+    odds divided by β, and α = 1 means the source's own log odds.
 
     Parameters
     ----------
     source : ndarray, tuple, estimator, list of these, or None, default=None
-        The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
-        (coefficients, intercept), or a fitted linear classifier, best as
-        ``FrozenEstimator(fitted)`` because `clone` un-fits any other. Rows of a classifier are
-        aligned with the target's classes by label; those of an array follow the sorted classes. A
-        list holds several sources. None is ridge without a source.
+        The frozen source: a fitted linear classifier, or a search whose best estimator is one; a
+        ``torch.nn.Linear``; coefficients of shape (n_features,) or (n_outputs, n_features); a pair
+        (coefficients, intercept); or a triple (coefficients, intercept, classes). Rows with classes
+        are aligned with the target's by label; others follow the sorted classes. A list holds
+        several sources. None is ridge without a source. `clone` keeps the source fitted. A fitted
+        pipeline goes to :meth:`from_pipeline`.
     alpha : {"auto"}, float or array-like, default="auto"
         α: a number, one for each source, or an array of shape (n_outputs, n_sources).
     gamma : {"auto"} or float, default="auto"
         γ > 0, in units of a feature's variance; scikit-learn's ``Ridge(alpha)`` is n·γ.
-    selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
+    selection : {"anchored", "blend", "evidence", "generative", "loo", "theory", "cv"}, \
+            default="anchored"
         How "auto" values are chosen:
 
+        - "anchored" draws α to 1 and b to 0, and fits the adapter to what the source gets wrong;
         - "evidence" profiles α out of the marginal likelihood and averages over γ;
         - "generative" shrinks the mean shift between the classes by empirical Bayes;
         - "blend" averages these two, weighted by leave-one-out predictions of at most 1000 rows;
@@ -78,7 +89,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         - "theory" takes the best accuracy that random matrix theory predicts;
         - "cv" takes the best cross-validation score.
 
-        Where alpha or gamma is given, "blend" and "generative" choose the other by "evidence".
+        Where alpha or gamma is given, "anchored", "blend" and "generative" choose the other by
+        "evidence".
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -91,8 +103,10 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     fit_intercept : bool, default=True
         Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
     intercept_scaling : {"auto"} or float, default="auto"
-        b is the weight of a constant column of this height, under the penalty γ. "auto" is the root
-        mean square of the entries of X; ``np.inf`` leaves b free, as in `Ridge`.
+        b is the weight of a constant column of this height, under the penalty γ; ``np.inf`` leaves
+        b free, as in `Ridge`. With "auto", "anchored" holds b near zero, so that the intercept is
+        near the source's, unless the rows speak for another one. Elsewhere "auto" is the root mean
+        square of the entries of X.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     classes : {"target"} or array-like, default=None
@@ -113,10 +127,14 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     coef_ : ndarray of shape (n_outputs, n_features)
         α w̃ + a; n_outputs is 1 for two classes.
     intercept_ : ndarray of shape (n_outputs,)
+        α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
+        α of each source. Under "anchored" all outputs have the same one, its posterior mean, and 1
+        is the log odds of a source with probabilities.
     gamma_ : float
         The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
     classes_ : ndarray of shape (n_classes,)
+        Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
         w̃ in the order of the target's classes; with more than two, centred over them.
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
@@ -124,8 +142,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Decision value of each row with the adapter fitted without it, at the same α and n·γ; of a
         row with weight 2, one repetition is left out. Present if `store_loo`.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to the leave-one-out decision values of all rows, or of 1000
-        random ones where there are more; after `partial_fit`, that of normal margins.
+        β of P = softmax(βf), from the leave-one-out decision values of all rows, or of 1000 random
+        ones where there are more. Under "anchored" it is a posterior mean whose prior is centred on
+        1, the source's own scale; after `partial_fit` it is that of normal margins.
     best_score_ : float
         Accuracy of the left-out values of all rows, or of 1000 random ones where there are more, as
         of `RidgeClassifierCV`: an estimate of `score`, but for the choice of α and γ on the same
@@ -139,6 +158,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
+        - "anchored": those of "evidence"; `alpha_posterior`, the posterior of α on the grid
+          `alpha_grid`; and `trust` and `theta`, which are t and θ;
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;
@@ -165,7 +186,6 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
     Examples
     --------
-    >>> from sklearn.frozen import FrozenEstimator
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn_alpha import AlphaTransferClassifier
     >>> from sklearn_alpha.datasets import make_domain_transfer
@@ -173,7 +193,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     >>> source = LogisticRegression(C=0.01).fit(data.X_source, data.y_source)
     >>> source.score(data.X_test, data.y_test)
     0.76...
-    >>> model = AlphaTransferClassifier(FrozenEstimator(source))
+    >>> model = AlphaTransferClassifier(source)
     >>> model.fit(data.X_target, data.y_target).score(data.X_test, data.y_test)
     0.80...
     """
@@ -300,10 +320,11 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
         The coefficients follow from them when they are first read. They are those of "evidence" on
         all rows at once: the sizes and the order of the chunks change nothing but rounding.
-        "blend", the default, is "evidence" here, because its other half needs left-out rows. For
-        the same reason there are no `loo_decision_function_`, and `inverse_temperature_` is that of
-        normal margins. All parameters but `class_weight` count as they are when the coefficients
-        are read. Streams are added with ``a + b``, and a pickled estimator can go on.
+        "anchored", the default, is "evidence" here, because the source's predictions T of rows that
+        are gone cannot be fitted. For the same reason there are no `loo_decision_function_`, and
+        `inverse_temperature_` is that of normal margins. All parameters but `class_weight` count as
+        they are when the coefficients are read. Streams are added with ``a + b``, and a pickled
+        estimator can go on.
 
         Parameters
         ----------

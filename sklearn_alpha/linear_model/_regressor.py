@@ -19,7 +19,7 @@ from sklearn_alpha.linear_model._solution import every_left_out
 
 @shared(references=REFERENCES)
 class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
-    r"""Linear regression that rescales a frozen source and adds a small adapter.
+    """Linear regression that rescales a frozen source and adds a small adapter.
 
     ::
 
@@ -27,22 +27,30 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
                 = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
 
     w̃ are the weights of the source. Each target has its own α for each source, and all share γ.
-    α = 0 is ridge, and α = 1 is ordinary fine-tuning [1]_.
+    α = 0 is ridge, and α = 1 is ordinary fine-tuning [1]_. By default α and b are drawn to 1 and 0,
+    the source as it is, by a prior that evidence overrules::
+
+        y − αs ~ N(0, τ²(XXᵀ/(nγ) + I + κ11ᵀ)),   α ~ N(1, τ²κ'/var(s)),   s = Xw̃ + b̃
+
+    averaged over the posterior of γ, κ and κ'.
 
     Parameters
     ----------
     source : ndarray, tuple, estimator, list of these, or None, default=None
-        The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
-        (coefficients, intercept), or a fitted linear regressor, best as
-        ``FrozenEstimator(fitted)``. A list holds several sources. None is ridge without a source.
+        The frozen source: a fitted linear regressor, or a search whose best estimator is one; a
+        ``torch.nn.Linear``; coefficients of shape (n_features,) or (n_outputs, n_features); or a
+        pair (coefficients, intercept). A list holds several sources. None is ridge without a
+        source. `clone` keeps the source fitted.
     alpha : {"auto"}, float or array-like, default="auto"
         As in :class:`AlphaTransferClassifier`.
     gamma : {"auto"} or float, default="auto"
         As in :class:`AlphaTransferClassifier`.
-    selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
-        How "auto" values are chosen, as in :class:`AlphaTransferClassifier`, where "generative"
+    selection : {"anchored", "blend", "evidence", "generative", "loo", "theory", "cv"}, \
+            default="anchored"
+        How "auto" values are chosen, as in :class:`AlphaTransferClassifier`, but "generative"
         shrinks the covariance of y and x, and "theory" takes the least risk that random matrix
-        theory predicts.
+        theory predicts. Under "anchored" the α of several sources is drawn to their mean. That of
+        an array is drawn to 0, with a flat prior of κ', because its units are not known.
     gammas : array-like, default=None
         Grid of γ. None is 28 values around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -54,9 +62,11 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         Score of "loo" (None: minus the squared error) and "cv" (None: R²).
     fit_intercept : bool, default=True
         Whether to fit b in the intercept α b̃ + b.
-    intercept_scaling : {"auto"} or float, default=np.inf
-        ``np.inf`` leaves b free, as in `Ridge`. A number, or "auto", puts b under the penalty γ, as
-        in :class:`AlphaTransferClassifier`.
+    intercept_scaling : {"auto"} or float, default="auto"
+        With "auto", "anchored" holds b near zero, so that the intercept is near the source's,
+        unless the rows speak for another one. Elsewhere, and without a source, "auto" leaves b
+        free, as ``np.inf`` and `Ridge` do. A number puts b under the penalty γ, as in
+        :class:`AlphaTransferClassifier`.
     solver : {"auto", "primal", "dual", "krylov"}, default="auto"
         As in :class:`AlphaTransferClassifier`.
     store_loo : bool, default=False
@@ -67,7 +77,9 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         α w̃ + a.
     intercept_ : float or ndarray of shape (n_outputs,)
+        α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
+        α of each source; 1 is the source's own units.
     gamma_ : float
         As in :class:`AlphaTransferClassifier`.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
@@ -85,7 +97,8 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         below 5 %), "reversed" (α negative), "used" as it is (the α's sum to 1 within a factor of
         1.25) or "rescaled". It prints as a table.
     path_ : Bunch
-        How the choice was made, as in :class:`AlphaTransferClassifier`.
+        How the choice was made, as in :class:`AlphaTransferClassifier`; of "anchored", what
+        "evidence" has.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
 
@@ -171,8 +184,9 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
 
             Σ sᵢ zᵢzᵢᵀ,   z = [x, 1, y]         (p + 1 + n_outputs)² numbers, however many rows
 
-        The coefficients follow from them as in :meth:`AlphaTransferClassifier.partial_fit`, which
-        also says what raises an error.
+        The coefficients follow from them when they are first read, and are those of `fit` on all
+        rows at once, by "anchored" or by "evidence". What raises an error is described at
+        :meth:`AlphaTransferClassifier.partial_fit`.
 
         Parameters
         ----------
@@ -192,7 +206,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         >>> import numpy as np
         >>> from sklearn_alpha import AlphaTransferRegressor
         >>> rng = np.random.default_rng(0)
-        >>> X, w = rng.normal(size=(600, 5)), np.arange(5.0)
+        >>> X, w = rng.normal(size=(600, 5)), np.arange(1.0, 6.0)
         >>> one, two = AlphaTransferRegressor(w), AlphaTransferRegressor(w)
         >>> one = one.partial_fit(X[:400], X[:400] @ w)
         >>> two = two.partial_fit(X[400:], X[400:] @ w)
