@@ -13,7 +13,7 @@ from scipy.stats import Covariance, multivariate_normal
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from sklearn_alpha import AlphaTransferRegressor
+from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._calibration import calibrate
 from sklearn_alpha.linear_model._rules.anchored import (
     ALPHA_KAPPAS,
@@ -24,6 +24,7 @@ from sklearn_alpha.linear_model._rules.anchored import (
     WIDTH,
 )
 from sklearn_alpha.linear_model._source_odds import GRID, KNOWN, UNKNOWN
+from tests.linear_model.helpers import decisions
 
 # random sources are at times reversed
 pytestmark = pytest.mark.filterwarnings("ignore:The labels contradict the source")
@@ -468,3 +469,76 @@ def test_the_order_of_rows_moves_nothing(kind, height, fitted, problem):
     moved = SimpleNamespace(**vars(task))
     moved.X, moved.y, moved.counts = task.X[order], task.y[order], task.counts[order]
     assert_same(model, fit(moved, height, fitted), task.X, atol=1e-9)
+
+
+# ---------------------------------------------------------------- extreme rows and sources
+
+
+def finite(model):
+    numbers = [model.coef_, model.intercept_, model.alpha_, model.gamma_]
+    numbers.append(getattr(model, "inverse_temperature_", 1.0))
+    return all(np.isfinite(number).all() for number in map(np.asarray, numbers))
+
+
+EXTREME_ROWS = {
+    "one row": lambda X: X[:1],
+    "two rows": lambda X: X[:2],
+    "the same row": lambda X: np.ones_like(X),
+    "zeros": np.zeros_like,
+    "a feature without variance": lambda X: np.where(np.arange(X.shape[1]) == 0, 7.0, X),
+    "1e15": lambda X: 1e15 * X,
+    "1e-15": lambda X: 1e-15 * X,
+}
+EXTREME_SOURCES = {
+    "as it is": lambda W, b: (W, b),
+    "constant": lambda W, b: (0 * W, b),
+    "zero": lambda W, b: (0 * W, 0 * b),
+    "1e6": lambda W, b: (1e6 * W, 1e6 * b),
+}
+
+
+@kinds
+@pytest.mark.parametrize("rows", EXTREME_ROWS)
+@pytest.mark.parametrize("source", EXTREME_SOURCES)
+@pytest.mark.filterwarnings("ignore:The log odds of the source")
+def test_extreme_rows_and_sources_give_finite_numbers(kind, rows, source, problem):
+    task = problem(kind, 10, 6)
+    task.W, task.b = EXTREME_SOURCES[source](task.W, task.b)
+    task.source = [(task.W[:, 0], task.b[:, 0])]
+    task.X = EXTREME_ROWS[rows](task.X)
+    n = len(task.X)
+    y, counts = task.y[:n], task.counts[:n]
+    for sources in (as_estimators(task), task.source):
+        model = task.Estimator(sources)
+        if task.Estimator is AlphaTransferClassifier:
+            n_classes = 2 if kind == "binary" else 3
+            if n == 1:
+                continue  # one row shows one class
+            y = np.arange(n) % n_classes
+            model.set_params(classes=range(n_classes))
+        model.fit(task.X, y, sample_weight=counts)
+        assert finite(model)
+        assert np.isfinite(decisions(model, task.X)).all()
+
+
+@kinds
+@pytest.mark.parametrize("size", [1e-20, 1e-8, 1e8])
+def test_weights_of_any_size_give_finite_numbers(kind, size, problem):
+    task = problem(kind)
+    model = task.Estimator(as_estimators(task))
+    assert finite(model.fit(task.X, task.y, sample_weight=np.full(12, size)))
+    weights = np.ones(12)
+    weights[0] = 1e12
+    assert finite(model.fit(task.X, task.y, sample_weight=weights))
+
+
+@pytest.mark.parametrize("kind", ["binary", "classes"])
+def test_rows_that_the_source_tells_apart_for_certain(kind, problem):
+    task = problem(kind, 30, 6)
+    task.W, task.b = 3 * task.W, 0 * task.b
+    S = np.einsum("ip,ckp->ic", task.X, task.W)
+    task.y = np.argmax(S, axis=1) if kind == "classes" else (S[:, 0] > 0).astype(int)
+    task.source = [(task.W[:, 0], task.b[:, 0])]
+    model = task.Estimator(as_estimators(task)).fit(task.X, task.y)
+    assert finite(model)
+    assert model.score(task.X, task.y) == 1
