@@ -44,7 +44,8 @@ class SourceOdds:
     T : ndarray of shape (n_rows, n_outputs)
         The codes that are expected under softmax(αF̃).
     code : float
-        k, the size of a code in log odds.
+        k, the size of a code in log odds: 2 for one column. For a column per class it is C/2 where
+        all C classes are equally likely and 1 where two are left; k is the geometric mean.
     alpha : ndarray of shape (n_outputs, n_sources)
         What αF̃ makes of each source's weights.
     shift : ndarray of shape (n_outputs,)
@@ -91,7 +92,7 @@ class SourceOdds:
             labels,
             F,
             T,
-            2.0 if n_outputs == 1 else 1.0,
+            2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2),
             np.tile(alpha * share, (n_outputs, 1)),
             shift,
             {"alpha_grid": GRID, "alpha_posterior": P},

@@ -226,7 +226,8 @@ def _check_exists(name):
 def _from_pretrained(kind, name, **options):
     try:
         with silent_transformers():
-            return kind.from_pretrained(name, **options)
+            # Without this, transformers asks at a terminal whether to run code of the model.
+            return kind.from_pretrained(name, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name!r} could not be loaded ({_first_line(error)}); pass the id of a model on the "

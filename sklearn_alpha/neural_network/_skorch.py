@@ -11,7 +11,6 @@ from skorch import NeuralNetClassifier
 from skorch.utils import is_dataset
 
 from sklearn_alpha.neural_network._base_model import fingerprint, load_base
-from sklearn_alpha.neural_network._files import build
 from sklearn_alpha.neural_network._inputs import (
     NUMBERS,
     encode_labels,
@@ -20,6 +19,7 @@ from sklearn_alpha.neural_network._inputs import (
 )
 from sklearn_alpha.neural_network._network import attach
 from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._state import build
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encoded, tokenize
 
 

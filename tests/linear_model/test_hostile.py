@@ -195,3 +195,24 @@ def test_fuzz(Estimator, selection):
             assert np.isfinite(model.intercept_).all()
             assert np.isfinite(model.alpha_).all()
             assert np.isfinite(model.loo_decision_function_).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("Estimator", [AlphaTransferClassifier, AlphaTransferRegressor])
+@pytest.mark.parametrize("factor", [1e-310, 1e-150, 1e-100, 1e100, 1e150, 1e308])
+def test_weights_beyond_the_range(Estimator, factor, dtype):
+    """Single-precision rows gave non-finite coefficients, denormal weights a fit without end."""
+    rng = np.random.default_rng(0)
+    X, w, weight = rng.normal(size=(30, 4)).astype(dtype), rng.normal(size=4), np.ones(30)
+    y = X @ w > 0 if Estimator is AlphaTransferClassifier else X @ w
+    message = "the largest entry of sample_weight is .*; rescale it to about 1"
+    model = Estimator(w)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, sample_weight=factor * weight)
+    assert not hasattr(model, "coef_")
+    classes = {"classes": [False, True]} if Estimator is AlphaTransferClassifier else {}
+    model.partial_fit(X, y, **classes)
+    before = model.coef_.copy()
+    with pytest.raises(ValueError, match=f"chunk 2: {message}"):
+        model.partial_fit(X, y, sample_weight=factor * weight)
+    assert_allclose(model.coef_, before, rtol=0)

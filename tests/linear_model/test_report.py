@@ -128,7 +128,8 @@ def test_words_of_sources_of_each_kind():
         return [one.use for one in model.source_report_]
 
     assert words(source) == ["used"]
-    assert words((-source.coef_, -source.intercept_)) == ["reversed"]
+    with pytest.warns(UserWarning, match="alpha_ reverses it"):
+        assert words((-source.coef_, -source.intercept_)) == ["reversed"]
     assert words([source, noise])[1] == "ignored"
 
     rng = np.random.default_rng(0)

@@ -31,6 +31,7 @@ def test_pickles(kept):
 
 def test_folders(kept, tmp_path):
     for name, content in kept["files"].items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     check(AlphaLoRANetClassifier.load(tmp_path, model=make_module()), kept)
 

@@ -1,6 +1,5 @@
 """Pickles, folders, merged models, DoRA and ONNX: the same decisions everywhere, or a sentence."""
 
-import json
 import pickle
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from transformers import (
 )
 
 from sklearn_alpha import AlphaLoRANetClassifier
-from sklearn_alpha.neural_network import _files
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_texts(30)
@@ -220,63 +218,6 @@ def test_a_module_of_ones_own_is_asked_for(number_net, tmp_path):
     assert_array_equal(again.decision_function(NUMBERS), number_net.decision_function(NUMBERS))
     with pytest.raises(ValueError, match="no longer the model that this net was trained on"):
         AlphaLoRANetClassifier.load(tmp_path / "net", model=make_module(seed=1))
-
-
-def test_a_damaged_or_foreign_folder_is_refused(net, tmp_path):
-    with pytest.raises(ValueError, match="holds no net; pass a folder that `save` wrote"):
-        AlphaLoRANetClassifier.load(tmp_path)
-    net.save(tmp_path / "net")
-    state = tmp_path / "net" / _files.STATE
-    state.write_bytes(state.read_bytes()[:-1] + b"x")
-    with pytest.raises(ValueError, match="is damaged; copy the folder again"):
-        AlphaLoRANetClassifier.load(tmp_path / "net")
-    record = tmp_path / "net" / _files.RECORD
-    record.write_text(json.dumps({**json.loads(record.read_text()), "format": 99}))
-    with pytest.raises(ValueError, match="written in format 99 and this version reads 1; install"):
-        AlphaLoRANetClassifier.load(tmp_path / "net")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match="holds something else; pass a new folder"):
-        net.save(tmp_path / "mine")
-    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
-
-
-@pytest.mark.parametrize("exists", [False, True])
-def test_a_save_that_fails_leaves_what_was_there(net, tmp_path, monkeypatch, exists):
-    if exists:
-        net.save(tmp_path / "net")
-
-    def full(*args, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(_files, "save_file", full)
-    with pytest.raises(OSError, match="No space left"):
-        net.save(tmp_path / "net")
-    assert [path.name for path in tmp_path.iterdir()] == (["net"] if exists else [])
-    if exists:
-        again = AlphaLoRANetClassifier.load(tmp_path / "net")
-        assert_array_equal(again.decision_function(X), net.decision_function(X))
-
-
-@pytest.mark.parametrize("moment", ["save_file", "_digest"])
-def test_a_save_that_is_killed_leaves_no_folder_that_loads(net, tmp_path, moment):
-    joblib.dump(net, tmp_path / "net.joblib")
-    program = (
-        "import joblib, os, sys\n"
-        "from sklearn_alpha.neural_network import _files\n"
-        "net = joblib.load(sys.argv[1])\n"
-        "net.predict(['good'])\n"
-        f"_files.{moment} = lambda *args: os._exit(9)\n"
-        "net.save(sys.argv[2])\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, tmp_path / "net.joblib", tmp_path / "net"], check=False
-    )
-    assert killed.returncode == 9
-    with pytest.raises(ValueError, match="holds no net"):
-        AlphaLoRANetClassifier.load(tmp_path / "net")
-    net.save(tmp_path / "net")
-    assert_array_equal(AlphaLoRANetClassifier.load(tmp_path / "net").predict(X), net.predict(X))
 
 
 # ---------------------------------------------------------------- other forms

@@ -59,7 +59,11 @@ def test_code_beside_a_model_of_transformers_is_ignored(folder, tmp_path):
     assert not (tmp_path / "trace").exists()
 
 
-def test_a_model_that_is_code_is_refused(folder, tmp_path):
+@pytest.mark.parametrize("answer", [None, "y"])
+def test_a_model_that_is_code_is_refused(folder, tmp_path, monkeypatch, answer):
+    """Also where transformers would ask, and a user would say yes."""
+    if answer:
+        monkeypatch.setattr("builtins.input", lambda *args: answer)
     custom_code(folder, tmp_path / "trace", model_type="stranger")
     with pytest.raises(OSError, match="could not be loaded"):
         fit(folder)

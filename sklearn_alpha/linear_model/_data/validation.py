@@ -20,6 +20,7 @@ def check_rows(estimator, X, y, sample_weight):
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():  # scikit-learn 1.6 lets this pass
         raise ValueError("All weights are zero; pass rows of positive weight.")
+    check_range("sample_weight", weight)
     return X, y, weight
 
 
@@ -36,6 +37,7 @@ def check_chunk(estimator, X, y, sample_weight, *, reset):
     )
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     check_range("X", X)
+    check_range("sample_weight", weight)
     seen = weight > 0
     return (X, y, weight) if seen.all() else (X[seen], y[seen], weight[seen])
 

@@ -14,7 +14,8 @@ The source's decision values, as log odds F̃, are corrected by a ridge fit of c
     β, t, θ  are posterior means, from the log loss of left-out rows. The priors of β and t are
              log-normal around 1.
 
-k is the size of a code in log odds: 2 for one column of ±1, and 1 for a column per class.
+k is the size of a code in log odds: 2 for one column of ±1, and √(C/2) for C columns, between C/2
+where all classes are equally likely and 1 where two are left.
 
 In regression the link is the identity and nothing is calibrated: y − αs ~ N(0, τ²(XXᵀ/(nγ) + I +
 κ11ᵀ)) with α ~ N(1, τ²κ'/var(s)), where most of the prior is on κ' = 0 too.

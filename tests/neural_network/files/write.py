@@ -22,7 +22,8 @@ def write(file, **options):
     net.fit(X, labels)
     with tempfile.TemporaryDirectory() as folder:
         net.save(folder)
-        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+        paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     kept = {"pickle": pickle.dumps(net), "files": files, "X": X, "P": net.predict_proba(X)}
     Path(file).write_bytes(pickle.dumps(kept))
 

@@ -1,0 +1,1 @@
+"""What happens to unusual rows, interrupted work and damaged files."""

@@ -1,0 +1,109 @@
+"""What the record of a saved net may say: names, types and sizes that `save` writes."""
+
+from math import prod
+
+import numpy as np
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from sklearn_alpha.neural_network._inputs import NUMBERS, TEXT
+from sklearn_alpha.neural_network._parameters import CONSTRAINTS
+
+LABEL_BYTES = 1 << 16  # of one label, at most
+ROW_SIZE = 1 << 28  # numbers in one row, at most
+
+
+def check_record(cls, record, parameters, state):
+    """Raise a ValueError where a record is not one that `save` writes.
+
+    Parameters
+    ----------
+    cls : type
+        The estimator.
+    record : dict
+    parameters : dict
+        Those of the record that are given to the estimator.
+    state : dict of str to Tensor
+        Of the network. Its adapters must have the rank that the record names.
+    """
+    _check(ENTRIES, record)
+    _check(FITTED, record["fitted"])
+    attached = record["fitted"]["attached_"]
+    if attached.keys() != ATTACHED.keys():
+        raise ValueError("attached_ has other entries than it should")
+    validate_parameter_constraints(ATTACHED, attached, "attached_")
+    ranks = {len(value) for name, value in state.items() if ".lora_A." in name}
+    if ranks != {attached["rank"]}:
+        raise ValueError("the rank of the adapters is another")
+    if (record["fitted"]["kind_"] == TEXT) != (record["fitted"]["row_shape_"] is None):
+        raise ValueError("kind_ and row_shape_ contradict each other")
+    _check_labels(record["classes"], np.dtype(record["dtype"]))
+    known = cls("").get_params(deep=False)
+    for name in parameters:
+        component, _, option = name.partition("__")
+        if component not in known and not (option and component in cls.prefixes_):
+            raise ValueError(f"there is no parameter {name!r}")
+
+
+def _check(checks, values):
+    for name, check in checks.items():
+        if name in OPTIONAL and name not in values:
+            continue
+        if name not in values or not check(values[name]):
+            raise ValueError(f"{name} is {'not as it should be' if name in values else 'missing'}")
+    if checks is FITTED and not values.keys() <= checks.keys():
+        raise ValueError(f"there is no attribute {min(values.keys() - checks.keys())!r}")
+
+
+def _check_labels(labels, dtype):
+    if dtype.kind not in "biufUO" or dtype.itemsize > LABEL_BYTES:
+        raise ValueError("the labels have a type that labels do not have")
+    if len(set(labels)) < len(labels):
+        raise ValueError("a label is there twice")
+
+
+def _is_place(value):
+    """An id or path, a part of the folder, or None."""
+    if isinstance(value, dict):
+        return value.keys() == {"folder"} and value["folder"] in ("base", "tokenizer")
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value):
+    return type(value) is int and value >= 0
+
+
+def _is_shape(value):
+    return value is None or (_is_list(int)(value) and min(value) > 0 and prod(value) <= ROW_SIZE)
+
+
+def _is_list(*kinds, empty=False):
+    """Whether a value is a list of entries of one of these types."""
+    return lambda value: (
+        isinstance(value, list)
+        and (empty or len(value) > 0)
+        and any(all(type(entry) is kind for entry in value) for kind in kinds)
+    )
+
+
+ENTRIES = {
+    "model": _is_place,
+    "tokenizer": _is_place,
+    "parameters": lambda value: isinstance(value, dict),
+    "classes": _is_list(bool, int, float, str),
+    "dtype": lambda value: isinstance(value, str),
+    "fitted": lambda value: isinstance(value, dict),
+}
+FITTED = {
+    "kind_": lambda value: value in (NUMBERS, TEXT),
+    "seed_": lambda value: _is_count(value) and value < 1 << 63,
+    "row_shape_": _is_shape,
+    "fingerprint_": lambda value: isinstance(value, str),
+    "attached_": lambda value: isinstance(value, dict),
+    "new_modules_": _is_list(str, empty=True),
+    "n_features_in_": _is_count,
+    "feature_names_in_": _is_list(str),
+}
+OPTIONAL = ("n_features_in_", "feature_names_in_")
+ATTACHED = {
+    name: CONSTRAINTS[name] for name in ("rank", "lora_alpha", "lora_dropout", "target_modules")
+}
