@@ -80,7 +80,8 @@ class LinearPredictionMixin:
         >>> import numpy as np
         >>> from sklearn_alpha import AlphaTransferRegressor
         >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> model = AlphaTransferRegressor(source=np.array([1.0, 2.0])).fit(X, [2.0, 4.0, 6.0])
+        >>> model = AlphaTransferRegressor(np.array([1.0, 2.0]), selection="evidence")
+        >>> model = model.fit(X, [2.0, 4.0, 6.0])
         >>> model.alpha_path(X, [2.0, 4.0, 6.0], alphas=[0, 1, 2]).scores.round(2)
         array([0.58, 0.9 , 1.  ])
         """
