@@ -61,8 +61,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         f = αF̃ + k (t [A(y − T) + θ A(T)] + b),   T = link(αF̃),   P(class | x) = softmax(βf)
 
     F̃ are the log odds of the source, T the codes that they predict, and A(v) is the ridge fit of v.
-    k is the size of a code in log odds, 2 for two classes and 1 for more. Here f is in units of log
-    odds divided by β, and α = 1 means the source's own log odds.
+    k is the size of a code in log odds, 2 for two classes and √(C/2) for C > 2. Here f is in units
+    of log odds divided by β, and α = 1 means the source's own log odds.
 
     Parameters
     ----------
