@@ -27,6 +27,7 @@ from sklearn_alpha.linear_model._incremental import (
     read_chunk,
 )
 from sklearn_alpha.linear_model._labels import (
+    balance,
     check_classes,
     check_labels,
     class_weights,
@@ -219,7 +220,6 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         counts = np.bincount(labels, weights=repeats, minlength=n_classes)
         class_weight = class_weights(self.class_weight, self.classes_, counts)[labels]
         Y, common = codes(labels, n_classes)
-        shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
         problem, solution = self._choose(
             X,
             y,
@@ -227,7 +227,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
             weight,
             classes=self.classes_,
             class_weight=class_weight,
-            balance=np.where(Y > 0, 0.5 / np.where(shares > 0, shares, 1), 0.5 / (1 - shares)),
+            balance=balance(Y, repeats * class_weight),
         )
         self.intercept_ += common
         if solution.inverse_temperature is not None:

@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from sklearn_alpha.linear_model._data.validation import check_range
+
 
 def codes(labels, n_classes):
     """±1 codes less their mean over the classes, and that mean, which changes no prediction.
@@ -62,18 +64,40 @@ def class_weights(class_weight, classes, counts=None):
     Raises
     ------
     ValueError
-        If a dict names labels that are none of the classes.
+        If a dict names labels that are none of the classes, or weights that are not positive.
     """
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, str):
         shown = counts > 0
         return counts.sum() / (shown.sum() * np.where(shown, counts, 1))
-    return compute_class_weight(class_weight, classes=classes, y=classes)
+    return positive(compute_class_weight(class_weight, classes=classes, y=classes), classes)
 
 
 def some_class_weights(class_weight, classes):
     """As `class_weights` of a dict or None, for some of the classes: a dict may name others."""
     if class_weight is None:
         return np.ones(len(classes))
-    return np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
+    weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
+    return positive(weights, classes)
+
+
+def positive(weights, classes):
+    """The weights of classes, if all are positive and finite."""
+    for label, weight in zip(classes.tolist(), weights):
+        if not 0 < weight < np.inf:
+            raise ValueError(
+                f"class_weight gives class {label!r} the weight {weight:g}; pass positive numbers, "
+                "and leave out the rows of a class that should not count."
+            )
+    return weights
+
+
+def balance(Y, weights):
+    """½ over the share of each code: weights (n_rows, n_outputs) under which both weigh the same.
+
+    A share is at least 1e-30, which keeps powers of the weights finite.
+    """
+    check_range("sample_weight times class_weight", weights)
+    shares = (np.maximum(weights @ part / weights.sum(), 1e-30) for part in (Y > 0, Y <= 0))
+    return np.where(Y > 0, *(0.5 / share for share in shares))
