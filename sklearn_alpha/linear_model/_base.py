@@ -162,12 +162,12 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
             **anchor,
         )
         rule = RULES[self.selection if reads_moments(self) else "evidence"]
-        # Of several threads that read, none may see a part of the attributes.
+        # In one step: of several threads that read, none sees a part of the attributes.
         solved = object.__new__(type(self))
         vars(solved).update(vars(self))
         solved._set(problem, rule.solve(problem, self._given(problem)))
         solved._complete(problem)
-        vars(self).update(vars(solved))
+        self.__dict__ = vars(solved)
 
     def _set(self, problem, solution):
         """Set the fitted attributes."""
