@@ -75,7 +75,7 @@ def global_state():
     """What all code of a process shares, and a fit must leave as it was."""
     return (
         torch.get_rng_state().numpy().tobytes(),
-        np.random.get_state()[1].tobytes(),
+        np.random.get_state()[1].tobytes(),  # noqa: NPY002  (the shared one is meant)
         random.getstate(),
         list(warnings.filters),
         torch.get_num_threads(),

@@ -164,10 +164,14 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
             **anchor,
         )
         rule = RULES[self.selection if reads_moments(self) else "evidence"]
-        self._set(problem, rule.solve(problem, self._given(problem)))
+        # In one step: of several threads that read, none sees a part of the attributes.
+        solved = object.__new__(type(self))
+        vars(solved).update(vars(self))
+        solved._set(problem, rule.solve(problem, self._given(problem)))
         covariance = self._sums.covariance[: self.n_features_in_, : self.n_features_in_]
-        self._report = report_of_moments(problem, self.coef_, self.alpha_, covariance)
-        self._complete(problem)
+        solved._report = report_of_moments(problem, solved.coef_, solved.alpha_, covariance)
+        solved._complete(problem)
+        self.__dict__ = vars(solved)
 
     def _set(self, problem, solution):
         """Set the fitted attributes."""

@@ -158,7 +158,8 @@ def calibrate(F, residual, of_T, offset, labels, weights):
 
         P(class | x) = softmax(β(F + t (residual + θ of_T) + offset))
 
-    The grid of log β and log t is narrowed until its step is below their standard deviations.
+    The grid of log β and log t moves until its best point is inside, and is narrowed until its step
+    is below their standard deviations.
 
     Parameters
     ----------
@@ -175,24 +176,31 @@ def calibrate(F, residual, of_T, offset, labels, weights):
     fixed, moving = (below_own(part, labels) for part in (F + offset, residual))
     moving = np.stack([moving + theta * below_own(of_T, labels) for theta in THETAS])
     centre, half = np.zeros(2), LOG_RANGE
-    while True:
-        log_beta, log_t = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
+    for _ in range(100):  # a few are enough
+        log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
         values = fixed + np.exp(log_t)[:, None, None, None] * moving
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
-        prior = [(x / width) ** 2 / 2 for x, width in zip((log_beta, log_t), LOG_WIDTHS)]
-        loss += prior[0][:, None, None] + prior[1][:, None]
+        prior_of_beta, prior_of_t = (grid / LOG_WIDTHS[:, None]) ** 2 / 2
+        loss += prior_of_beta[:, None, None] + prior_of_t[:, None]
+        best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
+        at_edge = (best == 0) | (best == N_VALUES - 1)
+        if at_edge.any():
+            centre = np.where(at_edge, grid[[0, 1], best], centre)
+            continue
         P = np.exp(loss.min() - loss)
         P /= P.sum()
-        of_beta, of_t = P.sum(axis=(1, 2)), P.sum(axis=(0, 2))
-        centre = np.array([of_beta @ log_beta, of_t @ log_t])
-        spread = np.sqrt([of_beta @ (log_beta - centre[0]) ** 2, of_t @ (log_t - centre[1]) ** 2])
+        of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
+        centre = np.einsum("vi,vi->v", of_each, grid)
+        spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))
         step = 2 * half / (N_VALUES - 1)
-        if (spread >= step / 2).all():
+        fine = spread >= step / 2
+        if fine.all():
             break
-        half = np.where(spread >= step / 2, half, np.maximum(4 * spread, 1.5 * step))
+        half = np.where(fine, half, np.maximum(4 * spread, 1.5 * step))
     t = np.exp(log_t)
-    theta = np.einsum("ijk,j,k->", P, t, THETAS) / (of_t @ t)
-    return float(np.exp(centre[0])), float(of_t @ t), float(theta)
+    mean_t = of_each[1] @ t
+    theta = np.einsum("ijk,j,k->", P, t, THETAS) / mean_t
+    return float(np.exp(centre[0])), float(mean_t), float(theta)
 
 
 def below_own(values, labels):

@@ -28,9 +28,11 @@ from sklearn_alpha.linear_model._incremental import (
     read_chunk,
 )
 from sklearn_alpha.linear_model._labels import (
+    balance,
     check_classes,
     check_labels,
     class_weights,
+    classes_to_tell_apart,
     codes,
     labels_of_chunk,
 )
@@ -245,13 +247,14 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         check_labels(y)
-        self.classes_ = self._classes_with(np.unique(y[seen]))
+        joined = anchors(self, regression=False, rows=True)
+        known = [one.classes for one in self._read_sources()] if joined else []
+        self.classes_ = classes_to_tell_apart(self.classes, np.unique(y[seen]), known)
         labels = np.searchsorted(self.classes_, y[seen])
         n_classes, repeats = len(self.classes_), weight[seen]
         counts = np.bincount(labels, weights=repeats, minlength=n_classes)
         class_weight = class_weights(self.class_weight, self.classes_, counts)[labels]
         Y, common = codes(labels, n_classes)
-        shares = (repeats * class_weight) @ (Y > 0) / (repeats @ class_weight)
         problem, solution = self._choose(
             X,
             y,
@@ -259,7 +262,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
             weight,
             classes=self.classes_,
             class_weight=class_weight,
-            balance=np.where(Y > 0, 0.5 / np.where(shares > 0, shares, 1), 0.5 / (1 - shares)),
+            balance=balance(Y, repeats * class_weight),
         )
         self.intercept_ += common
         sample, left_out = problem.sample, solution.sampled()
@@ -282,26 +285,6 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         self._to_library_of(X)
         if self.classes_.dtype.kind in "biuf":  # labels that are not numbers stay NumPy's
             self.classes_ = to_device_of(X, self.classes_)
-
-    def _classes_with(self, shown):
-        """The classes to tell apart, where the rows show some of them."""
-        if self.classes is None and anchors(self, regression=False, rows=True):
-            known = [one.classes for one in self._read_sources() if one.classes is not None]
-            classes = np.unique(np.concatenate([shown, *known])) if known else shown
-            if len(known) and len(classes) == len(shown) + sum(map(len, known)):
-                classes = shown  # names that no source shares, of which alignment says so
-        elif self.classes is None or isinstance(self.classes, str):
-            classes = shown
-        else:
-            classes = np.unique(self.classes)
-            unknown = np.setdiff1d(shown, classes)
-            if len(unknown):
-                raise ValueError(
-                    f"y has the labels {unknown.tolist()}, which are not among classes="
-                    f"{classes.tolist()}; name all of them, or pass classes=None."
-                )
-        check_classes(classes)
-        return classes
 
     def _fit_dask(self, X, y, sample_weight):
         sums, self.classes_ = moments_of_dask(self, X, y, sample_weight)

@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from sklearn_alpha.linear_model._data.validation import check_range
+
 
 def codes(labels, n_classes):
     """±1 codes less their mean over the classes, and that mean, which changes no prediction.
@@ -30,6 +32,37 @@ def check_classes(classes):
             f"y has rows of {len(classes)} class(es) with positive weight; "
             "pass rows of at least 2 classes."
         )
+
+
+def classes_to_tell_apart(asked, shown, known):
+    """The classes of an estimator.
+
+    Parameters
+    ----------
+    asked : {"target"}, array-like or None
+        The parameter.
+    shown : ndarray
+        The classes of the rows.
+    known : list of ndarray or None
+        The classes of each source, which None joins to them.
+    """
+    if asked is None:
+        named = [classes for classes in known if classes is not None]
+        # names that the sources share none of are left to the alignment, which says so
+        joined = named and np.isin(shown, np.concatenate(named)).any()
+        classes = np.unique(np.concatenate([shown, *named])) if joined else shown
+    elif isinstance(asked, str):
+        classes = shown
+    else:
+        classes = np.unique(asked)
+        unknown = np.setdiff1d(shown, classes)
+        if len(unknown):
+            raise ValueError(
+                f"y has the labels {unknown.tolist()}, which are not among classes="
+                f"{classes.tolist()}; name all of them, or pass classes=None."
+            )
+    check_classes(classes)
+    return classes
 
 
 def labels_of_chunk(y, classes, number):
@@ -62,18 +95,40 @@ def class_weights(class_weight, classes, counts=None):
     Raises
     ------
     ValueError
-        If a dict names labels that are none of the classes.
+        If a dict names labels that are none of the classes, or weights that are not positive.
     """
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, str):
         shown = counts > 0
         return counts.sum() / (shown.sum() * np.where(shown, counts, 1))
-    return compute_class_weight(class_weight, classes=classes, y=classes)
+    return positive(compute_class_weight(class_weight, classes=classes, y=classes), classes)
 
 
 def some_class_weights(class_weight, classes):
     """As `class_weights` of a dict or None, for some of the classes: a dict may name others."""
     if class_weight is None:
         return np.ones(len(classes))
-    return np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
+    weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
+    return positive(weights, classes)
+
+
+def positive(weights, classes):
+    """The weights of classes, if all are positive and finite."""
+    for label, weight in zip(classes.tolist(), weights):
+        if not 0 < weight < np.inf:
+            raise ValueError(
+                f"class_weight gives class {label!r} the weight {weight:g}; pass positive numbers, "
+                "and leave out the rows of a class that should not count."
+            )
+    return weights
+
+
+def balance(Y, weights):
+    """½ over the share of each code: weights (n_rows, n_outputs) under which both weigh the same.
+
+    A share is at least 1e-30, which keeps powers of the weights finite.
+    """
+    check_range("sample_weight times class_weight", weights)
+    shares = (np.maximum(weights @ part / weights.sum(), 1e-30) for part in (Y > 0, Y <= 0))
+    return np.where(Y > 0, *(0.5 / share for share in shares))

@@ -169,9 +169,12 @@ class Problem:
     def holds_intercept(self):
         """Whether the intercept of centred rows is drawn to zero, and not free.
 
-        A regressor without a source has nothing to hold it to.
+        In regression there is something to hold it to where a source predicts in the target's
+        units.
         """
-        has_source = self.is_classifier or any(T.shape[1] for T in self.units)
+        has_source = self.is_classifier or (
+            self.in_target_units and any(T.shape[1] for T in self.units)
+        )
         return self.is_anchored and self.may_hold and has_source
 
     @property

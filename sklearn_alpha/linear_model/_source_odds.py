@@ -133,7 +133,10 @@ def pool(S, labels, weights):
     n_sources = S.shape[2]
     if n_sources < 2:
         return np.ones(n_sources)
-    even, below = np.full(n_sources, 1 / n_sources), below_own(S, labels)
+    # log odds out of all proportion decide for a class no less surely when they are smaller
+    size = np.sqrt(np.einsum("i,ick->k", weights, S**2).max() / (weights.sum() * S.shape[1]))
+    even = np.full(n_sources, 1 / n_sources)
+    below = below_own(S, labels) / max(1.0, size / IMPLAUSIBLE)
     if below.shape[1] == 1:  # the own class has the value zero
         below = np.concatenate([np.zeros_like(below), below], axis=1)
 
@@ -152,5 +155,8 @@ def pool(S, labels, weights):
 
     share = minimize(loss, even, jac=True, hess=curvature, method="trust-exact").x
     for _ in range(3):  # from there on Newton's steps square the error
-        share = share - np.linalg.solve(curvature(share), loss(share)[1])
+        step = share - np.linalg.solve(curvature(share), loss(share)[1])
+        if not loss(step)[0] <= loss(share)[0]:
+            break
+        share = step
     return share

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from sklearn_alpha.neural_network._state import find_device, restore, trained_st
 RECORD, STATE = "net.json", "state.safetensors"
 # Parameters with a place of their own, and one that would let skorch read pickles.
 NOT_KEPT = ("model", "tokenizer", "torch_load_kwargs")
+PREFIX = "network.base_model.model."  # of the layers' names in the state
 REMOVED = ("alpha_batch_size",)  # parameters that folders of earlier versions name
 
 
@@ -167,12 +169,21 @@ def _read_net(cls, folder, manifest, model):
         net = cls(model, tokenizer=_place(tokenizer, parts), **parameters)
         check_parameters(net)
         vars(net).update(record["fitted"])
+        net.attached_["target_modules"] = _layers(net.attached_["target_modules"], state)
         if "feature_names_in_" in vars(net):
             net.feature_names_in_ = np.array(net.feature_names_in_, dtype=object)
         if net.row_shape_ is not None:
             net.row_shape_ = tuple(net.row_shape_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         return net, state
+
+
+def _layers(target_modules, state):
+    """`target_modules`; for a pattern the layers that it found, as a hostile one may not end."""
+    if not isinstance(target_modules, str) or target_modules in ("auto", "all-linear"):
+        return target_modules
+    names = (name.partition(PREFIX)[2].partition(".lora_A.") for name in state)
+    return "|".join(re.escape(layer) for layer, found, _ in names if found)
 
 
 def _read_record(folder, manifest):

@@ -1,6 +1,9 @@
 """Arrays nobody would send: fit says no with a ValueError, or all that it gives is finite."""
 
 import faulthandler
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
 import numpy as np
@@ -216,3 +219,54 @@ def test_weights_beyond_the_range(Estimator, factor, dtype):
     with pytest.raises(ValueError, match=f"chunk 2: {message}"):
         model.partial_fit(X, y, sample_weight=factor * weight)
     assert_allclose(model.coef_, before, rtol=0)
+
+
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+@pytest.mark.parametrize("weight", [0, -1, np.nan, np.inf])
+def test_weights_of_classes_are_positive(weight, way):
+    """A zero gave a fit without end."""
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+    model = AlphaTransferClassifier(np.ones(3), class_weight={0: weight, 1: 1})
+    options = {} if way == "fit" else {"classes": [0, 1]}
+    with pytest.raises(ValueError, match=r"class_weight gives class 0 .*; pass positive"):
+        getattr(model, way)(X, y, **options)
+    assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize("weights", [{0: 1e-310, 1: 1e-310}, {0: 1e300, 1: 1}])
+def test_weights_of_classes_beyond_the_range(weights):
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+    with pytest.raises(ValueError, match=r"sample_weight times class_weight is .*; rescale"):
+        AlphaTransferClassifier(np.ones(3), class_weight=weights).fit(X, y)
+
+
+@pytest.mark.parametrize("selection", RULES)
+@pytest.mark.parametrize("weight", [1e-10, 1e-17, 1e-100, 1e-310])
+def test_a_class_of_little_weight(selection, weight):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
+    model = AlphaTransferClassifier(rng.normal(size=3), selection=selection, store_loo=True, cv=2)
+    assert_finite(model.fit(X, y, sample_weight=np.where(y == 1, weight, 1.0)), X)
+
+
+@pytest.mark.parametrize("Estimator", [AlphaTransferClassifier, AlphaTransferRegressor])
+def test_threads_read_a_stream_that_is_not_solved(Estimator):
+    """None of them sees a part of the solution."""
+    rng, before = np.random.default_rng(0), sys.getswitchinterval()
+    X, y, w = rng.normal(size=(60, 5)), np.arange(60) % 2, rng.normal(size=5)
+    options = {"classes": [0, 1]} if Estimator is AlphaTransferClassifier else {}
+    expected = Estimator(w).partial_fit(X, y, **options).predict(X)
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            model, barrier = Estimator(w).partial_fit(X, y, **options), threading.Barrier(4)
+
+            def read(_, model=model, barrier=barrier):
+                barrier.wait()
+                return model.predict(X)
+
+            with ThreadPoolExecutor(4) as pool:
+                for found in pool.map(read, range(4)):
+                    assert_allclose(found, expected, rtol=0)
+    finally:
+        sys.setswitchinterval(before)

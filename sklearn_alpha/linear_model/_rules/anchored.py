@@ -149,8 +149,9 @@ def regression(problem):
             inside = np.eye(units.shape[1]) + kappas[:, None, None, None] * of_c[:, 1:, 1:]
             move = kappas[:, None, None] * np.linalg.solve(inside, of_c[None, :, 1:, :1])[..., 0]
             misfit = of_c[:, 0, 0] - np.einsum("kgm,gm->kg", move, of_c[:, 1:, 0])
-            # an exact fit leaves rounding of either sign
-            misfit = np.maximum(misfit, 100 * np.finfo(np.float64).eps * of_c[:, 0, 0]) + TINY
+            # an exact fit leaves rounding of either sign, of the size of what was subtracted
+            size = np.einsum("i,gii->g", columns[:, 0] ** 2, np.abs(forms))
+            misfit = np.maximum(misfit, 100 * np.finfo(np.float64).eps * size) + TINY
             misfit = misfit[:, None] + square
             log_dets = log_det + log_s[:, None] - np.linalg.slogdet(inside)[1][:, None]
             total = total + (log_dets - freedom(problem) * np.log(misfit)) / 2
