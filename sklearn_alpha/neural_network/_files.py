@@ -28,7 +28,7 @@ RECORD, STATE, BASE, TOKENIZER = "alpha_lora.json", "state.safetensors", "base",
 BUILT = ("module_", "criterion_", "optimizer_", "alpha_optimizer_", "processes_")
 # Fitted attributes that a folder keeps beside the state.
 KEPT = ("kind_", "seed_", "row_shape_", "fingerprint_", "n_features_in_", "attached_")
-KEPT += ("new_modules_", "feature_names_in_")
+KEPT += ("new_modules_", "feature_names_in_", "starts_at_probe_")
 REMOVED = ("alpha_batch_size",)  # parameters that folders of earlier versions name
 
 
