@@ -4,7 +4,7 @@
 
 z̃ is the input of the head in training mode, and L the mean loss of the training rows there. If the
 inputs of the head hardly vary between rows, the probe's weights are large. They multiply the noise
-of dropout too, and c reduces them. c leaves the predictions of the probe as they are.
+of dropout too, and c reduces them. The predicted classes do not depend on c.
 
 The start is used if, with fresh noise, L(start) ≤ min{L(equal logits), L(the network as it was)}.
 The loss of equal logits is log(number of classes) for cross-entropy.
@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from sklearn_alpha.neural_network._distributed import reproducible
 
 DRAWS = 4  # of the noise
-SMALLEST = 1e-7  # c; weights of a probe beyond its inverse are not finite in float32 either
+SMALLEST = 1e-7  # c, far below the ratio of useful weights to those of a probe
 
 
 class TrainingLoss:
@@ -60,7 +60,7 @@ class TrainingLoss:
                 net.module_.eval()
 
 
-def survives(net, rows, untouched):
+def adjust_to_dropout(net, rows, untouched):
     """Multiply the head by c, and return to the network as it was if the start is not better.
 
     Parameters
@@ -73,7 +73,7 @@ def survives(net, rows, untouched):
 
     Returns
     -------
-    survives : bool
+    is_used : bool
         Whether the start is used.
     """
     loss, agree = TrainingLoss(net, rows), net.processes_.agree

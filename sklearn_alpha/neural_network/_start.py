@@ -30,11 +30,11 @@ from torch import nn
 from torch.utils.data import Subset
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier
-from sklearn_alpha.neural_network._dropout import copy_of_state, survives
+from sklearn_alpha.neural_network._dropout import adjust_to_dropout, copy_of_state
 from sklearn_alpha.neural_network._texts import by_length
 
 # More rows hardly change the start.
-MOST_ROWS, MOST_ROWS_OF_ALPHA, MOST_ROWS_OF_DROPOUT = 10_000, 1000, 512
+MOST_ROWS, MOST_ROWS_OF_ALPHA, MOST_ROWS_OF_DROPOUT = 10_000, 1000, 256
 GAIN, WIDTH = 0.04, 0.01  # g and w: a gain of the probe about which training gains too
 
 
@@ -60,7 +60,7 @@ class LinearProbe(Callback):
                 if parameter is not None:
                     parameter.copy_(torch.from_numpy(value))
         rows = by_length(Subset(dataset_train, order[:MOST_ROWS_OF_DROPOUT]))[0]
-        net.starts_at_probe_ = survives(net, rows, untouched)
+        net.starts_at_probe_ = adjust_to_dropout(net, rows, untouched)
 
 
 def set_alpha(net, alpha):

@@ -91,7 +91,7 @@ def test_noise_is_dropout():
         assert _dropout.TrainingLoss(net, rows).has_noise() == (p > 0)
 
 
-def test_a_start_that_does_not_survive(monkeypatch):
+def test_a_start_that_is_not_used(monkeypatch):
     """The net is then that of a fit without the probe, α included."""
     X, y = make_numbers(60)
     options = {"max_epochs": 2, "rank": 2, "random_state": 0}
