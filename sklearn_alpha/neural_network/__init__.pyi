@@ -43,6 +43,7 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     random_state: int | np.random.RandomState | None
 
     history_: Any
+    starts_at_probe_: bool
     module_: torch.nn.Module
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]

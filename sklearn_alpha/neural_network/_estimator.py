@@ -106,6 +106,10 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         α of every adapted layer, by its name in the model.
     history_ : skorch.history.History
         Losses, scores and durations of each epoch.
+    starts_at_probe_ : bool
+        Whether head and α started where the probe says. False if there is no probe, or if dropout
+        makes its loss in training mode larger than that of the network as it was, or of equal
+        probabilities. Training then starts as without the probe.
     n_trainable_parameters_ : int
         Number of trained parameters: adapters, α and head.
     module_ : torch.nn.Module

@@ -100,6 +100,7 @@ FITTED = {
     "fingerprint_": lambda value: isinstance(value, str),
     "attached_": lambda value: isinstance(value, dict),
     "new_modules_": _is_list(str, empty=True),
+    "starts_at_probe_": lambda value: isinstance(value, bool),
     "n_features_in_": _is_count,
     "feature_names_in_": _is_list(str),
 }

@@ -9,6 +9,8 @@ still gets a gradient from rows that the probe fits perfectly. If training began
 the first steps would fit the network to meaningless weights (Kumar et al., "Fine-Tuning can Distort
 Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
 
+With dropout the logits are multiplied by a further factor, see `_dropout.py`.
+
 The gradient of the training loss cannot choose α, because the adapter fits the same rows. Rows left
 out of the probe can. With ℓᵢ(α) the log loss of row i, left out,
 
@@ -28,9 +30,11 @@ from torch import nn
 from torch.utils.data import Subset
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier
+from sklearn_alpha.neural_network._dropout import adjust_to_dropout, copy_of_state
 from sklearn_alpha.neural_network._texts import by_length
 
-MOST_ROWS, MOST_ROWS_OF_ALPHA = 10_000, 1000  # more rows hardly change the start
+# More rows hardly change the start.
+MOST_ROWS, MOST_ROWS_OF_ALPHA, MOST_ROWS_OF_DROPOUT = 10_000, 1000, 256
 GAIN, WIDTH = 0.04, 0.01  # g and w: a gain of the probe about which training gains too
 
 
@@ -42,6 +46,7 @@ class LinearProbe(Callback):
             return
         generator = torch.Generator().manual_seed(net.seed_)  # one for all processes
         order = torch.randperm(len(dataset_train), generator=generator).tolist()
+        untouched = copy_of_state(net)
         if isinstance(net._alpha_start, str):
             rows = Subset(dataset_train, order[:MOST_ROWS_OF_ALPHA])
             set_alpha(net, net.processes_.agree(chosen_alpha(net, rows)))
@@ -54,6 +59,8 @@ class LinearProbe(Callback):
             for parameter, value in zip((head.weight, head.bias), start):
                 if parameter is not None:
                     parameter.copy_(torch.from_numpy(value))
+        rows = by_length(Subset(dataset_train, order[:MOST_ROWS_OF_DROPOUT]))[0]
+        net.starts_at_probe_ = adjust_to_dropout(net, rows, untouched)
 
 
 def set_alpha(net, alpha):

@@ -80,6 +80,7 @@ class Training(SkorchNet):
         """Initialize what is needed and run skorch's epochs."""
         if not goes_on:
             self.history_ = None  # the old one is not changed
+            self.starts_at_probe_ = False
             self.initialize()
         self.module_.to(self.processes_.device)
         self.criterion_.to(self.processes_.device)

@@ -79,6 +79,7 @@ def test_a_head_without_bias():
 def test_texts_start_at_the_probe(tiny_bert, kind):
     """Also where the head is deep inside, or speaks for every token and the last one counts."""
     small = {"vocab_size": 30, "pad_token_id": 1}
+    still = {"embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0}
     configs = {
         "roberta": RobertaConfig(
             hidden_size=16,
@@ -86,9 +87,11 @@ def test_texts_start_at_the_probe(tiny_bert, kind):
             num_attention_heads=2,
             intermediate_size=16,
             max_position_embeddings=40,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
             **small,
         ),
-        "gpt2": GPT2Config(n_embd=16, n_layer=1, n_head=2, n_positions=40, **small),
+        "gpt2": GPT2Config(n_embd=16, n_layer=1, n_head=2, n_positions=40, **small, **still),
     }
     X, y = make_texts(40)
     tokenizer, model = None, tiny_bert

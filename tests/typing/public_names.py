@@ -112,6 +112,7 @@ def net(texts: list[str], y: list[int], module: torch.nn.Module) -> NDArray[np.f
     model = AlphaLoRANetClassifier(module, rank=4, alpha={"0": 0.5}, random_state=0, lr=0.1)
     assert_type(model.fit(texts, y), AlphaLoRANetClassifier)
     assert_type(model.n_trainable_parameters_, int)
+    assert_type(model.starts_at_probe_, bool)
     model.save("folder")
     loaded = AlphaLoRANetClassifier.load("folder", model=module)
     peft_model = add_alpha(load_alpha(module, "folder"), 0.5)
