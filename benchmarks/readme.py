@@ -33,41 +33,6 @@ TABLES = (
             ("**transported source, α chosen**", "transported ridge γ_pre = 10", DEFAULT),
         ),
     ),
-    (
-        "The same with several sources",
-        "amazon-sources-pairs",
-        (
-            (
-                "**one source under two penalties², α chosen**",
-                "transported ridges γ_pre = 10 and 100",
-                DEFAULT,
-            ),
-        ),
-    ),
-    (
-        "Three domains as sources of the fourth, mean of 4",
-        "amazon-sources-domains",
-        (
-            (
-                "one logistic regression on all their rows",
-                "one LogisticRegressionCV on all rows",
-                ALONE,
-            ),
-            ("**a list of three, α chosen**", "LogisticRegressionCV", DEFAULT),
-            ("**a list of three transported, α chosen**", "transported ridge γ_pre = 10", DEFAULT),
-        ),
-    ),
-    (
-        "Sentence embeddings of the same reviews, 384 features",
-        "amazon-embeddings",
-        (
-            ("target alone, LogisticRegressionCV", "", "target alone: LogisticRegressionCV"),
-            ("source alone", "ridge γ_pre = 1", ALONE),
-            ("α = 1, γ by leave-one-out", "ridge γ_pre = 1", "α = 1, γ by leave-one-out"),
-            ("α = 1, γ = 10", "ridge γ_pre = 1", "α = 1, γ = 10"),
-            ("**α chosen**", "ridge γ_pre = 1", DEFAULT),
-        ),
-    ),
 )
 # Heading, folder, name of the default there, and the rows: column and value there, name here.
 NETWORKS = (
@@ -110,12 +75,31 @@ def main(args):
 
 def filled(text, results=RESULTS):
     """The README's text with its results from the files."""
-    for name, block in (("results", linear), ("networks", networks)):
+    for name, block in (("external", external), ("results", linear), ("networks", networks)):
         begin, end = BEGIN.format(name), END.format(name)
         before, rest = text.split(begin)
         _, after = rest.split(end)
         text = f"{before}{begin}\n{block(Path(results))}\n{end}{after}"
     return text
+
+
+def external(results):
+    """The default beside its alternatives: accuracy or squared error, and the log loss."""
+    summary = pd.read_csv(results / "external" / "results.csv")
+    methods = list(summary.method.unique())
+    lines = ["| collection, n | " + " | ".join(methods) + " |", "| --- |" + " --- |" * len(methods)]
+    for (collection, n), group in summary.groupby(["collection", "n"], sort=False):
+        rows = group.set_index("method")
+        if rows.mse.notna().any():
+            best, cells = rows.mse.min(), [f"{value:.1f}" for value in rows.mse[methods]]
+            best = [value == best for value in rows.mse[methods]]
+        else:
+            pairs = zip(100 * rows.accuracy[methods], rows.log_loss[methods])
+            cells = [f"{accuracy:.1f}, {loss:.2f}" for accuracy, loss in pairs]
+            best = [value == rows.log_loss.min() for value in rows.log_loss[methods]]
+        cells = [f"**{cell}**" if first else cell for cell, first in zip(cells, best)]
+        lines += [f"| {collection}, {n} | " + " | ".join(cells) + " |"]
+    return "\n".join(lines)
 
 
 def networks(results):

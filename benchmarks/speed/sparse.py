@@ -23,7 +23,7 @@ from benchmarks._tables import number
 from benchmarks.speed._peak import peak, run_script
 from sklearn_alpha import AlphaTransferClassifier
 
-BLEND, EVIDENCE, RIDGE = "default (blend)", "evidence", 'Ridge(solver="sparse_cg")'
+BLEND, EVIDENCE, RIDGE = "default", "evidence", 'Ridge(solver="sparse_cg")'
 TOPICS = 20
 READ_AND_FIT = """
 import sys

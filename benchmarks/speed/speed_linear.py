@@ -28,7 +28,7 @@ from benchmarks._runner import run_cells
 from benchmarks._tables import number
 from sklearn_alpha import AlphaTransferClassifier
 
-BLEND, EVIDENCE, RIDGE = "default (blend)", "evidence", "RidgeClassifier, one alpha"
+BLEND, EVIDENCE, RIDGE = "default", "evidence", "RidgeClassifier, one alpha"
 STORED = "default, store_loo"
 MOMENTS = "evidence by partial_fit"
 RIDGE_CV, PUBLISHED = "RidgeClassifierCV, 28 alphas", "published way, 81 α's"

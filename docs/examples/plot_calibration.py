@@ -2,9 +2,9 @@
 Probabilities from leave-one-out
 ================================
 
-Ridge on class codes gives decision values, not probabilities. One number converts them: the inverse
-temperature β of softmax(βf). It is fitted to the *leave-one-out* decision values, which have a
-closed form. No row is held out, and no model is refitted.
+Decision values are log odds up to one number, the inverse temperature β of softmax(βf). It is
+chosen by the *leave-one-out* decision values, which have a closed form, and is drawn to the scale
+of the source's own probabilities. No row is held out, and no model is refitted.
 """
 
 # %%
@@ -24,7 +24,7 @@ from sklearn_alpha.datasets import make_domain_transfer
 
 data = make_domain_transfer(n_target=80, n_features=200, n_test=5000, random_state=2)
 source = LogisticRegression(C=0.01).fit(data.X_source, data.y_source)
-model = AlphaTransferClassifier(source, selection="evidence", store_loo=True)
+model = AlphaTransferClassifier(source, store_loo=True)
 model.fit(data.X_target, data.y_target)
 
 values = {
@@ -33,7 +33,7 @@ values = {
     "test rows": model.decision_function(data.X_test) * data.y_test,
 }
 _, axes = plt.subplots(3, 1, figsize=(6.4, 4.2), sharex=True)
-bins = np.linspace(-2, 3, 41)
+bins = np.linspace(-4, 6, 41)
 for number, (ax, (name, margins)) in enumerate(zip(axes, values.items())):
     ax.hist(margins, bins, density=True, color=f"C{number}", alpha=0.7)
     ax.axvline(np.mean(margins), color="black", linewidth=1)

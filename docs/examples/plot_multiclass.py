@@ -1,10 +1,10 @@
 """
-Ten classes, an α for each
-==========================
+Ten classes, of which a few rows show some
+==========================================
 
 A digit classifier was trained on the images of one scanner. The images of a second scanner are
-shifted by half a pixel, blurred and noisy. Some digits look the same as before and others do not,
-so each class has its own α.
+shifted by half a pixel, blurred and noisy. A few of them are labelled as they come, not so many of
+each class, so that some digits have no label at all. The source knows all ten.
 """
 
 # %%
@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from sklearn.datasets import load_digits
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sklearn_alpha import AlphaTransferClassifier
@@ -38,36 +38,60 @@ axes[1, 0].set_ylabel("target")
 plt.show()
 
 # %%
-# All methods improve with more labelled images of the target. The curves show how fast.
+# A class without rows
+# --------------------
+# Ten random images show only some of the digits. The classes of the model are nevertheless those of
+# the source: a digit without a labelled image keeps the source's row and a probability. With
+# ``classes="target"`` the model would know only the digits that have a label.
 new = new.reshape(-1, 64)
-source = FrozenEstimator(LogisticRegression(C=1.0, max_iter=1000).fit(old, y_old))
+source = LogisticRegression(C=1.0, max_iter=1000).fit(old, y_old)
+few = np.random.default_rng(0).permutation(len(new))[:10]
+model = AlphaTransferClassifier(source).fit(new[few], y_new[few])
+missing = np.setdiff1d(model.classes_, y_new[few])
+of_missing = np.isin(y_new, missing)
+print(f"labelled: {np.unique(y_new[few])}, classes of the model: {model.classes_}")
+print(
+    f"accuracy on the digits without a label: {model.score(new[of_missing], y_new[of_missing]):.2f}"
+)
+
+# %%
+# Learning curves
+# ---------------
+# All methods are fitted on the same random images and scored on all others. The target alone gives
+# no probability to a digit that it has not seen, so that its log loss would be infinite. The right
+# figure therefore shows the other three.
 models = {
     "target alone": AlphaTransferClassifier(),
-    "fine-tuning, α = 1": AlphaTransferClassifier(source, alpha=1.0),
+    "fine-tuning, α = 1": AlphaTransferClassifier(source, alpha=1.0, classes=range(10)),
     "α chosen": AlphaTransferClassifier(source),
 }
-sizes, draws = [20, 40, 80, 160, 320], 5
+sizes, draws = [5, 10, 20, 40, 80, 160, 320], 5
 accuracy = {name: np.zeros((draws, len(sizes))) for name in models}
-alphas = np.zeros((draws, 10))
+loss = {name: np.zeros((draws, len(sizes))) for name in [*models][1:]}
 for draw in range(draws):
+    order = np.random.default_rng(draw).permutation(len(new))
     for column, n in enumerate(sizes):
-        X_few, X_rest, y_few, y_rest = train_test_split(
-            new, y_new, train_size=n, stratify=y_new, random_state=draw
-        )
+        few, rest = order[:n], order[n:]
         for name, model in models.items():
-            accuracy[name][draw, column] = model.fit(X_few, y_few).score(X_rest, y_rest)
-        if n == 80:
-            alphas[draw] = models["α chosen"].alpha_[:, 0]
+            model.fit(new[few], y_new[few])
+            accuracy[name][draw, column] = model.score(new[rest], y_new[rest])
+            if name in loss:
+                loss[name][draw, column] = log_loss(y_new[rest], model.predict_proba(new[rest]))
 
-_, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=[1.3, 1])
+_, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 for name, values in accuracy.items():
     left.plot(sizes, values.mean(axis=0), "o-", markersize=4, label=name)
-score = source.score(new, y_new)
-left.axhline(score, color="0.35", linestyle="--", linewidth=1, label="source alone")
-left.set(xscale="log", xlabel="labelled images of the target", ylabel="accuracy on all others")
-left.set_xticks(sizes, sizes)
-left.minorticks_off()
+for number, (name, values) in enumerate(loss.items(), 1):
+    right.plot(sizes, values.mean(axis=0), "o-", markersize=4, color=f"C{number}", label=name)
+for ax, score in (
+    (left, source.score(new, y_new)),
+    (right, log_loss(y_new, source.predict_proba(new))),
+):
+    ax.axhline(score, color="0.35", linestyle="--", linewidth=1, label="source alone")
+    ax.set(xscale="log", xlabel="labelled images of the target")
+    ax.set_xticks(sizes, sizes)
+    ax.minorticks_off()
+left.set(ylabel="accuracy on all others")
 left.legend()
-right.bar(range(10), alphas.mean(axis=0), yerr=alphas.std(axis=0), color="C2", ecolor="0.35")
-right.set(xlabel="class", ylabel="α, 80 labelled images", xticks=range(10))
+right.set(ylabel="log loss on all others", ylim=(0, None))
 plt.show()

@@ -11,12 +11,15 @@ example the source changes from opposed to the target (β = −1) to unrelated (
 # The figure shows the gain over the target alone for 40 labelled rows. Fine-tuning uses the source
 # unchanged. The chosen α shrinks an unrelated source, and reverses an opposed one (α < 0). This has
 # a cost: near β = 0, where the source is useless, the chosen α loses a little.
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.datasets import make_domain_transfer
 
+warnings.filterwarnings("ignore", message="The labels contradict the source")  # they should here
 betas, draws = np.linspace(-1, 1, 11), 12
 gains = {"source alone": [], "fine-tuning, α = 1": [], "α chosen": []}
 alphas = []

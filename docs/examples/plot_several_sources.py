@@ -32,8 +32,8 @@ plt.show()
 # The effect of more labels
 # -------------------------
 # With more rows, the adapter learns the part of the target that the sources do not contain. The
-# dashed lines are the scores of the three sources alone. From about twenty rows on, the list is at
-# least as good as the best of them, which need not be known.
+# dashed lines are the scores of the three sources alone. From about thirty rows on, the list is
+# better than the best of them, which need not be known.
 sizes = np.unique(np.geomspace(10, 1000, 15).astype(int))
 shares, accuracy = [], []
 for n in sizes:

@@ -6,7 +6,8 @@ Fine-tuning uses a source at its own scale (:math:`\\alpha = 1`). However, the l
 source's weights depends on the penalty of the source, and not on the target. If two sources point
 in the same direction, fine-tuning may use one of them and almost ignore the other.
 
-If :math:`\\alpha` is chosen from the labelled rows, the scale has no effect.
+If :math:`\\alpha` is chosen from the labelled rows, the scale of coefficients has no effect. (A
+fitted classifier with probabilities has a scale of its own, its log odds, and is drawn to it.)
 """
 
 # %%

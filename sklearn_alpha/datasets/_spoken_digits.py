@@ -34,14 +34,14 @@ def fetch_spoken_digits(*, data_home=None, return_X_y=False):
     Each recording of the Free Spoken Digit Dataset [1]_ is the mean of the states that the encoder
     of Whisper [2]_ has while it hears it. Five speakers are a source for the sixth.
 
-    =================  ==============================
+    =============================  ==================
     Classes                                        10
     Speakers                                        6
     Samples per class and speaker                  50
     Samples total                                3000
     Dimensionality                                384
     Features                                     real
-    =================  ==============================
+    =============================  ==================
 
     Parameters
     ----------

@@ -27,6 +27,9 @@ class AlphaPathDisplay:
     (α, γ) was chosen, the model lies on the curve. It may lie beside the curve if γ was averaged
     ("evidence" and "blend"), or if α differs between outputs or sources.
 
+    A classifier of the selection "anchored" keeps its adapter as α varies. At α = 0 the adapter is
+    alone, and this is not the model of the target alone; nor is α = 1 fine-tuning.
+
     Figure 3 of the paper [1]_ is such a path. Create the display with `from_estimator`.
 
     Parameters
@@ -51,6 +54,8 @@ class AlphaPathDisplay:
     gamma_curves : dict of str to ndarray of shape (n_gammas,)
         Curves over γ: "evidence" and "posterior", each relative to its largest value, or the score
         that the selection used.
+    adapter_follows : bool, default=True
+        Whether the adapter is fitted anew for each α. Else α = 0 and α = 1 are marked as such.
 
     Attributes
     ----------
@@ -64,7 +69,8 @@ class AlphaPathDisplay:
     chosen_ : matplotlib Line2D
         The model.
     references_ : dict of str to matplotlib Line2D
-        "target alone", "fine-tuning" and "source alone" ("source 0 alone" and so on for several).
+        "target alone", "fine-tuning" and "source alone" ("source 0 alone" and so on for several);
+        "adapter alone" and "α = 1" in place of the first two where the adapter does not follow α.
     gamma_lines_ : dict of str to matplotlib Line2D
 
     See Also
@@ -100,6 +106,7 @@ class AlphaPathDisplay:
         gamma,
         gammas=None,
         gamma_curves=None,
+        adapter_follows=True,
     ):
         self.alphas = alphas
         self.scores = scores
@@ -112,6 +119,7 @@ class AlphaPathDisplay:
         self.gamma = gamma
         self.gammas = gammas
         self.gamma_curves = gamma_curves or {}
+        self.adapter_follows = adapter_follows
 
     @classmethod
     @documented
@@ -165,6 +173,7 @@ class AlphaPathDisplay:
             gamma=estimator.gamma_,
             gammas=gammas,
             gamma_curves=curves,
+            adapter_follows="trust" not in estimator.path_,
         )
         return display.plot(ax=ax)
 
@@ -204,11 +213,14 @@ class AlphaPathDisplay:
             self.references_[name] = ax.axhline(
                 score, color="0.35", linewidth=1, linestyle=(0, (4, 2 + 2 * k)), label=name
             )
-        marks = {
-            "target alone": (0, self.target_alone_score, "v", "target alone, α = 0"),
-            "fine-tuning": (1, self.fine_tuning_score, "s", "fine-tuning, α = 1"),
-        }
-        for name, (alpha, score, marker, label) in marks.items():
+        marks = [
+            (0, self.target_alone_score, "v", "target alone", "target alone, α = 0"),
+            (1, self.fine_tuning_score, "s", "fine-tuning", "fine-tuning, α = 1"),
+        ]
+        if not self.adapter_follows:
+            marks[0] = (*marks[0][:3], "adapter alone", "adapter alone, α = 0")
+            marks[1] = (*marks[1][:3], "α = 1", "α = 1")
+        for alpha, score, marker, name, label in marks:
             (self.references_[name],) = ax.plot(
                 [alpha], [score], marker, color="C1", markersize=7, label=label
             )

@@ -14,7 +14,9 @@ _Rows: TypeAlias = ArrayLike | spmatrix | sparray
 _Floats: TypeAlias = NDArray[np.float64]
 _Coefficients: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike]
 _Source: TypeAlias = _Coefficients | BaseEstimator
-_Selection: TypeAlias = Literal["blend", "evidence", "generative", "loo", "theory", "cv"]
+_Selection: TypeAlias = Literal[
+    "anchored", "blend", "evidence", "generative", "loo", "theory", "cv"
+]
 _Solver: TypeAlias = Literal["auto", "primal", "dual", "krylov"]
 _Folds: TypeAlias = int | Iterable[tuple[ArrayLike, ArrayLike]] | BaseEstimator
 _Scoring: TypeAlias = str | Callable[..., float]
@@ -40,6 +42,7 @@ class _AlphaTransfer(BaseEstimator):
     source_coef_: _Floats
     source_intercept_: _Floats
     loo_decision_function_: _Floats
+    best_score_: float
     path_: Bunch
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
@@ -54,6 +57,8 @@ class _AlphaTransfer(BaseEstimator):
         alphas: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Bunch: ...
+    @property
+    def source_report_(self) -> list[Bunch]: ...
     def __add__(self, other: Self) -> Self: ...
     def score(self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float: ...
     def set_fit_request(self, *, sample_weight: _Request = ...) -> Self: ...
@@ -61,6 +66,7 @@ class _AlphaTransfer(BaseEstimator):
 
 class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    classes: Literal["target"] | ArrayLike | None
 
     intercept_: _Floats
     classes_: NDArray[Any]
@@ -72,7 +78,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
         *,
         alpha: Literal["auto"] | ArrayLike = "auto",
         gamma: Literal["auto"] | float = "auto",
-        selection: _Selection = "blend",
+        selection: _Selection = "anchored",
         gammas: ArrayLike | None = None,
         alphas: ArrayLike | None = None,
         cv: _Folds | None = None,
@@ -80,6 +86,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
         fit_intercept: bool = True,
         intercept_scaling: Literal["auto"] | float = "auto",
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        classes: Literal["target"] | ArrayLike | None = None,
         solver: _Solver = "auto",
         store_loo: bool = False,
     ) -> None: ...
@@ -93,6 +100,9 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
     def decision_function(self, X: _Rows) -> _Floats: ...
     def predict_proba(self, X: _Rows) -> _Floats: ...
     def predict_log_proba(self, X: _Rows) -> _Floats: ...
+    def predict_set(
+        self, X: _Rows, confidence_level: ArrayLike = 0.9
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]: ...
     def to_sklearn(self) -> RidgeClassifier: ...
     def set_partial_fit_request(
         self, *, classes: _Request = ..., sample_weight: _Request = ...
@@ -107,7 +117,7 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
         *,
         alpha: Literal["auto"] | ArrayLike = "auto",
         gamma: Literal["auto"] | float = "auto",
-        selection: _Selection = "blend",
+        selection: _Selection = "anchored",
         gammas: ArrayLike | None = None,
         alphas: ArrayLike | None = None,
         cv: _Folds | None = None,
@@ -121,6 +131,9 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
         self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self: ...
     def predict(self, X: _Rows) -> _Floats: ...
+    def predict_interval(
+        self, X: _Rows, confidence_level: ArrayLike = 0.9
+    ) -> tuple[_Floats, _Floats]: ...
     def to_sklearn(self) -> Ridge: ...
     def set_partial_fit_request(self, *, sample_weight: _Request = ...) -> Self: ...
 

@@ -22,6 +22,8 @@ def align_sources(sources, *, n_outputs, n_features, classes=None):
     b : ndarray of shape (n_outputs, n_sources)
     log_odds : ndarray of shape (n_sources,)
         What brings their values to log odds, or to the units of the target; nan where unknown.
+    has_intercept : ndarray of shape (n_sources,)
+        Whether their intercepts are known.
     """
     W = np.zeros((n_outputs, len(sources), n_features))
     b, log_odds = np.zeros((n_outputs, len(sources))), np.zeros(len(sources))
@@ -30,11 +32,7 @@ def align_sources(sources, *, n_outputs, n_features, classes=None):
             raise ValueError(
                 f"{source.name} has coefficients of shape {source.coef.shape} but X has "
                 f"{n_features} features; transform source and target rows by the same fitted steps"
-                + (
-                    ", or pass coef.T."
-                    if source.coef.shape == (n_features, n_outputs)
-                    else "."
-                )
+                + (", or pass coef.T." if source.coef.shape == (n_features, n_outputs) else ".")
             )
         rows = np.column_stack([source.coef, source.intercept])
         seen, log_odds[k] = np.ones(n_outputs, dtype=bool), source.log_odds
@@ -59,7 +57,7 @@ def align_sources(sources, *, n_outputs, n_features, classes=None):
             # what the rows of all classes share moves no prediction
             rows = np.where(seen[:, None], rows - rows[seen].mean(axis=0), rows)
         W[:, k], b[:, k] = rows[:, :-1], rows[:, -1]
-    return W, b, log_odds
+    return W, b, log_odds, np.array([source.has_intercept for source in sources], dtype=bool)
 
 
 def _by_label(rows, source, classes):

@@ -31,6 +31,7 @@ from sklearn_alpha.linear_model._parameters import (
 )
 from sklearn_alpha.linear_model._prediction import LinearPredictionMixin
 from sklearn_alpha.linear_model._problem import Problem
+from sklearn_alpha.linear_model._report import report_of_moments, source_report
 from sklearn_alpha.linear_model._resolvents import SOLVERS
 from sklearn_alpha.linear_model._rules import RULES, Given, anchors, reads_moments
 from sklearn_alpha.linear_model._scoring import candidate_score
@@ -123,7 +124,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         weight, X = weight[seen], X if seen.all() else take_rows(X, np.flatnonzero(seen))
         check_range("X", X)
         check_range("y", Y)
-        W, b, log_odds = self._aligned_sources(X.shape[1], Y.shape[1])
+        W, b, log_odds, has_intercept = self._aligned_sources(X.shape[1], Y.shape[1])
         height, anchor = self._intercept(anchors(self, balance is None, True))
         problem = Problem.of_data(
             X,
@@ -138,6 +139,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
             solver=self.solver,
             grid=grid_of_gammas(self.gamma, self.gammas),
             log_odds=log_odds,
+            has_intercept=has_intercept,
             **anchor,
         )
         solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
@@ -150,7 +152,7 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
         if self._sums is None or "coef_" in vars(self):
             return
-        W, b, log_odds = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
+        W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
         height, anchor = self._intercept(anchors(self, is_regressor(self), False))
         problem = Problem.of_moments(
             self._sums,
@@ -166,6 +168,8 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         solved = object.__new__(type(self))
         vars(solved).update(vars(self))
         solved._set(problem, rule.solve(problem, self._given(problem)))
+        covariance = self._sums.covariance[: self.n_features_in_, : self.n_features_in_]
+        solved._report = report_of_moments(problem, solved.coef_, solved.alpha_, covariance)
         solved._complete(problem)
         self.__dict__ = vars(solved)
 
@@ -178,6 +182,18 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         self.intercept_ = combine(b, solution.alpha) + solution.b
         self.path_ = solution.path
         self._w0, self._w1 = coefficients_of_alpha(problem, solution)
+
+    @property
+    def source_report_(self):
+        """What each source gives to the fit: a list of `Bunch`, which prints as a table."""
+        alpha = to_host(self.alpha_)
+        if "_report" not in vars(self):
+            raise AttributeError(
+                f"this {type(self).__name__} was fitted by a version without reports; fit it again."
+            )
+        outputs = to_host(getattr(self, "classes_", np.arange(len(alpha))))
+        outputs = outputs[1:] if len(outputs) > len(alpha) else outputs
+        return source_report(outputs.tolist(), alpha, **self._report)
 
     def _intercept(self, anchored):
         """The height of the constant column, and what the problem has to know of the rule."""

@@ -145,9 +145,8 @@ def log_probabilities(values, beta):
     return F - xp.log(xp.sum(xp.exp(F), axis=1, keepdims=True))
 
 
-
 THETAS = np.array([0.0, 0.5, 1.0])
-LOG_WIDTHS = np.array([0.5, 0.6])  # of the priors of β and t, log-normal around 1
+LOG_WIDTHS = np.array([0.35, 0.6])  # of the priors of β and t, log-normal around 1
 LOG_RANGE = np.array([2.0, 2.4])  # where their logarithms are looked for at first
 N_VALUES = 9
 

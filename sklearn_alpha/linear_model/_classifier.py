@@ -17,6 +17,7 @@ from sklearn_alpha.linear_model._calibration import (
     smoothed_targets,
     temperature_of_moments,
 )
+from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
 from sklearn_alpha.linear_model._data.array_api import to_device_of
 from sklearn_alpha.linear_model._data.validation import check_rows
 from sklearn_alpha.linear_model._distributed import moments_of_dask
@@ -35,13 +36,14 @@ from sklearn_alpha.linear_model._labels import (
     labels_of_chunk,
 )
 from sklearn_alpha.linear_model._prediction import ClassPredictionMixin
+from sklearn_alpha.linear_model._report import accuracy_gain, left_out_accuracy, report_of_rows
 from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
 @shared(references=REFERENCES)
-class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
-    r"""Linear classifier that rescales a frozen source and adds a small adapter.
+class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
+    """Linear classifier that rescales a frozen source and adds a small adapter.
 
     ::
 
@@ -50,26 +52,37 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
 
     The labels are y = ±1, or one such column for each class against the rest, and w̃ are the
     weights of the source. α = 0 is ridge on the target alone, α = 1 is ordinary fine-tuning, and
-    α → ∞ is the source filtered by the rows, γQw̃, which for large γ is the source alone. α = 1 is
-    rarely best [1]_. Here α and γ are chosen from the n labelled rows, in closed form, and each
-    output and source has its own α. With more than two classes, codes and sources are centred over
-    the classes, which changes no prediction and leaves less to fit.
+    α → ∞ is the source filtered by the rows, γQw̃, which for large γ is the source alone [1]_. With
+    more than two classes, codes and sources are centred over the classes, which changes no
+    prediction and leaves less to fit.
+
+    α and γ are chosen from the n labelled rows. By default the source is kept as it is, in log
+    odds, unless the rows speak against it, and the adapter fits what the source gets wrong::
+
+        f = αF̃ + k (t [A(y − T) + θ A(T)] + b),   T = link(αF̃),   P(class | x) = softmax(βf)
+
+    F̃ are the log odds of the source, T the codes that they predict, and A(v) is the ridge fit of v.
+    k is the size of a code in log odds, 2 for two classes and √(C/2) for C > 2. Here f is in units
+    of log odds divided by β, and α = 1 means the source's own log odds.
 
     Parameters
     ----------
     source : ndarray, tuple, estimator, list of these, or None, default=None
-        The frozen source: coefficients of shape (n_features,) or (n_outputs, n_features), a pair
-        (coefficients, intercept), or a fitted linear classifier, best as
-        ``FrozenEstimator(fitted)`` because `clone` un-fits any other. Rows of a classifier are
-        aligned with the target's classes by label; those of an array follow the sorted classes. A
-        list holds several sources. None is ridge without a source.
+        The frozen source: a fitted linear classifier, or a search whose best estimator is one; a
+        ``torch.nn.Linear``; coefficients of shape (n_features,) or (n_outputs, n_features); a pair
+        (coefficients, intercept); or a triple (coefficients, intercept, classes). Rows with classes
+        are aligned with the target's by label; others follow the sorted classes. A list holds
+        several sources. None is ridge without a source. `clone` keeps the source fitted. A fitted
+        pipeline goes to :meth:`from_pipeline`.
     alpha : {"auto"}, float or array-like, default="auto"
         α: a number, one for each source, or an array of shape (n_outputs, n_sources).
     gamma : {"auto"} or float, default="auto"
         γ > 0, in units of a feature's variance; scikit-learn's ``Ridge(alpha)`` is n·γ.
-    selection : {"blend", "evidence", "generative", "loo", "theory", "cv"}, default="blend"
+    selection : {"anchored", "blend", "evidence", "generative", "loo", "theory", "cv"}, \
+            default="anchored"
         How "auto" values are chosen:
 
+        - "anchored" draws α to 1 and b to 0, and fits the adapter to what the source gets wrong;
         - "evidence" profiles α out of the marginal likelihood and averages over γ;
         - "generative" shrinks the mean shift between the classes by empirical Bayes;
         - "blend" averages these two, weighted by leave-one-out predictions of at most 1000 rows;
@@ -77,7 +90,8 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         - "theory" takes the best accuracy that random matrix theory predicts;
         - "cv" takes the best cross-validation score.
 
-        Where alpha or gamma is given, "blend" and "generative" choose the other by "evidence".
+        Where alpha or gamma is given, "anchored", "blend" and "generative" choose the other by
+        "evidence".
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -90,8 +104,10 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
     fit_intercept : bool, default=True
         Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
     intercept_scaling : {"auto"} or float, default="auto"
-        b is the weight of a constant column of this height, under the penalty γ. "auto" is the root
-        mean square of the entries of X; ``np.inf`` leaves b free, as in `Ridge`.
+        b is the weight of a constant column of this height, under the penalty γ; ``np.inf`` leaves
+        b free, as in `Ridge`. With "auto", "anchored" holds b near zero, so that the intercept is
+        near the source's, unless the rows speak for another one. Elsewhere "auto" is the root mean
+        square of the entries of X.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     classes : {"target"} or array-like, default=None
@@ -112,10 +128,14 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
     coef_ : ndarray of shape (n_outputs, n_features)
         α w̃ + a; n_outputs is 1 for two classes.
     intercept_ : ndarray of shape (n_outputs,)
+        α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
+        α of each source. Under "anchored" all outputs have the same one, its posterior mean, and 1
+        is the log odds of a source with probabilities.
     gamma_ : float
         The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
     classes_ : ndarray of shape (n_classes,)
+        Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
         w̃ in the order of the target's classes; with more than two, centred over them.
     source_intercept_ : ndarray of shape (n_outputs, n_sources)
@@ -123,11 +143,24 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
         Decision value of each row with the adapter fitted without it, at the same α and n·γ; of a
         row with weight 2, one repetition is left out. Present if `store_loo`.
     inverse_temperature_ : float
-        β of P = softmax(βf), fitted to the leave-one-out decision values of all rows, or of 1000
-        random ones where there are more; after `partial_fit`, that of normal margins.
+        β of P = softmax(βf), from the leave-one-out decision values of all rows, or of 1000 random
+        ones where there are more. Under "anchored" it is a posterior mean whose prior is centred on
+        1, the source's own scale; after `partial_fit` it is that of normal margins.
+    best_score_ : float
+        Accuracy of the left-out values of all rows, or of 1000 random ones where there are more, as
+        of `RidgeClassifierCV`: an estimate of `score`, but for the choice of α and γ on the same
+        rows. Absent after `partial_fit` and Dask.
+    source_report_ : list of Bunch
+        For each output and source: `alpha`; its `share` of the decision values, cov(αs, f)/var(f);
+        the `gain` of left-out values over the source alone, in accuracy, with its
+        `standard_error`, both nan after `partial_fit` and Dask; and its `use`: "ignored" (share
+        below 5 %), "reversed" (α negative), "used" as it is (the α's sum to 1 within a factor of
+        1.25) or "rescaled". It prints as a table.
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
+        - "anchored": those of "evidence"; `alpha_posterior`, the posterior of α on the grid
+          `alpha_grid`; and `trust` and `theta`, which are t and θ;
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;
@@ -154,7 +187,6 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
 
     Examples
     --------
-    >>> from sklearn.frozen import FrozenEstimator
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn_alpha import AlphaTransferClassifier
     >>> from sklearn_alpha.datasets import make_domain_transfer
@@ -162,7 +194,7 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
     >>> source = LogisticRegression(C=0.01).fit(data.X_source, data.y_source)
     >>> source.score(data.X_test, data.y_test)
     0.76...
-    >>> model = AlphaTransferClassifier(FrozenEstimator(source))
+    >>> model = AlphaTransferClassifier(source)
     >>> model.fit(data.X_target, data.y_target).score(data.X_test, data.y_test)
     0.80...
     """
@@ -230,13 +262,20 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
             balance=balance(Y, repeats * class_weight),
         )
         self.intercept_ += common
+        sample, left_out = problem.sample, solution.sampled()
         if solution.inverse_temperature is not None:
             self.inverse_temperature_ = solution.inverse_temperature
         else:
-            sample_weight = (repeats * class_weight)[problem.sample]
-            targets = smoothed_targets(labels[problem.sample], sample_weight, n_classes)
-            beta, *_ = inverse_temperature(solution.sampled()[None], targets, sample_weight)
+            sample_weight = (repeats * class_weight)[sample]
+            targets = smoothed_targets(labels[sample], sample_weight, n_classes)
+            beta, *_ = inverse_temperature(left_out[None], targets, sample_weight)
             self.inverse_temperature_ = float(beta[0])
+        scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
+        self._conformity = repeats[sample], scores
+        self.best_score_ = left_out_accuracy(left_out, labels[sample], repeats[sample])
+        gain_of = accuracy_gain(left_out, labels[sample])
+        fitted = self.coef_, self.intercept_, self.alpha_
+        self._report = report_of_rows(problem, *fitted, sample, gain_of)
         if self.store_loo:
             values = self._with_fitted(X, seen, every_left_out(problem, solution) + common)
             self.loo_decision_function_ = values[:, 0] if n_classes == 2 else values
@@ -281,10 +320,11 @@ class AlphaTransferClassifier(ClassPredictionMixin, ClassifierMixin, AlphaTransf
 
         The coefficients follow from them when they are first read. They are those of "evidence" on
         all rows at once: the sizes and the order of the chunks change nothing but rounding.
-        "blend", the default, is "evidence" here, because its other half needs left-out rows. For
-        the same reason there are no `loo_decision_function_`, and `inverse_temperature_` is that of
-        normal margins. All parameters but `class_weight` count as they are when the coefficients
-        are read. Streams are added with ``a + b``, and a pickled estimator can go on.
+        "anchored", the default, is "evidence" here, because the source's predictions T of rows that
+        are gone cannot be fitted. For the same reason there are no `loo_decision_function_`, and
+        `inverse_temperature_` is that of normal margins. All parameters but `class_weight` count as
+        they are when the coefficients are read. Streams are added with ``a + b``, and a pickled
+        estimator can go on.
 
         Parameters
         ----------

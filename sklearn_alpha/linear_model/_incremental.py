@@ -38,7 +38,7 @@ class SolvedOnRead:
 
 def forget_solution(estimator):
     """Remove what was solved for, and what was said of single rows."""
-    for name in (*SOLVED, "loo_decision_function_"):
+    for name in (*SOLVED, "loo_decision_function_", "best_score_", "_conformity", "_report"):
         vars(estimator).pop(name, None)
 
 

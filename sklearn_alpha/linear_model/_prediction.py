@@ -50,7 +50,8 @@ class LinearPredictionMixin:
 
             w(α, γ) = α w̃ + Q(γ) X₀ᵀ(y₀ − αX₀w̃)/n        on the rows (X₀, y₀) seen in `fit`
 
-        is linear in α, so that no α needs a refit.
+        is linear in α, so that no α needs a refit. A classifier of the selection "anchored" keeps
+        its adapter as α varies, and the path is that of α w̃ + a.
 
         Parameters
         ----------
@@ -79,7 +80,8 @@ class LinearPredictionMixin:
         >>> import numpy as np
         >>> from sklearn_alpha import AlphaTransferRegressor
         >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> model = AlphaTransferRegressor(source=np.array([1.0, 2.0])).fit(X, [2.0, 4.0, 6.0])
+        >>> model = AlphaTransferRegressor(np.array([1.0, 2.0]), selection="evidence")
+        >>> model = model.fit(X, [2.0, 4.0, 6.0])
         >>> model.alpha_path(X, [2.0, 4.0, 6.0], alphas=[0, 1, 2]).scores.round(2)
         array([0.58, 0.9 , 1.  ])
         """
@@ -133,7 +135,8 @@ class ClassPredictionMixin:
         Returns
         -------
         decision : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_classes)
-            In units of the codes ±1; positive for `classes_[1]` where there are two classes.
+            Log odds divided by β under "anchored", and in units of the codes ±1 elsewhere; positive
+            for `classes_[1]` where there are two classes.
         """
         values = self._decisions(X, "decision_function")
         return values[:, 0] if values.shape[1] == 1 else values

@@ -8,13 +8,13 @@ import numpy as np
 from sklearn_alpha.linear_model._data.array_api import make_rows
 from sklearn_alpha.linear_model._data.moments import PrimalMoments
 from sklearn_alpha.linear_model._data.rows import Rows
+from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 from sklearn_alpha.linear_model._resolvents import (
     DualResolvent,
     KrylovResolvent,
     PrimalResolvent,
     choose_solver,
 )
-from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
@@ -53,6 +53,8 @@ class Problem:
         How many rows will be left out, one at a time, at every γ: the best reduction depends on it.
     log_odds : ndarray of shape (n_sources,)
         What brings each source's decision values to log odds; nan where its scale is unknown.
+    has_intercept : ndarray of shape (n_sources,)
+        Which sources have an intercept; that of an array of coefficients is unknown.
     is_anchored : bool
         Whether the anchored rule is to choose, under which α is drawn to 1.
     may_hold : bool
@@ -70,6 +72,7 @@ class Problem:
     grid: np.ndarray | None = None
     n_left_out: int = 0
     log_odds: np.ndarray | None = None
+    has_intercept: np.ndarray | None = None
     is_anchored: bool = False
     may_hold: bool = False
 

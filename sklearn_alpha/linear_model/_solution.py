@@ -33,6 +33,8 @@ class Solution:
     sampled : callable
         ``sampled()`` are those of the problem's sample of rows, for estimates: cheaper where there
         are more rows, and then exact but for a quadrature over γ.
+    estimate : callable or None
+        As `left_out`, but for that quadrature, where the rule has one.
     """
 
     alpha: np.ndarray
@@ -42,6 +44,7 @@ class Solution:
     path: Bunch
     left_out: Callable
     sampled: Callable
+    estimate: Callable | None = None
     inverse_temperature: float | None = None
     moves_with_alpha: bool = True
 
@@ -82,7 +85,8 @@ def family(problem, alphas, gammas, probabilities=(1.0,), *, path, estimate=None
         exact = estimate is None or len(problem.sample) == problem.rows.n_rows
         return (left_out if exact else estimate)(problem.sample)
 
-    return Solution(alpha, gamma, a, b - held[0] * held[1], path, left_out, sampled)
+    b = b - held[0] * held[1]
+    return Solution(alpha, gamma, a, b, path, left_out, sampled, estimate)
 
 
 def decisions_left_out(problem, C, gammas, probabilities, held=(0.0, 0.0)):

@@ -2,11 +2,12 @@
 
     P(class | x) = softmax(αF̃),    F̃ = Σ_k c_k s_k
 
-A source with probabilities has its own scale c. Any other is brought to decision values of root
-mean square 2, and α is then free within a factor of a few. Several sources are pooled first, with
-the weights that maximise the likelihood under N(1/K, 1/K²).
+A source with probabilities has its own scale c, and most of the prior is on α = 1. Any other is
+brought to decision values of root mean square 2, and the prior of log α has a width of 1. Several
+sources are pooled first, with the weights that maximise the likelihood under N(1/K, 1/K²).
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,18 @@ from sklearn_alpha.linear_model._calibration import below_own, losses
 from sklearn_alpha.linear_model._directions import unit_combinations
 from sklearn_alpha.linear_model._solution import posterior
 
-# α of a source with probabilities, and of one without
-GRID = np.array([-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 2**-0.5, 1, 2**0.5, 2])
-PRIOR = np.where(GRID == 1, 0.9, 0.01)
-FREE = np.exp(np.linspace(-2.5, 2.5, 11))
-FREE_GRID = np.concatenate([-FREE[::-1], [0], FREE])
-FREE_PRIOR = np.exp(-(np.log(FREE) ** 2) / 2) / np.exp(-(np.log(FREE) ** 2) / 2).sum()
-FREE_PRIOR = np.concatenate([0.04 * FREE_PRIOR[::-1], [0.04], 0.92 * FREE_PRIOR])
+IMPLAUSIBLE = 50.0  # a root mean square of log odds
+SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
+GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
+# log α ~ N(0, 1), but for .03 on zero and .03 on a reversed source; where the source has
+# probabilities, .6 is on α = 1
+LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 2).sum()
+KNOWN, UNKNOWN = (
+    np.concatenate(
+        [0.03 * LOG_NORMAL[::-1], [0.03], spike * (SIZES == 1) + (0.94 - spike) * LOG_NORMAL]
+    )
+    for spike in (0.6, 0.0)
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,12 @@ class SourceOdds:
     T : ndarray of shape (n_rows, n_outputs)
         The codes that are expected under softmax(αF̃).
     code : float
-        k, the size of a code in log odds.
+        k, the size of a code in log odds: 2 for one column. For a column per class it is C/2 where
+        all C classes are equally likely and 1 where two are left; k is the geometric mean.
     alpha : ndarray of shape (n_outputs, n_sources)
         What αF̃ makes of each source's weights.
+    shift : ndarray of shape (n_outputs,)
+        What F has beside that, where an intercept is unknown.
     path : dict
         The grid of α and its posterior.
     """
@@ -50,12 +59,16 @@ class SourceOdds:
     T: np.ndarray
     code: float
     alpha: np.ndarray
+    shift: np.ndarray
     path: dict
 
     @classmethod
     def of(cls, problem):
         """From the codes and the sources of a problem."""
         labels, weights, S = problem.Y.argmax(axis=1), problem.rows.weights, problem.S
+        # an unknown intercept is the one that makes the classes equally likely
+        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / problem.n)
+        S = S + shift
         n_outputs = problem.shape[0]
         if n_outputs == 1:
             labels = (problem.Y[:, 0] > 0).astype(int)
@@ -67,20 +80,52 @@ class SourceOdds:
         scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
         share = scale @ pool(S @ scale, labels, weights)
         F = S @ share
-        grid, prior = (GRID, PRIOR) if known.all() else (FREE_GRID, FREE_PRIOR)
+        prior = KNOWN if known.all() else UNKNOWN
         below = below_own(F, labels)
-        P = posterior(np.log(prior) - [losses(a * below, weights) for a in grid])
-        alpha = P @ grid
-        F = alpha * F
+        P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in GRID])
+        alpha = mean_alpha(P)
+        if problem.shape[1]:
+            warn_of_odd_sources(np.sqrt(weights @ F**2 / problem.n), P, known.all())
+        F, shift = alpha * F, alpha * (shift @ share)
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
         return cls(
             labels,
             F,
             T,
-            2.0 if n_outputs == 1 else 1.0,
+            2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2),
             np.tile(alpha * share, (n_outputs, 1)),
-            {"alpha_grid": grid, "alpha_posterior": P},
+            shift,
+            {"alpha_grid": GRID, "alpha_posterior": P},
         )
+
+
+def warn_of_odd_sources(sizes, P, known):
+    """Warn of log odds that no source has on rows of its own kind, and of a reversed source."""
+    if known and np.max(sizes) > IMPLAUSIBLE:
+        warnings.warn(
+            f"The log odds of the source on the rows of X have a root mean square of "
+            f"{np.max(sizes):.0f}: transform X by the same fitted steps as the source's own rows.",
+            UserWarning,
+            stacklevel=2,
+        )
+    if P[GRID < 0].sum() > 0.95:
+        warnings.warn(
+            "The labels contradict the source, and alpha_ reverses it: check that both name the "
+            "classes in the same way.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def mean_alpha(P):
+    """The mean of α; that of one sign is geometric, as a scale asks for."""
+    alpha = 0.0
+    for sign in (1, -1):
+        own = sign * GRID > 0
+        share = P[own].sum()
+        if share > 0:
+            alpha += sign * share * np.exp(P[own] @ np.log(np.abs(GRID[own])) / share)
+    return alpha
 
 
 def pool(S, labels, weights):

@@ -35,6 +35,9 @@ class LinearSource:
     log_odds : float
         What brings decision values to log odds, or predictions to the units of the target; nan
         where their scale is unknown.
+    has_intercept : bool
+        Whether the intercept is known; an array of coefficients has none, which is taken for zero
+        unless a rule knows better.
     """
 
     name: str
@@ -42,6 +45,7 @@ class LinearSource:
     intercept: np.ndarray
     classes: np.ndarray | None
     log_odds: float
+    has_intercept: bool = True
 
 
 def read_sources(source, feature_names=None, *, classifier):
@@ -111,7 +115,7 @@ def _read(source, name, feature_names, classifier):
                     "(coefficients, intercept), or (coefficients, intercept, classes)."
                 )
             _check_rows(coef, classes, name)
-        return LinearSource(name, coef, intercept, classes, np.nan)
+        return LinearSource(name, coef, intercept, classes, np.nan, len(parts) > 1)
     estimator = _check_estimator(source, name, feature_names, classifier=classifier)
     coef, intercept = _check_coefficients(
         estimator.coef_, getattr(estimator, "intercept_", 0.0), name
@@ -175,8 +179,8 @@ def _check_estimator(source, name, feature_names, *, classifier):
         source = source.estimator if isinstance(source, FrozenEstimator) else source.best_estimator_
     if isinstance(source, Pipeline):
         raise ValueError(
-            f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass its "
-            "last step, pipeline[-1], and fit on rows that the others have transformed, "
+            f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass "
+            "its last step, pipeline[-1], and fit on rows that the others have transformed, "
             "pipeline[:-1].transform(X)."
         )
     if not hasattr(source, "coef_"):
@@ -192,9 +196,7 @@ def _check_estimator(source, name, feature_names, *, classifier):
                 f"{name}, a {type(source).__name__}, has no coef_; pass an estimator that is "
                 "linear in the features of X."
             )
-        raise NotFittedError(
-            f"{name}, a {type(source).__name__}, has no coef_: fit it first."
-        )
+        raise NotFittedError(f"{name}, a {type(source).__name__}, has no coef_: fit it first.")
     if not classifier and is_classifier(source):
         raise ValueError(
             f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "

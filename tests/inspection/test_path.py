@@ -49,12 +49,22 @@ def test_scores_are_those_of_alpha_path(model, source, data, to_rows, weighted, 
     ends = model.alpha_path(X, y, alphas=[0, 1], sample_weight=weight).scores
     assert marks == {
         "source alone": pytest.approx(source.score(X, y, sample_weight=weight)),
-        "target alone": pytest.approx(ends[0]),
-        "fine-tuning": pytest.approx(ends[1]),
+        "adapter alone": pytest.approx(ends[0]),
+        "α = 1": pytest.approx(ends[1]),
     }
     at, height = drawn(display.chosen_)
     np.testing.assert_array_equal(at, model.alpha_.ravel())
     np.testing.assert_allclose(height, model.score(X, y, sample_weight=weight))
+
+
+def test_the_adapter_follows_alpha_under_other_rules(data, source):
+    model = AlphaTransferClassifier(source, selection="evidence")
+    model.fit(data.X_target, data.y_target)
+    display = AlphaPathDisplay.from_estimator(model, data.X_test, data.y_test)
+    assert list(display.references_) == ["source alone", "target alone", "fine-tuning"]
+    given = AlphaTransferClassifier(alpha=0.0, source=source, gamma=model.gamma_)
+    given.fit(data.X_target, data.y_target)
+    assert display.target_alone_score == given.score(data.X_test, data.y_test)
 
 
 @pytest.mark.parametrize("selection", ["blend", "evidence"])

@@ -10,17 +10,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model._data.validation import check_range
 from sklearn_alpha.linear_model._alignment import align_sources
+from sklearn_alpha.linear_model._data.validation import check_range
 from sklearn_alpha.linear_model._sources import read_sources
 
 
@@ -98,11 +99,18 @@ def test_an_array_alone_has_no_intercept(source, target):
 def test_a_fitted_estimator_equals_its_coefficients(wrap, task_name, build, request):
     task = request.getfixturevalue(task_name)
     w, b = np.array([1.0, -2.0, 0.5, 3.0]), 0.25
-    model = task.Estimator(wrap(build(w, b))).fit(task.X, task.y)
-    plain = task.Estimator((w, b)).fit(task.X, task.y)
+    # without probabilities and units an array has an unknown scale, which the evidence ignores
+    model = task.Estimator(wrap(build(w, b)), selection="evidence").fit(task.X, task.y)
+    plain = task.Estimator((w, b), selection="evidence").fit(task.X, task.y)
     assert_array_equal(model.source_coef_, plain.source_coef_)
     assert_array_equal(model.source_intercept_, plain.source_intercept_)
     assert_array_equal(model.coef_, plain.coef_)
+
+
+def test_a_fitted_search_is_its_best_estimator(binary):
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2).fit(binary.X, binary.y)
+    model = AlphaTransferClassifier(search).fit(binary.X, binary.y)
+    assert_array_equal(model.source_coef_[0], search.best_estimator_.coef_)
 
 
 def test_an_estimator_without_intercept(target):
@@ -175,14 +183,18 @@ def test_a_class_that_the_source_has_beyond_the_target(problem):
     source = LogisticRegression().fit(task.X, task.y)
     extra = LogisticRegression().fit(np.r_[task.X, task.X[:2]], np.r_[task.y, 3, 3])
     extra.coef_[:3], extra.intercept_[:3] = source.coef_, source.intercept_
-    model = AlphaTransferClassifier(FrozenEstimator(extra)).fit(task.X, task.y)
+    model = AlphaTransferClassifier(extra, classes="target").fit(task.X, task.y)
     assert_allclose(model.source_coef_[:, 0], without_common(source.coef_))
+    model = AlphaTransferClassifier(extra).fit(task.X, task.y)
+    assert_array_equal(model.classes_, [0, 1, 2, 3])
+    assert_allclose(model.source_coef_[:, 0], without_common(extra.coef_))
+    assert (model.predict_proba(task.X) > 0).all()
 
 
 def test_a_class_that_the_source_never_saw_starts_from_zero(classes):
     source = trained(classes)
     y = np.where(classes.y == "bee", "dog", classes.y)
-    model = AlphaTransferClassifier(FrozenEstimator(source))
+    model = AlphaTransferClassifier(source, classes="target")
     with pytest.warns(UserWarning, match=re.escape("never saw the classes ['dog']")):
         model.fit(classes.X, y)
     assert_array_equal(model.classes_, ["ape", "cat", "dog"])
@@ -193,7 +205,8 @@ def test_a_class_that_the_source_never_saw_starts_from_zero(classes):
 
 def test_two_of_the_source_classes(classes):
     source, keep = trained(classes), classes.y != "bee"
-    model = AlphaTransferClassifier(FrozenEstimator(source)).fit(classes.X[keep], classes.y[keep])
+    model = AlphaTransferClassifier(source, classes="target")
+    model.fit(classes.X[keep], classes.y[keep])
     w = (source.coef_[2] - source.coef_[0]) / 2
     assert_allclose(model.source_coef_, w[None, None])
     assert_allclose(model.source_intercept_, (source.intercept_[[[2]]] - source.intercept_[0]) / 2)
@@ -261,21 +274,17 @@ BAD = {
     "unfitted, frozen": (FrozenEstimator(LogisticRegression()), "fit it first"),
     "un-fitted by clone": (
         clone(LogisticRegression().fit(NUMBERS, LABELS)),
-        r"pass FrozenEstimator\(fitted\) because clone\(\)",
+        "has no coef_: fit it first",
     ),
     "pipeline": (
         make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, LABELS),
-        r"FrozenEstimator\(pipeline\[-1\]\).*pipeline\[:-1\]\.transform\(X\)",
+        r"call from_pipeline\(pipeline\).*pipeline\[:-1\]\.transform\(X\)",
     ),
     "frozen pipeline": (
         FrozenEstimator(make_pipeline(StandardScaler(), LogisticRegression())),
-        r"FrozenEstimator\(pipeline\[-1\]\)",
+        r"call from_pipeline\(pipeline\)",
     ),
-    "search": (
-        GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2).fit(NUMBERS, LABELS),
-        "best_estimator_",
-    ),
-    "unfitted search": (GridSearchCV(LogisticRegression(), {"C": [1]}), "best_estimator_"),
+    "unfitted search": (GridSearchCV(LogisticRegression(), {"C": [1]}), "has not been fitted"),
     "wrong width": (np.ones(3), r"shape \(1, 3\) but X has 4 features.*same fitted steps"),
     "wrong width, fitted": (
         LogisticRegression().fit(NUMBERS[:, :3], LABELS),
@@ -356,7 +365,7 @@ def test_a_binary_source_for_three_classes(classes):
     source = LogisticRegression().fit(classes.X[known], classes.y[known])
     model = AlphaTransferClassifier(source).fit(classes.X, classes.y)
     half = source.coef_[0] / 2
-    expected = {label: 0 * half for label in model.classes_}
+    expected = dict.fromkeys(model.classes_, 0 * half)
     expected |= dict(zip(source.classes_, (-half, half), strict=True))
     assert_allclose(model.source_coef_[:, 0], [expected[label] for label in model.classes_])
 
@@ -447,3 +456,25 @@ def test_grid_search_over_selection_alpha_and_source(classes):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     refit = AlphaTransferClassifier(**search.best_params_).fit(classes.X, classes.y)
     assert_array_equal(search.best_estimator_.coef_, refit.coef_)
+
+
+# ---------------------------------------------------------------- what is odd about a source
+
+
+def test_rows_that_the_sources_steps_have_not_transformed():
+    X, y = load_wine(return_X_y=True)
+    scaler = StandardScaler().fit(X)
+    source = LogisticRegression().fit(scaler.transform(X), y)
+    with pytest.warns(UserWarning, match="root mean square of [0-9]+: transform X by the same"):
+        AlphaTransferClassifier(source).fit(X[::6], y[::6])
+    AlphaTransferClassifier(source).fit(scaler.transform(X)[::6], y[::6])
+
+
+def test_a_reversed_source(problem):
+    task = problem("binary", n=40, p=3)
+    task.X[np.arange(40), 0] += 3 * (2 * task.y - 1)
+    source = LogisticRegression().fit(task.X, 1 - task.y)
+    with pytest.warns(UserWarning, match="alpha_ reverses it: check that both name the classes"):
+        model = AlphaTransferClassifier(source).fit(task.X, task.y)
+    assert model.alpha_ < 0
+    assert model.score(task.X, task.y) > 0.9

@@ -14,7 +14,8 @@ The source's decision values, as log odds F̃, are corrected by a ridge fit of c
     β, t, θ  are posterior means, from the log loss of left-out rows. The priors of β and t are
              log-normal around 1.
 
-k is the size of a code in log odds: 2 for one column of ±1, and 1 for a column per class.
+k is the size of a code in log odds: 2 for one column of ±1, and √(C/2) for C columns, between C/2
+where all classes are equally likely and 1 where two are left.
 
 In regression the link is the identity and nothing is calibrated: y − αs ~ N(0, τ²(XXᵀ/(nγ) + I +
 κ11ᵀ)) with α ~ N(1, τ²κ'/var(s)), where most of the prior is on κ' = 0 too.
@@ -33,8 +34,8 @@ from sklearn_alpha.linear_model._solution import (
 )
 from sklearn_alpha.linear_model._source_odds import SourceOdds
 
-# The prior of γ: log-normal around CENTRE·tr(XXᵀ)/n².
-CENTRE, WIDTH = 10.0, 1.5
+# The prior of γ: log-normal, around so many times tr(XXᵀ)/n² for codes and for numbers.
+CENTRES, WIDTH = {True: 10.0, False: 30.0}, 1.5
 # The prior of κ.
 KAPPAS = np.array([0, 0.1, 1, 1e2, 1e4, 1e8])
 KAPPA_PRIOR = np.array([0.8, 0.08, 0.08, 0.02, 0.01, 0.01])
@@ -113,7 +114,7 @@ def classification(problem):
         alpha=odds.alpha,
         gamma=float(P @ gammas),
         a=adapter[:, :-1],
-        b=adapter[:, -1] + k * (1 - s) * means[:n_outputs],
+        b=adapter[:, -1] + k * (1 - s) * means[:n_outputs] + odds.shift,
         path=Bunch(**path, alphas=alphas, trust=t, theta=theta, **odds.path),
         left_out=lambda index: combined(odds.F[index], *parts(index, gammas, P)),
         sampled=lambda: combined(odds.F[sample], *of_sample),
@@ -124,7 +125,7 @@ def classification(problem):
 
 def regression(problem):
     """α, γ and κ by evidence."""
-    resolvent, (n_outputs, n_sources) = problem.resolvent, problem.shape
+    resolvent, n_sources = problem.resolvent, problem.shape[1]
     anchor = np.array([even_shares(T) for T in problem.units])
     # a source of unknown units has no α to be drawn to
     anchor = np.where(np.isnan(problem.log_odds), 0.0, anchor)
@@ -168,9 +169,7 @@ def regression(problem):
         same = np.broadcast_to(same, (len(weights), *same.shape))
         return decisions_left_out(problem, same, np.exp(log_nodes), weights, (s, means))(index)
 
-    return family(
-        problem, alphas, gammas, P, path=path, estimate=estimate, held=(s, means)
-    )
+    return family(problem, alphas, gammas, P, path=path, estimate=estimate, held=(s, means))
 
 
 def even_shares(units):
@@ -183,11 +182,12 @@ def even_shares(units):
 
 
 def average(resolvent, problem, log_evidence):
-    """The γ's, the posterior over (..., κ, γ), what `path_` tells of it, and what else was found."""
+    """The γ's, the posterior over (..., κ, γ), what `path_` says of it, and more that was found."""
     gammas, refined = problem.gammas, True
+    centre = CENTRES[problem.is_classifier] * problem.gamma_centre
     while refined:
         evidence_of, found = log_evidence(gammas)
-        log_prior = -((np.log(gammas / problem.gamma_centre / CENTRE) / WIDTH) ** 2) / 2
+        log_prior = -((np.log(gammas / centre) / WIDTH) ** 2) / 2
         kappa_prior = np.log(KAPPA_PRIOR) if problem.holds_intercept else np.zeros(1)
         log_posterior = evidence_of + log_prior + kappa_prior[:, None]
         joint = np.exp(log_posterior - log_posterior.max())

@@ -1,4 +1,4 @@
-"""The default rule: the evidence and the generative solution, weighted by their predictions.
+"""The evidence and the generative solution, weighted by their left-out predictions.
 
 Both have exact leave-one-out decision values f_a and f_b, and so has f_t = (1−t)f_a + tκf_b, where
 κ brings them to one size. t is averaged over its posterior under a flat prior,

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_alpha.linear_model._directions import unit_columns
 from sklearn_alpha.linear_model._rules import evidence
 from sklearn_alpha.linear_model._rules.evidence import LAMBDAS, residual_form
 from sklearn_alpha.linear_model._solution import TINY, Solution, combine, posterior
-from sklearn_alpha.linear_model._directions import unit_columns
 
 
 def shrinkage(sqnorm, noise, dimension, centre):

@@ -24,7 +24,7 @@ def test_speed_linear(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed_linear, "problem", small)
     main(["speed-linear", "--repeats", "1", "--out", str(tmp_path)])
     out = capsys.readouterr().out
-    for method in ("default (blend)", "published way", "GridSearchCV", "alpha_path"):
+    for method in ("default", "published way", "GridSearchCV", "alpha_path"):
         assert method in out
     assert "CPU time of the default, ns: " in out
     names = {path.name for path in (tmp_path / "speed-linear").iterdir()}
