@@ -1,14 +1,10 @@
 """What both estimators share: from data and parameters to fitted attributes."""
 
-import copy
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier, is_regressor
-from sklearn.frozen import FrozenEstimator
+from sklearn.base import BaseEstimator, _fit_context, is_classifier, is_regressor
 from sklearn.model_selection import check_cv
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model import _persistence
@@ -20,7 +16,7 @@ from sklearn_alpha.linear_model._data.array_api import (
     to_host,
 )
 from sklearn_alpha.linear_model._data.validation import check_range
-from sklearn_alpha.linear_model._export import to_sklearn
+from sklearn_alpha.linear_model._export import ConversionMixin
 from sklearn_alpha.linear_model._incremental import SolvedOnRead, add_estimators, forget_solution
 from sklearn_alpha.linear_model._parameters import (
     folds_of_seen,
@@ -43,7 +39,7 @@ FLOATS = ("coef_", "intercept_", "alpha_", "source_coef_", "source_intercept_")
 FLOATS += ("loo_decision_function_", "_w0", "_w1")
 
 
-class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
+class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
     """The base of both estimators.
 
     A subclass codes its targets in `_fit_rows`, `_fit_dask` and `partial_fit`, and completes a
@@ -265,87 +261,6 @@ class AlphaTransfer(LinearPredictionMixin, BaseEstimator):
         if type(other) is not type(self):
             return NotImplemented
         return add_estimators(self, other)
-
-    def to_sklearn(self):
-        """Scikit-learn's own fitted model with the same coefficients.
-
-        ::
-
-            f(x) = X coefᵀ + intercept
-
-        The model is a `RidgeClassifier` for classes and a `Ridge` for numbers. Places that know
-        only scikit-learn can use it: converters, explainers, and files that must hold no other
-        types. It has the same decision values, predictions, classes and feature names, and shares
-        no memory with this estimator. A `RidgeClassifier` has no probabilities; they are
-        softmax(βf), where β is `inverse_temperature_`. A `LogisticRegression` with the
-        coefficients β·coef and β·intercept has the same ones.
-
-        Returns
-        -------
-        model : RidgeClassifier or Ridge
-            Fitted, with default parameters: fitted again, it is ridge without a source.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sklearn_alpha import AlphaTransferClassifier
-        >>> X, y = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 2.0]]), ["no", "yes", "no"]
-        >>> model = AlphaTransferClassifier(np.array([1.0, -1.0])).fit(X, y)
-        >>> plain = model.to_sklearn()
-        >>> plain
-        RidgeClassifier()
-        >>> bool((plain.decision_function(X) == model.decision_function(X)).all())
-        True
-        """
-        return to_sklearn(self)
-
-    @classmethod
-    def from_pipeline(cls, pipeline, **params):
-        """A pipeline for the target, from a fitted one of the source.
-
-        The steps before the last are kept as they are, and the last one becomes the source.
-        A vocabulary that they have learned stays the source's: words that it does not know have no
-        column, and therefore no weight.
-
-        Parameters
-        ----------
-        pipeline : Pipeline
-            Fitted; its last step is linear.
-        **params
-            Parameters of this estimator.
-
-        Returns
-        -------
-        pipeline : Pipeline
-            Its last step is this estimator, not fitted; `fit` leaves the other steps as they are.
-
-        Examples
-        --------
-        >>> from sklearn.feature_extraction.text import TfidfVectorizer
-        >>> from sklearn.linear_model import LogisticRegression
-        >>> from sklearn.pipeline import make_pipeline
-        >>> from sklearn_alpha import AlphaTransferClassifier
-        >>> source = make_pipeline(TfidfVectorizer(), LogisticRegression())
-        >>> source = source.fit(["good film", "bad film", "good plot", "bad plot"], [1, 0, 1, 0])
-        >>> target = AlphaTransferClassifier.from_pipeline(source)
-        >>> target.fit(["good lamp", "bad lamp"], [1, 0]).predict(["a good chair"])
-        array([1])
-        """
-        check_is_fitted(pipeline)
-        kept = [(name, FrozenEstimator(step)) for name, step in pipeline.steps[:-1]]
-        return Pipeline([*kept, (cls.__name__.lower(), cls(pipeline[-1], **params))])
-
-    def __sklearn_clone__(self):
-        """A clone without what was fitted, of which the source is the same: it stays fitted."""
-        params = {
-            name: value if name == "source" else clone(value, safe=False)
-            for name, value in self.get_params(deep=False).items()
-        }
-        copied = type(self)(**params)
-        for name in ("_metadata_request", "_sklearn_output_config"):
-            if name in vars(self):
-                setattr(copied, name, copy.deepcopy(getattr(self, name)))
-        return copied
 
     def __getstate__(self):
         return _persistence.state_to_write(super().__getstate__())

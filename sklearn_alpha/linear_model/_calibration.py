@@ -23,6 +23,12 @@ def smoothed_targets(labels, weights, n_classes):
     return (np.eye(n_classes)[labels] * counts + 1) / (counts + n_classes)
 
 
+def left_out_temperature(values, labels, weights, n_classes):
+    """The β that left-out decision values (n_rows, n_outputs) ask for."""
+    targets = smoothed_targets(labels, weights, n_classes)
+    return float(inverse_temperature(values[None], targets, weights)[0][0])
+
+
 def inverse_temperature(values, targets, weights, start=2.0):
     """β and the negative log-likelihood there, for each of several sets of decision values.
 

@@ -8,13 +8,12 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-from sklearn_alpha._docstrings import REFERENCES, shared
+from sklearn_alpha._docstrings import ARRAYS, REFERENCES, REPORT, RULES_OF_SELECTION, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._calibration import (
     decision_moments,
-    inverse_temperature,
-    smoothed_targets,
+    left_out_temperature,
     temperature_of_moments,
 )
 from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
@@ -42,7 +41,7 @@ from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
-@shared(references=REFERENCES)
+@shared(references=REFERENCES, rules=RULES_OF_SELECTION, report=REPORT, arrays=ARRAYS)
 class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, AlphaTransfer):
     """Linear classifier that rescales a frozen source and adds a small adapter.
 
@@ -79,20 +78,10 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         α: a number, one for each source, or an array of shape (n_outputs, n_sources).
     gamma : {"auto"} or float, default="auto"
         γ > 0, in units of a feature's variance; scikit-learn's ``Ridge(alpha)`` is n·γ.
-    selection : {"anchored", "blend", "evidence", "generative", "loo", "theory", "cv"}, \
-            default="anchored"
+    selection : str, default="anchored"
         How "auto" values are chosen:
 
-        - "anchored" draws α to 1 and b to 0, and fits the adapter to what the source gets wrong;
-        - "evidence" profiles α out of the marginal likelihood and averages over γ;
-        - "generative" shrinks the mean shift between the classes by empirical Bayes;
-        - "blend" averages these two, weighted by leave-one-out predictions of at most 1000 rows;
-        - "loo" takes the best leave-one-out score of all rows;
-        - "theory" takes the best accuracy that random matrix theory predicts;
-        - "cv" takes the best cross-validation score.
-
-        Where alpha or gamma is given, "anchored", "blend" and "generative" choose the other by
-        "evidence".
+        {rules}
     gammas : array-like, default=None
         Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -113,8 +102,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Weights of the classes, multiplied into `sample_weight`.
     classes : {"target"} or array-like, default=None
         The classes to tell apart. None joins those of the labelled rows with those that the sources
-        know: one of which no row is given keeps its source's row and a probability. "target" keeps
-        to those of the rows, as every `selection` but "anchored" does where None is given.
+        know; these keep the source's row where none is given. "target" keeps to those of the rows,
+        as None does where `selection` is not "anchored".
     solver : {"auto", "primal", "dual", "krylov"}, default="auto"
         "primal" reduces the matrix of features, "dual" that of rows, and "krylov" reads X only in
         products. "auto" takes the smaller matrix, and "krylov" where X is sparse with more than
@@ -148,15 +137,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         ones where there are more. Under "anchored" it is a posterior mean whose prior is centred on
         1, the source's own scale; after `partial_fit` it is that of normal margins.
     best_score_ : float
-        Accuracy of the left-out values of all rows, or of 1000 random ones where there are more, as
-        of `RidgeClassifierCV`: an estimate of `score`, but for the choice of α and γ on the same
-        rows. Absent after `partial_fit` and Dask.
-    source_report_ : list of Bunch
-        For each output and source: `alpha`; its `share` of the decision values, cov(αs, f)/var(f);
-        the `gain` of left-out values over the source alone, in accuracy, with its
-        `standard_error`, both nan after `partial_fit` and Dask; and its `use`: "ignored" (share
-        below 5 %), "reversed" (α negative), "used" as it is (the α's sum to 1 within a factor of
-        1.25) or "rescaled". It prints as a table.
+        Accuracy of the left-out values of at most 1000 random rows, as of `RidgeClassifierCV`. α
+        and γ were chosen on the same rows. Absent after `partial_fit` and Dask.
+    {report}
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
@@ -178,11 +161,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
     Notes
     -----
-    Under ``sklearn.config_context(array_api_dispatch=True)`` X may be an array of PyTorch, CuPy or
-    another library of the Array API standard. Rows stay on their device; only the smaller of XᵀX
-    and XXᵀ, and for n > p the rows that are left out, are copied to the host. Sums are added up in
-    double precision where the device has it. Predictions and fitted arrays are on the device and in
-    the precision of X, except `path_` and labels that are not numbers, which are NumPy's.
+    {arrays}
 
     {references}
 
@@ -207,8 +186,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     }
 
     inverse_temperature_ = SolvedOnRead()
-    _height = "auto"  # of the constant column: the features' own
-    score = AlphaTransfer.score
+    score, _height = AlphaTransfer.score, "auto"  # the height of the constant column
 
     def __init__(
         self,
@@ -266,13 +244,12 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         )
         self.intercept_ += common
         sample, left_out = problem.sample, solution.sampled()
-        if solution.inverse_temperature is not None:
-            self.inverse_temperature_ = solution.inverse_temperature
-        else:
-            sample_weight = (repeats * class_weight)[sample]
-            targets = smoothed_targets(labels[sample], sample_weight, n_classes)
-            beta, *_ = inverse_temperature(left_out[None], targets, sample_weight)
-            self.inverse_temperature_ = float(beta[0])
+        self.inverse_temperature_ = solution.inverse_temperature
+        if solution.inverse_temperature is None:
+            weights = (repeats * class_weight)[sample]
+            self.inverse_temperature_ = left_out_temperature(
+                left_out, labels[sample], weights, n_classes
+            )
         scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
         self._conformity = repeats[sample], scores
         self.best_score_ = left_out_accuracy(left_out, labels[sample], repeats[sample])
@@ -328,8 +305,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Raises
         ------
         ValueError
-            If the chunk is unlike the earlier ones; the message gives its number. The estimator is
-            then as it was.
+            If the chunk is unlike the earlier ones. The estimator is then as it was.
         AttributeError
             If `selection` needs rows.
 

@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_alpha._docstrings import REFERENCES, shared
+from sklearn_alpha._docstrings import REFERENCES, REPORT, RULES_OF_SELECTION, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._conformal import IntervalMixin, residual_rows
@@ -17,7 +17,7 @@ from sklearn_alpha.linear_model._rules import has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
 
 
-@shared(references=REFERENCES)
+@shared(references=REFERENCES, rules=RULES_OF_SELECTION, report=REPORT)
 class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
     """Linear regression that rescales a frozen source and adds a small adapter.
 
@@ -45,12 +45,15 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         As in :class:`AlphaTransferClassifier`.
     gamma : {"auto"} or float, default="auto"
         As in :class:`AlphaTransferClassifier`.
-    selection : {"anchored", "blend", "evidence", "generative", "loo", "theory", "cv"}, \
-            default="anchored"
-        How "auto" values are chosen, as in :class:`AlphaTransferClassifier`, but "generative"
-        shrinks the covariance of y and x, and "theory" takes the least risk that random matrix
-        theory predicts. Under "anchored" the α of several sources is drawn to their mean. That of
-        an array is drawn to 0, with a flat prior of κ', because its units are not known.
+    selection : str, default="anchored"
+        How "auto" values are chosen:
+
+        {rules}
+
+        Here "generative" shrinks the covariance of y and x, and "theory" takes the least risk that
+        random matrix theory predicts. Under "anchored" the α of several sources is drawn to their
+        mean. That of an array is drawn to 0, with a flat prior of κ', because its units are not
+        known.
     gammas : array-like, default=None
         Grid of γ. None is 28 values around tr(XXᵀ)/n².
     alphas : array-like, default=None
@@ -90,12 +93,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         R² of the left-out values of all rows, or of 300 random ones where there are more, as
         of `RidgeCV`: an estimate of `score`, but for the choice of α and γ on the same
         rows. Absent after `partial_fit` and Dask.
-    source_report_ : list of Bunch
-        For each output and source: `alpha`; its `share` of the predictions, cov(αs, f)/var(f);
-        the `gain` of left-out values over the source alone, in squared error, with its
-        `standard_error`, both nan after `partial_fit` and Dask; and its `use`: "ignored" (share
-        below 5 %), "reversed" (α negative), "used" as it is (the α's sum to 1 within a factor of
-        1.25) or "rescaled". It prints as a table.
+    {report}
     path_ : Bunch
         How the choice was made, as in :class:`AlphaTransferClassifier`; of "anchored", what
         "evidence" has.
