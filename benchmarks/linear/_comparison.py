@@ -19,6 +19,7 @@ from benchmarks.linear._peers import (
     TARGET_ALONE,
     fine_tuning,
     pooled,
+    transferred,
 )
 from sklearn_alpha import AlphaTransferClassifier
 
@@ -55,7 +56,7 @@ def fit_methods(sources, X, y):
             fitted[name, method] = fine_tuning(source, X, y, gamma)
         for selection in SELECTIONS:
             estimator = AlphaTransferClassifier(FrozenEstimator(source), selection=selection)
-            fitted[name, f"chosen: {selection}"] = estimator.fit(X, y)
+            fitted[name, f"chosen: {selection}"] = transferred(estimator, X, y)
     return fitted
 
 

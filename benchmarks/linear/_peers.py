@@ -56,6 +56,13 @@ def fine_tuning(source, X, y, gamma="auto"):
     return AlphaTransferClassifier(frozen, alpha=1.0, gamma=gamma, selection="loo").fit(X, y)
 
 
+def transferred(estimator, X, y):
+    """Fit an estimator that may reverse an unrelated source, which belongs to the comparison."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The labels contradict the source")
+        return estimator.fit(X, y)
+
+
 def transport(X_source, X):
     """Source rows, moved to the distribution of the unlabelled target rows.
 

@@ -21,7 +21,7 @@ from benchmarks._runner import run_cells
 from benchmarks._tables import number, page
 from benchmarks.linear import amazon_table, digits
 from benchmarks.linear._comparison import accuracy, pair_cells, prepare
-from benchmarks.linear._peers import fine_tuning, target_ridge_wide
+from benchmarks.linear._peers import fine_tuning, target_ridge_wide, transferred
 from sklearn_alpha import AlphaTransferClassifier
 
 DRAWS = 5
@@ -89,7 +89,7 @@ def score(benchmark, source, target, n, seed):
             "target alone": target_alone,
             ALONE: classifier,
             "α = 1": fine_tuning(classifier, X, y),
-            "α chosen": AlphaTransferClassifier(FrozenEstimator(classifier)).fit(X, y),
+            "α chosen": transferred(AlphaTransferClassifier(FrozenEstimator(classifier)), X, y),
         }
         rows += [
             {"model": model, "method": method, "accuracy": accuracy(estimator, transfer, test)}

@@ -182,7 +182,7 @@ def calibrate(F, residual, of_T, offset, labels, weights):
     fixed, moving = (below_own(part, labels) for part in (F + offset, residual))
     moving = np.stack([moving + theta * below_own(of_T, labels) for theta in THETAS])
     centre, half = np.zeros(2), LOG_RANGE
-    for _ in range(100):  # a few are enough
+    for _ in range(1000):  # a few are enough, unless values are of another size by far
         log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
         values = fixed + np.exp(log_t)[:, None, None, None] * moving
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])

@@ -104,7 +104,7 @@ FITTED = {
     "n_features_in_": _is_count,
     "feature_names_in_": _is_list(str),
 }
-OPTIONAL = ("n_features_in_", "feature_names_in_")
+OPTIONAL = ("n_features_in_", "feature_names_in_", "starts_at_probe_")
 ATTACHED = {
     name: CONSTRAINTS[name] for name in ("rank", "lora_alpha", "lora_dropout", "target_modules")
 }

@@ -126,7 +126,7 @@ def fit_probe(net, rows, **options):
         source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
     # The intercept is not penalised, because hidden states may lie far from zero.
     model = AlphaTransferClassifier(
-        source, fit_intercept=has_bias, intercept_scaling=np.inf, **options
+        source, selection="blend", fit_intercept=has_bias, intercept_scaling=np.inf, **options
     ).fit(Z, codes, sample_weight=weights)
     return Bunch(model=model, codes=codes, weights=weights)
 

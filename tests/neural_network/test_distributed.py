@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _distributed
 from sklearn_alpha.neural_network._distributed import Accelerated
-from sklearn_alpha.neural_network._files import trained_state
+from sklearn_alpha.neural_network._state import trained_state
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 X, Y = make_numbers(44)
@@ -59,7 +59,7 @@ CASES = {
 PROGRAM = """
 import sys, torch
 from tests.neural_network.test_distributed import CASES, fit_case
-from sklearn_alpha.neural_network._files import trained_state
+from sklearn_alpha.neural_network._state import trained_state
 bert, out = sys.argv[1:]
 nets = {case: fit_case(case, bert) for case in CASES}
 assert all(net.processes_.n_processes == 2 for net in nets.values())

@@ -46,7 +46,7 @@ def source_of(head):
 
 def oracle(Z, y, source=None, weights=None, **options):
     """P(class) of the linear half."""
-    model = AlphaTransferClassifier(source, intercept_scaling=np.inf, **options)
+    model = AlphaTransferClassifier(source, selection="blend", intercept_scaling=np.inf, **options)
     return model.fit(Z, y, sample_weight=weights).predict_proba(Z)
 
 
@@ -154,7 +154,9 @@ def test_alpha_follows_the_gain_on_left_out_rows(known, weighted, n_classes):
     for alpha in (0.5, 1.0):
         net = AlphaLoRANetClassifier(module, **STILL | {"alpha": alpha})
         Z = hidden(net.fit(X, y), X)
-        model = AlphaTransferClassifier(source, intercept_scaling=np.inf, store_loo=True)
+        model = AlphaTransferClassifier(
+            source, selection="blend", intercept_scaling=np.inf, store_loo=True
+        )
         model.fit(Z, y, sample_weight=weights)
         values = model.inverse_temperature_ * model.loo_decision_function_
         values = values if n_classes > 2 else np.column_stack([np.zeros(60), values])

@@ -146,7 +146,10 @@ class KrylovResolvent(DualForm):
         return self._log_det(gammas)[1]
 
     def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
-        """As in :class:`DualResolvent`, but rows are left out in groups; n·γ is held."""
+        """As in :class:`DualResolvent`, but rows are left out in groups; n·γ is held.
+
+        The rest of centred rows is centred anew, which shows only where the intercept is held.
+        """
         residuals, n, (s, _) = self._values[index] @ coefficients, rows.n_rows, held
         n_groups = min(max(ROWS_AT_ONCE // n, -(-20 * len(index) // n)), len(index))
         for start in range(n_groups):

@@ -391,7 +391,8 @@ def test_evidence_agrees(kind, n_sources, shape):
 
 @pytest.mark.parametrize("kind", ["binary", "target"])
 def test_the_default_agrees(kind):
-    assert_agree(*both(kind, (100, 250)))
+    # with an intercept that is held, "krylov" centres the rest anew where rows are left out
+    assert_agree(*both(kind, (100, 250), intercept_scaling=np.inf))
 
 
 @pytest.mark.parametrize(

@@ -271,8 +271,8 @@ def test_classifier_is_that_of_dense_matrices(kind, shape, height, n_sources, fi
 
 def regression_oracle(task, height, gammas, fitted):
     n_outputs, n_sources = task.W.shape[:2]
-    if height == HELD and n_sources == 0:
-        height = np.inf  # there is nothing to draw the intercept to
+    if height == HELD and not (fitted and n_sources):
+        height = np.inf  # no source has the target's units, to draw the intercept to
     dense = Dense(task.X, task.counts, height, False)
     kappas, prior = (ALPHA_KAPPAS, ALPHA_PRIOR) if n_sources else (np.zeros(1), np.ones(1))
     anchor = 1 / max(n_sources, 1)
