@@ -58,16 +58,16 @@ def fetch_amazon_review(
 
     Parameters
     ----------
-    %(amazon_domain)s
+    {amazon_domain}
 
     data_home : str or path-like, default=None
         The folder that holds the files, or a folder `amazon_features` or `amazon_review` of
         them: `<domain>.mat` or `<domain>_400.mat`.
-        %(search)s
+        {search}
 
-    %(download_if_missing)s
+    {download_if_missing}
 
-    %(return_X_y)s
+    {return_X_y}
 
     as_frame : bool, default=False
         Whether `data` and `target` are a DataFrame and a Series of pandas, which must be installed.
@@ -81,19 +81,19 @@ def fetch_amazon_review(
             The shares of the 400 terms, not scaled.
         target : ndarray or Series of shape (n_samples,), int
             0 for a negative review, 1 for a positive one.
-        %(amazon_target_names)s
+        {amazon_target_names}
         feature_names : list of str
             `"term_0"` to `"term_399"`: the files do not name the terms.
         frame : DataFrame of shape (n_samples, 401) or None
             `data` and `target` together, if `as_frame` is True.
-        %(DESCR)s
-        %(filename)s
+        {DESCR}
+        {filename}
 
-    %(tuple)s
+    {tuple}
 
     Raises
     ------
-    %(raises)s
+    {raises}
 
     Notes
     -----
@@ -107,7 +107,7 @@ def fetch_amazon_review(
 
     References
     ----------
-    %(amazon_reference)s
+    {amazon_reference}
     .. [2] A. El Firdoussi, E. M. Chayti, M. E. A. Seddik, M. Jaggi. α-LoRA: Effective Fine-Tuning
        via Base Model Rescaling. arXiv 2510.21345.
 

@@ -57,7 +57,7 @@ def fetch_amazon_text(
 
     Parameters
     ----------
-    %(amazon_domain)s
+    {amazon_domain}
 
     titles : bool, default=True
         Whether `data` starts each text with the title of its review: `"title. text"`, or the text
@@ -67,11 +67,11 @@ def fetch_amazon_text(
         The folder that holds the files, or a folder `amazon_text` or `sorted_data_acl` of them:
         `<domain>.jsonl` (JSON lines with id, label, rating, asin, title, text), or the public
         `<domain>/negative.review` and `<domain>/positive.review`.
-        %(search)s
+        {search}
 
-    %(download_if_missing)s
+    {download_if_missing}
 
-    %(return_X_y)s
+    {return_X_y}
 
     as_frame : bool, default=False
         Whether `data` and `target` are Series of pandas, which must be installed.
@@ -85,7 +85,7 @@ def fetch_amazon_text(
             The texts, with their titles if `titles` is True.
         target : ndarray or Series of shape (2000,), int
             0 for a negative review (1 or 2 stars), 1 for a positive one (4 or 5 stars).
-        %(amazon_target_names)s
+        {amazon_target_names}
         titles : ndarray of shape (2000,), dtype object
             The titles of the reviews.
         ids : ndarray of shape (2000,), dtype object
@@ -96,19 +96,19 @@ def fetch_amazon_text(
             on one side of a split.
         frame : DataFrame of shape (2000, 7) or None
             The columns id, asin, rating, title, text, group and target, if `as_frame` is True.
-        %(DESCR)s
+        {DESCR}
         filename : str
             The path of the file read (of the positive reviews, if there are two).
 
-    %(tuple)s
+    {tuple}
 
     Raises
     ------
-    %(raises)s
+    {raises}
 
     References
     ----------
-    %(amazon_reference)s
+    {amazon_reference}
 
     Examples
     --------

@@ -1,8 +1,6 @@
 """The parts that the docstrings of several loaders share, each written once."""
 
-import inspect
-import re
-from textwrap import indent
+from sklearn_alpha._docstrings import shared
 
 _PARTS = {
     "search": """\
@@ -42,14 +40,4 @@ target_names : list of str
    Domain Adaptation for Sentiment Classification. ACL 2007.""",
 }
 
-
-def share_docstring(loader):
-    """Replace each line `%(part)s` of a loader's docstring by that part, indented alike."""
-    if loader.__doc__:  # python -OO removes docstrings
-        loader.__doc__ = re.sub(
-            r"^( *)%\((\w+)\)s$",
-            lambda line: indent(_PARTS[line[2]], line[1]),
-            inspect.cleandoc(loader.__doc__),
-            flags=re.MULTILINE,
-        )
-    return loader
+share_docstring = shared(**_PARTS)

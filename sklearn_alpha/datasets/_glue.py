@@ -93,7 +93,7 @@ def load_glue_task(name, *, split="train", data_home=None):
         first line names the columns: `sentence` or `sentence1`, `sentence2` or `question1`,
         `question2` or `premise`, `hypothesis`, and `label`. CoLA's has no such line, and the
         columns source, label, mark, sentence.
-        %(search)s
+        {search}
 
     Returns
     -------
@@ -106,8 +106,8 @@ def load_glue_task(name, *, split="train", data_home=None):
             Numbers of the classes, in the order of the table.
         target_names : list of str
             The classes.
-        %(DESCR)s
-        %(filename)s
+        {DESCR}
+        {filename}
 
     Raises
     ------

@@ -86,11 +86,11 @@ def fetch_office_caltech(domain, *, data_home=None, download_if_missing=True, re
     data_home : str or path-like, default=None
         The folder that holds the files, or a folder `office_caltech` of them: `<domain>.mat` or
         `<domain>_SURF_L10.mat`, where the domain "caltech" is called `Caltech10`.
-        %(search)s
+        {search}
 
-    %(download_if_missing)s
+    {download_if_missing}
 
-    %(return_X_y)s
+    {return_X_y}
 
     Returns
     -------
@@ -103,14 +103,14 @@ def fetch_office_caltech(domain, *, data_home=None, download_if_missing=True, re
             Numbers of the classes, from 0 to 9. In the file they are 1 to 10.
         target_names : list of str
             The classes.
-        %(DESCR)s
-        %(filename)s
+        {DESCR}
+        {filename}
 
-    %(tuple)s
+    {tuple}
 
     Raises
     ------
-    %(raises)s
+    {raises}
 
     Notes
     -----

@@ -63,11 +63,11 @@ def fetch_school(*, data_home=None, download_if_missing=True, return_X_y=False):
     ----------
     data_home : str or path-like, default=None
         The folder that holds `school.mat`, or a folder `school` with it.
-        %(search)s
+        {search}
 
-    %(download_if_missing)s
+    {download_if_missing}
 
-    %(return_X_y)s
+    {return_X_y}
 
     Returns
     -------
@@ -85,14 +85,14 @@ def fetch_school(*, data_home=None, download_if_missing=True, return_X_y=False):
             The columns: year, two percentages of the school (pupils with free meals, pupils in
             verbal reasoning band 1), sex, verbal reasoning band, ethnic group, sex of the school's
             pupils, denomination of the school, and a constant.
-        %(DESCR)s
-        %(filename)s
+        {DESCR}
+        {filename}
 
-    %(tuple)s
+    {tuple}
 
     Raises
     ------
-    %(raises)s
+    {raises}
 
     Notes
     -----

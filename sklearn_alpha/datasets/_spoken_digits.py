@@ -47,9 +47,9 @@ def fetch_spoken_digits(*, data_home=None, return_X_y=False):
     ----------
     data_home : str or path-like, default=None
         The folder that holds `whisper_features.npz`, or a folder `spoken_digits` with it.
-        %(search)s
+        {search}
 
-    %(return_X_y)s
+    {return_X_y}
 
     Returns
     -------
@@ -65,10 +65,10 @@ def fetch_spoken_digits(*, data_home=None, return_X_y=False):
             :class:`~sklearn.model_selection.LeaveOneGroupOut` as the groups.
         take : ndarray of shape (3000,), int
             The number of the recording among those of one digit by one speaker, from 0 to 49.
-        %(DESCR)s
-        %(filename)s
+        {DESCR}
+        {filename}
 
-    %(tuple)s
+    {tuple}
 
     Raises
     ------

@@ -97,6 +97,7 @@ def test_download_goes_to_the_folder_of_the_variable_else_to_the_cache(
     assert source.fetch("books").filename.startswith(str(tmp_path / "named"))
 
 
+# pooch leaves a broken connection to the garbage collector
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("failure", ["not found", "cut short", "refused"])
 def test_failed_download_leaves_nothing(source, tmp_path, failure):
@@ -111,7 +112,7 @@ def test_failed_download_leaves_nothing(source, tmp_path, failure):
     assert str(tmp_path / "home") in str(info.value)
     assert not files(tmp_path)
     del info
-    gc.collect()  # pooch leaves a broken connection to the garbage collector
+    gc.collect()
 
 
 def test_interrupted_download_leaves_nothing(source, tmp_path, monkeypatch):

@@ -283,6 +283,7 @@ def test_download_with_another_checksum_is_dropped(served, tmp_path):
     assert not files(tmp_path)
 
 
+# pooch leaves a broken connection to the garbage collector
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("failure", ["not found", "cut short"])
 def test_failed_download_leaves_nothing(served, tmp_path, failure):
@@ -293,7 +294,7 @@ def test_failed_download_leaves_nothing(served, tmp_path, failure):
         case.fetch(*case.args, data_home=tmp_path)
     assert not files(tmp_path)
     del info
-    gc.collect()  # pooch leaves a broken connection to the garbage collector
+    gc.collect()
 
 
 def test_checksums_are_those_of_the_real_files(real):
