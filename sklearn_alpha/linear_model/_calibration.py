@@ -3,6 +3,8 @@
 P(class c | f) = softmax(βf)_c with one β > 0, the maximum of the likelihood of the left-out rows
 against Platt's smoothed targets, (N_c + 1)/(N_c + C) for a row's own class and 1/(N_c + C) for the
 others. A scale alone keeps the order of the classes, so `predict` and `predict_proba` agree.
+
+The anchored rule finds β together with its trust t in the adapter, under priors: `calibrate`.
 """
 
 import numpy as np

@@ -62,9 +62,8 @@ class IntervalMixin:
         Names and shapes are those of MAPIE 1.x.
 
         α and γ have been chosen with row i, so that left-out residuals are slightly too small. With
-        20 to 40 rows and an array as the source, the coverage at 0.9 is 0.87 to 0.89. With a refit
-        for each row the jackknife and the jackknife+ both have 0.89 to 0.91: what the latter adds,
-        the change of f(x) by one row, is small beside the residuals.
+        a few dozen rows and an array as the source, the coverage is therefore slightly below the
+        level. What the jackknife+ adds, the change of f(x) by one row, is small beside that.
 
         Examples
         --------

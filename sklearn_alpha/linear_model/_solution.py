@@ -35,6 +35,10 @@ class Solution:
         are more rows, and then exact but for a quadrature over γ.
     estimate : callable or None
         As `left_out`, but for that quadrature, where the rule has one.
+    inverse_temperature : float or None
+        β of the probabilities, where the rule has found it.
+    moves_with_alpha : bool
+        Whether another α has another adapter, as in the family.
     """
 
     alpha: np.ndarray

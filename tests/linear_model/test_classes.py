@@ -78,6 +78,7 @@ def test_an_array_names_the_classes_in_any_order(order, container, task):
     assert_allclose(model.coef_, default.coef_)
 
 
+# of the class that neither the source nor the rows know
 @pytest.mark.filterwarnings("ignore:source never saw")
 def test_an_array_may_name_a_class_that_nobody_knows(task):
     names = [*NAMES, "emu"]
@@ -254,6 +255,7 @@ def test_a_class_of_weight_zero_is_one_without_rows(task):
     assert model.loo_decision_function_.shape == (20, 4)
 
 
+# of the class that one of the two does not know
 @pytest.mark.filterwarnings("ignore:source.* never saw")
 def test_sources_of_different_classes_are_joined(two, task):
     keep = np.isin(task.y_source, NAMES[2:])

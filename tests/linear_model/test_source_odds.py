@@ -18,6 +18,7 @@ from sklearn_alpha.linear_model._source_odds import (
 )
 
 # sources of any size, and those of the wrong sign, are said to be odd
+# sources of random signs and of any size
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The log odds of the source", "ignore:The labels contradict the source"
 )

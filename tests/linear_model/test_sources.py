@@ -358,6 +358,7 @@ def test_a_regressor_for_classes(binary):
         AlphaTransferClassifier(source).fit(binary.X, binary.y)
 
 
+# of the class that the rows add
 @pytest.mark.filterwarnings("ignore:source never saw")
 def test_a_binary_source_for_three_classes(classes):
     """Its log odds are shared by the rows of its classes, and the new class has a row of zeros."""

@@ -500,6 +500,7 @@ EXTREME_SOURCES = {
 @kinds
 @pytest.mark.parametrize("rows", EXTREME_ROWS)
 @pytest.mark.parametrize("source", EXTREME_SOURCES)
+# an extreme source has extreme log odds
 @pytest.mark.filterwarnings("ignore:The log odds of the source")
 def test_extreme_rows_and_sources_give_finite_numbers(kind, rows, source, problem):
     task = problem(kind, 10, 6)
