@@ -10,6 +10,8 @@ The anchored rule finds β together with its trust t in the adapter, under prior
 import numpy as np
 from sklearn.utils._array_api import get_namespace
 
+from sklearn_alpha.linear_model._solution import posterior
+
 
 def logits(values):
     """Decision values (..., n_outputs) with one column for each class: one output becomes two."""
@@ -154,50 +156,55 @@ def log_probabilities(values, beta):
 
 
 THETAS = np.array([0.0, 0.5, 1.0])
-LOG_WIDTHS = np.array([0.35, 0.6])  # of the priors of β and t, log-normal around 1
+CENTRES, LOG_WIDTHS = np.log([1.0, 0.2]), np.array([0.35, 0.6])  # of the priors of log β and log t
 LOG_RANGE = np.array([2.0, 2.4])  # where their logarithms are looked for at first
 N_VALUES = 9
 
 
-def calibrate(F, residual, of_T, offset, labels, weights):
-    """Posterior means of β, t and θ, from left-out values.
+def calibrate(F, residual, of_T, labels, weights, log_prior):
+    """Posterior means of β, t and θ at each γ, from left-out values.
 
     ::
 
-        P(class | x) = softmax(β(F + t (residual + θ of_T) + offset))
+        P(class | x) = softmax(β(F + t (residual + θ of_T)))
 
     The grid of log β and log t moves until its best point is inside, and is narrowed until its step
     is below their standard deviations.
 
     Parameters
     ----------
-    F, residual, of_T, offset : ndarray of shape (n_rows, n_outputs)
-        What the rule adds up: the source, and the parts that the target's rows have added.
+    F : ndarray of shape (n_rows, n_outputs)
+        What the source says.
+    residual, of_T : ndarray of shape (n_gammas, n_rows, n_outputs)
+        What the target's rows have added.
     labels : ndarray of shape (n_rows,)
     weights : ndarray of shape (n_rows,)
+    log_prior : ndarray of shape (n_gammas,)
+        Of γ.
 
     Returns
     -------
-    beta, t, theta : float
-        β and t are exponentials of mean logarithms; θ is the mean of tθ, over that of t.
+    beta : float
+        The exponential of its mean logarithm.
+    t, t_theta : ndarray of shape (n_gammas,)
+        P(γ) times the means of t and tθ.
     """
-    fixed, moving = (below_own(part, labels) for part in (F + offset, residual))
-    moving = np.stack([moving + theta * below_own(of_T, labels) for theta in THETAS])
-    centre, half = np.zeros(2), LOG_RANGE
+    moving = [[below_own(r + theta * o, labels) for theta in THETAS] for r, o in zip(residual, of_T)]
+    fixed, moving = below_own(F, labels), np.array(moving)
+    centre, half = CENTRES, LOG_RANGE
     for _ in range(1000):  # a few are enough, unless values are of another size by far
         log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
-        values = fixed + np.exp(log_t)[:, None, None, None] * moving
+        values = fixed + np.exp(log_t).reshape(-1, 1, 1, 1, 1) * moving
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
-        prior_of_beta, prior_of_t = (grid / LOG_WIDTHS[:, None]) ** 2 / 2
-        loss += prior_of_beta[:, None, None] + prior_of_t[:, None]
+        of_beta, of_t = ((grid - CENTRES[:, None]) / LOG_WIDTHS[:, None]) ** 2 / 2
+        loss += of_beta[:, None, None, None] + of_t[:, None, None] - log_prior[:, None]
         best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
         at_edge = (best == 0) | (best == N_VALUES - 1)
         if at_edge.any():
             centre = np.where(at_edge, grid[[0, 1], best], centre)
             continue
-        P = np.exp(loss.min() - loss)
-        P /= P.sum()
-        of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
+        P = posterior(-loss)
+        of_each = np.stack([P.sum(axis=(1, 2, 3)), P.sum(axis=(0, 2, 3))])
         centre = np.einsum("vi,vi->v", of_each, grid)
         spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))
         step = 2 * half / (N_VALUES - 1)
@@ -205,10 +212,8 @@ def calibrate(F, residual, of_T, offset, labels, weights):
         if fine.all():
             break
         half = np.where(fine, half, np.maximum(4 * spread, 1.5 * step))
-    t = np.exp(log_t)
-    mean_t = of_each[1] @ t
-    theta = np.einsum("ijk,j,k->", P, t, THETAS) / mean_t
-    return float(np.exp(centre[0])), float(mean_t), float(theta)
+    t = np.einsum("btgk,t->gk", P, np.exp(log_t))
+    return float(np.exp(centre[0])), t.sum(axis=1), t @ THETAS
 
 
 def below_own(values, labels):

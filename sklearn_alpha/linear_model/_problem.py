@@ -116,16 +116,13 @@ class Problem:
         return cls(moments=PrimalMoments.of_sums(sums, height), trace=trace, **problem)
 
     @cached_property
-    def _read(self):
-        """The resolvent, the γ's and their centre."""
-        moments, trace, rows, form = self.moments, self.trace, self.rows, "primal"
+    def resolvent(self):
+        """The `PrimalResolvent`, `DualResolvent` or `KrylovResolvent` of Z."""
+        moments, rows, form, gammas = self.moments, self.rows, "primal", self.gammas
         if rows is not None:
             form = choose_solver(rows.X) if self.solver == "auto" else self.solver
             if form == "primal":
                 moments, rows = PrimalMoments.of_rows(rows, self.Y)
-            trace = rows.trace
-        n = moments.n if form == "primal" else rows.n
-        gammas, centre = gamma_grid(self.grid, trace, n)
         W, b = (self.W / self.scale[:, :, None]), self.b / self.scale
         if form == "primal":
             W = W.reshape(b.size, W.shape[2]).T
@@ -136,22 +133,20 @@ class Problem:
                 resolvent = KrylovResolvent(rows, Z, gammas)
             else:
                 resolvent = DualResolvent(rows, Z, gammas.min(), self.n_left_out)
-        return resolvent, gammas, centre
+        return resolvent
 
-    @property
-    def resolvent(self):
-        """The `PrimalResolvent`, `DualResolvent` or `KrylovResolvent` of Z."""
-        return self._read[0]
-
-    @property
-    def gammas(self):
-        """The γ's to choose from, (n_gammas,)."""
-        return self._read[1]
-
-    @property
+    @cached_property
     def gamma_centre(self):
         """tr(XXᵀ)/n²: where a target-only ridge is usually best."""
-        return self._read[2]
+        trace = self.trace if self.rows is None else self.rows.trace
+        return trace / self.n or 1.0
+
+    @cached_property
+    def gammas(self):
+        """The γ's to choose from, (n_gammas,): as given, or logarithmic around the centre."""
+        if self.grid is not None:
+            return self.grid
+        return self.gamma_centre * np.exp(np.linspace(-LOG_WIDTH, LOG_WIDTH, N_GAMMAS))
 
     @cached_property
     def scale(self):
@@ -284,14 +279,6 @@ class Problem:
             grid=self.gammas,
             n_left_out=0,
         )
-
-
-def gamma_grid(gammas, trace, n):
-    """The γ's as given, or logarithmic around the centre tr(XXᵀ)/n²; and the centre."""
-    centre = trace / n or 1.0
-    if gammas is None:
-        gammas = centre * np.exp(np.linspace(-LOG_WIDTH, LOG_WIDTH, N_GAMMAS))
-    return gammas, centre
 
 
 def flat(values):

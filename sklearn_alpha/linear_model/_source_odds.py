@@ -12,24 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
-from sklearn_alpha.linear_model._calibration import below_own, losses
+from sklearn_alpha.linear_model._calibration import below_own, logits, losses
 from sklearn_alpha.linear_model._directions import unit_combinations
 from sklearn_alpha.linear_model._solution import posterior
 
 IMPLAUSIBLE = 50.0  # a root mean square of log odds
+USUAL = 2.0  # the same, as most sources have it
 SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
 GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
-# log α ~ N(0, 1), but for .03 on zero and .03 on a reversed source; where the source has
-# probabilities, .6 is on α = 1
+# .03 on zero and .03 on a reversed source. The sizes are log-normal around 1, with width 1
 LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 2).sum()
-KNOWN, UNKNOWN = (
-    np.concatenate(
-        [0.03 * LOG_NORMAL[::-1], [0.03], spike * (SIZES == 1) + (0.94 - spike) * LOG_NORMAL]
-    )
-    for spike in (0.6, 0.0)
-)
+PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
+OWN = 0.6  # of the positive ones, on the scale that the source itself has
+SHIFTED, SHIFT = 0.05, 1.0  # prior of a label shift, and its width in log odds
 
 
 @dataclass(frozen=True)
@@ -80,13 +77,21 @@ class SourceOdds:
         scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
         share = scale @ pool(S @ scale, labels, weights)
         F = S @ share
-        prior = KNOWN if known.all() else UNKNOWN
+        sizes = np.sqrt(weights @ F**2 / problem.n)
+        alphas, prior = GRID, PRIOR
+        if known.all() and problem.shape[1]:
+            usual = USUAL / max(np.sqrt(np.mean(sizes**2)), TINY_SIZE)
+            alphas = np.append(usual * GRID, 1.0)
+            prior = np.append(np.where(GRID > 0, (1 - OWN) * PRIOR, PRIOR), OWN * PRIOR[GRID > 0].sum())
         below = below_own(F, labels)
-        P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in GRID])
-        alpha = mean_alpha(P)
+        P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])
+        alpha = mean_alpha(alphas, P)
         if problem.shape[1]:
-            warn_of_odd_sources(np.sqrt(weights @ F**2 / problem.n), P, known.all())
+            warn_of_odd_sources(sizes, alphas, P, known.all())
         F, shift = alpha * F, alpha * (shift @ share)
+        if problem.may_hold and KNOB['shift']:
+            b = label_shift(F, labels, weights)
+            F, shift = F + b, shift + b
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
         return cls(
             labels,
@@ -95,11 +100,11 @@ class SourceOdds:
             2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2),
             np.tile(alpha * share, (n_outputs, 1)),
             shift,
-            {"alpha_grid": GRID, "alpha_posterior": P},
+            {"alpha_grid": alphas, "alpha_posterior": P},
         )
 
 
-def warn_of_odd_sources(sizes, P, known):
+def warn_of_odd_sources(sizes, alphas, P, known):
     """Warn of log odds that no source has on rows of its own kind, and of a reversed source."""
     if known and np.max(sizes) > IMPLAUSIBLE:
         warnings.warn(
@@ -108,7 +113,7 @@ def warn_of_odd_sources(sizes, P, known):
             UserWarning,
             stacklevel=2,
         )
-    if P[GRID < 0].sum() > 0.95:
+    if P[alphas < 0].sum() > 0.95:
         warnings.warn(
             "The labels contradict the source, and alpha_ reverses it: check that both name the "
             "classes in the same way.",
@@ -117,15 +122,44 @@ def warn_of_odd_sources(sizes, P, known):
         )
 
 
-def mean_alpha(P):
+def mean_alpha(alphas, P):
     """The mean of α; that of one sign is geometric, as a scale asks for."""
-    alpha = 0.0
+    mean = 0.0
     for sign in (1, -1):
-        own = sign * GRID > 0
+        own = sign * alphas > 0
         share = P[own].sum()
         if share > 0:
-            alpha += sign * share * np.exp(P[own] @ np.log(np.abs(GRID[own])) / share)
-    return alpha
+            mean += sign * share * np.exp(P[own] @ np.log(np.abs(alphas[own])) / share)
+    return mean
+
+
+def label_shift(F, labels, weights):
+    """b (n_outputs,) of softmax(F + b): zero, unless the labels are rather of other shares.
+
+    b ~ N(0, σ²) has the prior share `SHIFTED`, and Laplace's evidence.
+    """
+    L = logits(F)
+    Y, b = np.eye(L.shape[1])[labels], np.zeros(L.shape[1])
+    eye = np.eye(len(b)) / SHIFT**2
+
+    def loss(b):
+        return losses(below_own(L + b, labels), weights)
+
+    for _ in range(50):
+        P = softmax(L + b, axis=1)
+        curvature = np.diag(weights @ P) - (weights[:, None] * P).T @ P + eye
+        step = np.linalg.solve(curvature, weights @ (P - Y) + b / SHIFT**2)
+        b = b - step
+        if np.abs(step).max() < 1e-10:
+            break
+    log_evidence = loss(0 * b) - loss(b) - b @ b / (2 * SHIFT**2)
+    log_evidence -= np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
+    b = b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
+    return b[1:] - b[:1] if F.shape[1] == 1 else b - b.mean()
+
+
+KNOB = {'shift': True}
+TINY_SIZE = 1e-300
 
 
 def pool(S, labels, weights):

@@ -21,6 +21,8 @@ In regression the link is the identity and nothing is calibrated: y − αs ~ N(
 κ11ᵀ)) with α ~ N(1, τ²κ'/var(s)), where most of the prior is on κ' = 0 too.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -36,6 +38,8 @@ from sklearn_alpha.linear_model._source_odds import SourceOdds
 
 # The prior of γ: log-normal, around so many times tr(XXᵀ)/n² for codes and for numbers.
 CENTRES, WIDTH = {True: 10.0, False: 30.0}, 1.5
+RELATIVE_GAMMAS = 2.0 ** np.array([-1, 1, 3, 5])
+CENTRE = 10.0
 # The prior of κ.
 KAPPAS = np.array([0, 0.1, 1, 1e2, 1e4, 1e8])
 KAPPA_PRIOR = np.array([0.8, 0.08, 0.08, 0.02, 0.01, 0.01])
@@ -60,63 +64,48 @@ def solve(problem, given):
 
 
 def classification(problem):
-    """α by likelihood, γ and κ by evidence, and β, t and θ by the log loss of left-out rows."""
+    """α and b by likelihood, and γ, t, θ and β by the log loss of left-out rows."""
     odds, n_outputs = SourceOdds.of(problem), problem.shape[0]
-    k = odds.code
-    problem_of_T = problem.with_targets(np.hstack([problem.Y, odds.T]))
-    resolvent, rows = problem_of_T.resolvent, problem_of_T.rows
+    grid = problem.gamma_centre * RELATIVE_GAMMAS if problem.grid is None else problem.grid
+    problem = replace(problem.with_targets(np.hstack([problem.Y, odds.T])), grid=grid)
+    resolvent, gammas, centre = problem.resolvent, problem.gammas, problem.gamma_centre
+    while resolvent.refine(gammas, np.full(len(gammas), 1 / len(gammas))):
+        pass
     # Z = [y, T]; the columns that are fitted are [y − T, T]
     eye = np.eye(n_outputs)
     C = np.block([[eye, np.zeros_like(eye)], [-eye, eye]])
-    means = resolvent.means @ C
-    y_minus_T, share = C[:, :n_outputs], 1 if n_outputs == 1 else 1 - 1 / n_outputs
+    scale = odds.code * (1 + gammas / centre)
+    each, fitted = np.broadcast_to(C, (len(gammas), *C.shape)), problem.Y @ C
+    held = (1.0, resolvent.means @ C)  # the intercept of the adapter is zero
 
-    def log_evidence(gammas):
-        """(n_kappas, n_gammas); codes that sum to zero have a share 1 − 1/C of the freedom."""
-        forms = np.einsum(
-            "ic,gij,jc->g", y_minus_T, resolvent.quadratic(gammas), y_minus_T, optimize=True
-        )
-        square, log_s = intercept(problem, means[:n_outputs])
-        misfit = np.maximum(gammas * forms + square.sum(axis=1)[:, None], TINY)
-        log_det = log_det_of_units(resolvent, gammas) + log_s[:, None]
-        return n_outputs * share / 2 * (log_det - freedom(problem) * np.log(misfit)), None
+    def parts(index):
+        """Left-out values of k(1 + γ/c) A(y − T) and k(1 + γ/c) A(T), (n_gammas, n_index, ...)."""
+        errors = problem.left_out(each, gammas, np.eye(len(gammas)), index, held)
+        adapters = scale[:, None, None] * (fitted[index] - errors)
+        return adapters[..., :n_outputs], adapters[..., n_outputs:]
 
-    gammas, P, path, _ = average(resolvent, problem_of_T, log_evidence)
-    s = P.sum(axis=1) @ held(problem)
-    P = P.sum(axis=0)
-
-    def parts(index, gammas, P):
-        """Left-out values of k A(y − T), k A(T) and k b."""
-        same = np.broadcast_to(C, (len(gammas), *C.shape))
-        errors = problem_of_T.left_out(same, gammas, P, index, (s, means))
-        offset = (1 - s) * (means - rows.unit[index, None] / rows.n * errors) * resolvent.centred
-        adapter = problem_of_T.Y[index] @ C - errors - offset
-        return k * adapter[:, :n_outputs], k * adapter[:, n_outputs:], k * offset[:, :n_outputs]
-
-    sample, nodes = problem_of_T.sample, (gammas, P)
-    if len(sample) < rows.n_rows:
-        log_nodes, weights = evidence.quadrature(np.log(gammas), P)
-        nodes = np.exp(log_nodes), weights
-    of_sample = parts(sample, *nodes)
-    beta, t, theta = calibrate(
-        odds.F[sample], *of_sample, odds.labels[sample], rows.weights[sample]
+    sample = problem.sample
+    of_sample = parts(sample)
+    log_prior = -((np.log(gammas / (CENTRE * centre)) / WIDTH) ** 2) / 2
+    beta, t, t_theta = calibrate(
+        odds.F[sample], *of_sample, odds.labels[sample], problem.rows.weights[sample], log_prior
     )
 
-    def combined(F, residual, of_T, offset):
-        return F + t * (residual + theta * of_T) + offset
+    def combined(F, residual, of_T):
+        return F + np.tensordot(t, residual, axes=1) + np.tensordot(t_theta, of_T, axes=1)
 
-    a, b = resolvent.adapter(np.broadcast_to(C, (len(gammas), *C.shape)), gammas, P)
-    b = b - means  # of centred rows, what moves their centre to zero
-    adapter = k * np.column_stack([a, b])
-    adapter = combined(0.0, adapter[:n_outputs], adapter[n_outputs:], 0.0)
-    alphas = np.broadcast_to(odds.alpha, (len(gammas), *problem.shape))
+    weights = np.concatenate([t[:, None] * np.ones(n_outputs), t_theta[:, None] * np.ones(n_outputs)], axis=1)
+    sum_of_parts = np.vstack([eye, eye])
+    a, b = resolvent.adapter((scale[:, None] * weights)[:, None] * C @ sum_of_parts, gammas, np.ones(len(gammas)))
+    b = b - resolvent.means @ ((scale[:, None] * weights)[:, None] * C @ sum_of_parts).sum(axis=0)
+    P = t / t.sum()
     return Solution(
         alpha=odds.alpha,
         gamma=float(P @ gammas),
-        a=adapter[:, :-1],
-        b=adapter[:, -1] + k * (1 - s) * means[:n_outputs] + odds.shift,
-        path=Bunch(**path, alphas=alphas, trust=t, theta=theta, **odds.path),
-        left_out=lambda index: combined(odds.F[index], *parts(index, gammas, P)),
+        a=a,
+        b=b + odds.shift,
+        path=Bunch(gammas=gammas, posterior=P, alphas=np.broadcast_to(odds.alpha, (len(gammas), *odds.alpha.shape)), trust=t.sum(), theta=t_theta.sum() / t.sum(), **odds.path),
+        left_out=lambda index: combined(odds.F[index], *parts(index)),
         sampled=lambda: combined(odds.F[sample], *of_sample),
         inverse_temperature=beta,
         moves_with_alpha=False,
