@@ -121,7 +121,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         check_range("X", X)
         check_range("y", Y)
         W, b, log_odds, has_intercept = self._aligned_sources(X.shape[1], Y.shape[1])
-        height, anchor = self._intercept(anchors(self, balance is None, True))
+        height, anchor = self._intercept(anchors(self, balance is None, True), balance is None)
         problem = Problem.of_data(
             X,
             weight * class_weight,
@@ -149,7 +149,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         if self._sums is None or "coef_" in vars(self):
             return
         W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
-        height, anchor = self._intercept(anchors(self, is_regressor(self), False))
+        height, anchor = self._intercept(anchors(self, is_regressor(self), False), is_regressor(self))
         problem = Problem.of_moments(
             self._sums,
             W=W,
@@ -191,12 +191,14 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         outputs = outputs[1:] if len(outputs) > len(alpha) else outputs
         return source_report(outputs.tolist(), alpha, **self._report)
 
-    def _intercept(self, anchored):
+    def _intercept(self, anchored, regression):
         """The height of the constant column, and what the problem has to know of the rule."""
         holds = anchored and self.fit_intercept and self.intercept_scaling == "auto"
         height = self._height if self.intercept_scaling == "auto" else self.intercept_scaling
         height = height if self.fit_intercept else 0.0
-        return np.inf if holds else height, {"is_anchored": anchored, "may_hold": holds}
+        if holds:
+            height = np.inf if regression else "shrunk"
+        return height, {"is_anchored": anchored, "may_hold": holds}
 
     def _read_sources(self):
         names = getattr(self, "feature_names_in_", None)

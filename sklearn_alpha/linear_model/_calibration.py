@@ -156,7 +156,7 @@ def log_probabilities(values, beta):
 
 
 THETAS = np.array([0.0, 0.5, 1.0])
-CENTRES, LOG_WIDTHS = np.log([1.0, 0.2]), np.array([0.35, 0.6])  # of the priors of log β and log t
+CENTRES, LOG_WIDTHS = np.log([1.0, 0.4]), np.array([0.25, 0.8])  # of the priors of log β and log t
 LOG_RANGE = np.array([2.0, 2.4])  # where their logarithms are looked for at first
 N_VALUES = 9
 

@@ -58,7 +58,7 @@ class Problem:
     is_anchored : bool
         Whether the anchored rule is to choose, under which α is drawn to 1.
     may_hold : bool
-        Whether the anchored rule may draw the intercept of centred rows to zero.
+        Whether the anchored rule may move the intercept of the sources.
     """
 
     W: np.ndarray
@@ -85,7 +85,7 @@ class Problem:
         X : {array, sparse matrix} of shape (n_rows, n_features)
         weights, unit : ndarray of shape (n_rows,)
             As of `Rows`.
-        height : {"auto"} or float
+        height : {"auto", "shrunk"} or float
             As of `Rows`.
         every_row : bool
             Whether all rows will be left out, one at a time, or a sample of them.
@@ -162,14 +162,8 @@ class Problem:
 
     @cached_property
     def holds_intercept(self):
-        """Whether the intercept of centred rows is drawn to zero, and not free.
-
-        In regression there is something to hold it to where a source predicts in the target's
-        units.
-        """
-        has_source = self.is_classifier or (
-            self.in_target_units and any(T.shape[1] for T in self.units)
-        )
+        """Whether the intercept of a regression is drawn to that of its sources, and not free."""
+        has_source = self.in_target_units and any(T.shape[1] for T in self.units)
         return self.is_anchored and self.may_hold and has_source
 
     @property

@@ -16,7 +16,7 @@ from scipy.special import expit, softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, logits, losses
 from sklearn_alpha.linear_model._directions import unit_combinations
-from sklearn_alpha.linear_model._solution import posterior
+from sklearn_alpha.linear_model._solution import TINY, posterior
 
 IMPLAUSIBLE = 50.0  # a root mean square of log odds
 USUAL = 2.0  # the same, as most sources have it
@@ -25,7 +25,7 @@ GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
 # .03 on zero and .03 on a reversed source. The sizes are log-normal around 1, with width 1
 LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 2).sum()
 PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
-OWN = 0.6  # of the positive ones, on the scale that the source itself has
+OWN = 0.7  # of the positive ones, on the scale that the source itself has
 SHIFTED, SHIFT = 0.05, 1.0  # prior of a label shift, and its width in log odds
 
 
@@ -80,7 +80,7 @@ class SourceOdds:
         sizes = np.sqrt(weights @ F**2 / problem.n)
         alphas, prior = GRID, PRIOR
         if known.all() and problem.shape[1]:
-            usual = USUAL / max(np.sqrt(np.mean(sizes**2)), TINY_SIZE)
+            usual = USUAL / max(np.sqrt(np.mean(sizes**2)), TINY)
             alphas = np.append(usual * GRID, 1.0)
             prior = np.append(np.where(GRID > 0, (1 - OWN) * PRIOR, PRIOR), OWN * PRIOR[GRID > 0].sum())
         below = below_own(F, labels)
@@ -89,7 +89,7 @@ class SourceOdds:
         if problem.shape[1]:
             warn_of_odd_sources(sizes, alphas, P, known.all())
         F, shift = alpha * F, alpha * (shift @ share)
-        if problem.may_hold and KNOB['shift']:
+        if problem.may_hold:
             b = label_shift(F, labels, weights)
             F, shift = F + b, shift + b
         T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
@@ -156,10 +156,6 @@ def label_shift(F, labels, weights):
     log_evidence -= np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
     b = b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
     return b[1:] - b[:1] if F.shape[1] == 1 else b - b.mean()
-
-
-KNOB = {'shift': True}
-TINY_SIZE = 1e-300
 
 
 def pool(S, labels, weights):

@@ -6,7 +6,6 @@ products are copied to the host: columns, the smaller of XᵀX and XXᵀ, and th
 out. NumPy's single precision is read in the same way.
 """
 
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import issparse
@@ -104,9 +103,7 @@ class ArrayAPIRows(Rows):
         """Rows by slice or number, dense."""
         return self._host(self._read(index))
 
-    @cached_property
-    def sqnorms(self):
-        """‖xᵢ‖²."""
+    def _norms(self):
         return np.concatenate([self._host(self._xp.sum(X * X, axis=1)) for _, X in self.blocks()])
 
     def dot(self, columns):

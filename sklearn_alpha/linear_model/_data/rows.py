@@ -20,9 +20,10 @@ class Rows:
     X : {ndarray, sparse matrix} of shape (n_rows, n_features)
     weights : ndarray of shape (n_rows,)
         sᵢ > 0; n = Σ sᵢ is the number of samples.
-    height : {"auto"} or float
+    height : {"auto", "shrunk"} or float
         Height k of the constant column: 0 for none, inf for an unpenalised intercept, "auto" for
-        the root mean square of X.
+        the root mean square of X. "shrunk" is 0 for rows less ρx̄, where the share ρ of the mean is
+        what is more than noise, 1 − tr(Cov X)/(n‖x̄‖²), and at least zero.
     unit : ndarray of shape (n_rows,)
         The part of sᵢ that leave-one-out removes: one repetition of the row.
 
@@ -36,13 +37,27 @@ class Rows:
         self.X, self.weights, self.unit = X, weights, unit
         self.n = weights.sum()
         self.n_rows, self.n_features = X.shape
-        self.centred = height == np.inf
+        self.centred, self._shrinks = height == np.inf, height == "shrunk"
         # A dense X is centred as it is read, which rounds least, a sparse X in its Gram matrix.
-        self._shifted = self.centred and not issparse(X)
+        self._shifted = self._shrinks or (self.centred and not issparse(X))
         self.offset = np.zeros(self.n_features)
         if self._shifted:
             self.offset = self.rdot(weights) / self.n
+        if self._shrinks:
+            self.offset, height = self._share_of_mean() * self.offset, 0.0
         self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
+
+    @property
+    def asked(self):
+        """The height, to be asked of some of the rows."""
+        return "shrunk" if self._shrinks else self.height
+
+    def _share_of_mean(self):
+        """ρ, while the offset is the mean: `_norms` are those of the centred rows."""
+        spread = self.weights @ self.unit / self.n**2  # the variance of a mean over that of a row
+        noise = self.average(self._norms()) * spread / (1 - spread) if spread < 1 else np.inf
+        size = self.offset @ self.offset
+        return max(1 - noise / size, 0.0) if size > 0 else 0.0
 
     @cached_property
     def repeats(self):
@@ -57,8 +72,14 @@ class Rows:
     @cached_property
     def sqnorms(self):
         """‖xᵢ‖²."""
+        return self._norms()
+
+    def _norms(self):
         if not self._shifted:
             return row_norms(self.X, squared=True)
+        if issparse(self.X):
+            o = self.offset
+            return np.maximum(row_norms(self.X, squared=True) - 2 * times(self.X, o) + o @ o, 0)
         return np.concatenate([row_norms(X, squared=True) for _, X in self.blocks()])
 
     @cached_property
@@ -69,7 +90,8 @@ class Rows:
     @property
     def along_mean(self):
         """xᵢᵀ(x̄ − offset): zero where that is the mean itself."""
-        return np.zeros(self.n_rows) if self._shifted else self.dot(self.mean)
+        centred = self._shifted and self.centred
+        return np.zeros(self.n_rows) if centred else self.dot(self.mean)
 
     @cached_property
     def trace(self):
@@ -105,7 +127,7 @@ class Rows:
 
     def part(self, index):
         """Some of the rows, by number."""
-        return type(self)(self._raw(index), self.weights[index], self.height, self.unit[index])
+        return type(self)(self._raw(index), self.weights[index], self.asked, self.unit[index])
 
     def outputs(self, W, b):
         """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""
@@ -122,8 +144,7 @@ class Rows:
 
     def _read(self, index):
         X = self._raw(index)
-        if issparse(X):
-            return X.toarray()
+        X = X.toarray() if issparse(X) else X
         return X - self.offset if self._shifted else X
 
     def blocks(self):
@@ -171,6 +192,10 @@ class Rows:
             total[:] = safe_sparse_dot(X.T, X, dense_output=True)
             if self.centred:
                 total -= self.n * np.outer(self.mean, self.mean)
+            elif self._shifted:
+                # Σ s (x − o)(x − o)ᵀ, with x̄ = mean + o
+                outer = self.n * np.outer(self.offset, self.mean + self.offset / 2)
+                total -= outer + outer.T
         else:
             if self._shifted or (self.weights != 1).any():
                 known["sqnorms"] = np.empty(self.n_rows)
@@ -214,7 +239,12 @@ class Rows:
     def _outer(self):
         """XXᵀ."""
         if issparse(self.X):
-            return np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))
+            outer = np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))
+            if self._shifted:
+                # (x − o)ᵀ(x' − o)
+                along = times(self.X, self.offset) - self.offset @ self.offset / 2
+                outer -= along[:, None] + along
+            return outer
         total = np.zeros((self.n_rows, self.n_rows), order="F")
         step = max(self.n_features // 8, 1) if self._shifted else self.n_features
         for start in range(0, self.n_features, step):

@@ -156,7 +156,7 @@ class KrylovResolvent(DualForm):
             members = slice(start, None, n_groups)
             group, weights = index[members], rows.weights.copy()
             weights[group] -= rows.unit[group]
-            rest = Rows(rows.X, weights, rows.height, rows.unit)
+            rest = Rows(rows.X, weights, rows.asked, rows.unit)
             same = gammas * rows.n / rest.n  # n·γ is
             without = KrylovResolvent(rest, self._values, same, self._basis.steps)
             for at, (C, gamma) in enumerate(zip(coefficients, same, strict=True)):
