@@ -155,18 +155,17 @@ def log_probabilities(values, beta):
     return F - xp.log(xp.sum(xp.exp(F), axis=1, keepdims=True))
 
 
-THETAS = np.array([0.0, 0.5, 1.0])
-CENTRES, LOG_WIDTHS = np.log([1.0, 0.4]), np.array([0.25, 0.8])  # of the priors of log β and log t
-LOG_RANGE = np.array([2.0, 2.4])  # where their logarithms are looked for at first
-N_VALUES = 9
+# Of log β and log t: centres and widths of the normal priors, and where they are looked for first.
+CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.0, 2.4])
+N_VALUES = 7
 
 
-def calibrate(F, residual, of_T, labels, weights, log_prior):
-    """Posterior means of β, t and θ at each γ, from left-out values.
+def calibrate(F, adapters, labels, weights, log_prior):
+    """Posterior means of β, and of the trust t in each adapter, from left-out values.
 
     ::
 
-        P(class | x) = softmax(β(F + t (residual + θ of_T)))
+        P(class | x) = softmax(β(F + t adapter))
 
     The grid of log β and log t moves until its best point is inside, and is narrowed until its step
     is below their standard deviations.
@@ -175,36 +174,34 @@ def calibrate(F, residual, of_T, labels, weights, log_prior):
     ----------
     F : ndarray of shape (n_rows, n_outputs)
         What the source says.
-    residual, of_T : ndarray of shape (n_gammas, n_rows, n_outputs)
-        What the target's rows have added.
+    adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
+        What the target's rows add to it, of which one is right.
     labels : ndarray of shape (n_rows,)
     weights : ndarray of shape (n_rows,)
-    log_prior : ndarray of shape (n_gammas,)
-        Of γ.
+    log_prior : ndarray of shape (n_adapters,)
 
     Returns
     -------
     beta : float
         The exponential of its mean logarithm.
-    t, t_theta : ndarray of shape (n_gammas,)
-        P(γ) times the means of t and tθ.
+    t : ndarray of shape (n_adapters,)
+        The posterior of each adapter times the mean of its t.
     """
-    moving = [[below_own(r + theta * o, labels) for theta in THETAS] for r, o in zip(residual, of_T)]
-    fixed, moving = below_own(F, labels), np.array(moving)
-    centre, half = CENTRES, LOG_RANGE
+    fixed, moving = below_own(F, labels), np.stack([below_own(one, labels) for one in adapters])
+    centre, half = CENTRES, REACH
     for _ in range(1000):  # a few are enough, unless values are of another size by far
         log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
-        values = fixed + np.exp(log_t).reshape(-1, 1, 1, 1, 1) * moving
+        values = fixed + np.exp(log_t)[:, None, None, None] * moving
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
-        of_beta, of_t = ((grid - CENTRES[:, None]) / LOG_WIDTHS[:, None]) ** 2 / 2
-        loss += of_beta[:, None, None, None] + of_t[:, None, None] - log_prior[:, None]
+        of_beta, of_t = ((grid - CENTRES[:, None]) / WIDTHS[:, None]) ** 2 / 2
+        loss += of_beta[:, None, None] + of_t[:, None] - log_prior
         best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
         at_edge = (best == 0) | (best == N_VALUES - 1)
         if at_edge.any():
             centre = np.where(at_edge, grid[[0, 1], best], centre)
             continue
         P = posterior(-loss)
-        of_each = np.stack([P.sum(axis=(1, 2, 3)), P.sum(axis=(0, 2, 3))])
+        of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
         centre = np.einsum("vi,vi->v", of_each, grid)
         spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))
         step = 2 * half / (N_VALUES - 1)
@@ -212,8 +209,7 @@ def calibrate(F, residual, of_T, labels, weights, log_prior):
         if fine.all():
             break
         half = np.where(fine, half, np.maximum(4 * spread, 1.5 * step))
-    t = np.einsum("btgk,t->gk", P, np.exp(log_t))
-    return float(np.exp(centre[0])), t.sum(axis=1), t @ THETAS
+    return float(np.exp(centre[0])), np.exp(log_t) @ P.sum(axis=0)
 
 
 def below_own(values, labels):

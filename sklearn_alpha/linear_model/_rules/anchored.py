@@ -2,17 +2,18 @@
 
 The source's decision values, as log odds F̃, are corrected by a ridge fit of codes y:
 
-    f = F + Σ_γ P(γ) t (Â(y − T) + θ Â(T)),    F = αF̃ + b,    T = link(F),    P(class | x) = softmax(βf)
+    f = F + Σ_γ P(γ) t(γ) Â_γ(y − T/2),    F = αF̃ + b,    T = link(F),    P(class | x) = softmax(βf)
 
-    α, b         are posterior means, from the likelihood of the rows under softmax(F). Most of the
-                 prior is on the source's own log odds, α = 1 and b = 0: a source is rescaled,
-                 ignored, reversed or shifted for a reason.
-    Â(v)         = k(1 + γ/c) XQ(γ)Xᵀv/n is the ridge fit of v, of the size that it has for small γ.
-                 X is less a share of its mean (`Rows`), and c = tr((XXᵀ)²)/(n tr(XXᵀ)) is the mean
-                 eigenvalue of XXᵀ/n, weighted by the eigenvalues.
-    γ, t, θ, β   are averaged over their posterior, from the log loss of left-out rows. t is the
-                 share of the adapter that is believed. θ is between a fit of what the source gets
-                 wrong, 0, and of the labels themselves, 1. β is the inverse temperature.
+    α, b       are posterior means, from the likelihood of the rows under softmax(F). Most of the
+               prior is on the source's own log odds, α = 1 and b = 0: a source is rescaled,
+               ignored, reversed or shifted for a reason.
+    Â_γ(v)     = k(1 + γ/c) XQ(γ)Xᵀv/n is a ridge fit, of the size that it has for small γ. X is less
+               a share of its mean (`Rows`), and c = Σλ²/Σλ over the eigenvalues λ of XXᵀ/n.
+    γ, t, β    are averaged over their posterior, from the log loss of left-out rows: t is the share
+               of the adapter that is believed, and β the inverse temperature.
+
+y − T is what the source gets wrong, and y the labels themselves. The one is right if the rows
+correct the source, the other if they know something else; y − T/2 is between them.
 
 k is the size of a code in log odds: 2 for one column of ±1, and √(C/2) for C columns, between C/2
 where all classes are equally likely and 1 where two are left.
@@ -30,8 +31,8 @@ from sklearn_alpha.linear_model._rules import anchored_regression, evidence
 from sklearn_alpha.linear_model._solution import Solution, posterior
 from sklearn_alpha.linear_model._source_odds import SourceOdds
 
-# The γ's, in units of tr(XXᵀ)/n², and their prior: log-normal
-GAMMAS, CENTRE, WIDTH = np.array([0.5, 2.0, 8.0, 32.0]), 10.0, 1.5
+# The γ's, in units of tr(XXᵀ)/n², and their prior, which is log-normal.
+GAMMAS, CENTRE, WIDTH = np.array([1.0, 6.0, 36.0]), 10.0, 1.5
 
 
 def from_moments(is_given):
@@ -50,38 +51,28 @@ def solve(problem, given):
 
 
 def classification(problem):
-    """α and b by likelihood, and γ, t, θ and β by the log loss of left-out rows."""
-    odds, n_outputs = SourceOdds.of(problem), problem.shape[0]
-    grid = problem.gamma_centre * GAMMAS if problem.grid is None else problem.grid
-    problem = replace(problem.with_targets(np.hstack([problem.Y, odds.T])), grid=grid)
-    resolvent, gammas, centre, rows = problem.resolvent, problem.gammas, problem.gamma_centre, problem.rows
+    """α and b by likelihood, and γ, t and β by the log loss of left-out rows."""
+    odds, centre, rows = SourceOdds.of(problem), problem.gamma_centre, problem.rows
+    gammas = GAMMAS * centre if problem.grid is None else problem.grid
+    v = problem.Y - odds.T / 2
+    problem = replace(problem.with_targets(v), grid=gammas)
+    resolvent, sample, n_gammas = problem.resolvent, problem.sample, len(gammas)
     log_prior = -((np.log(gammas / (CENTRE * centre)) / WIDTH) ** 2) / 2
     while resolvent.refine(gammas, posterior(log_prior)):
         pass
-    # Z = [y, T], and the columns that are fitted are [y − T, T]
-    eye = np.eye(n_outputs)
-    C = np.block([[eye, np.zeros_like(eye)], [-eye, eye]])
     c = resolvent.sqnorm / (centre * problem.n) or 1.0
     scale = (odds.code * (1 + gammas / c))[:, None, None]
-    fitted = problem.Y @ C
+    fit_v = np.broadcast_to(np.eye(problem.shape[0]), (n_gammas, *problem.shape[:1] * 2))
 
-    def parts(index):
-        """Left-out values of Â(y − T) and Â(T), (n_gammas, n_index, n_outputs) each."""
-        same, each = np.broadcast_to(C, (len(gammas), *C.shape)), np.eye(len(gammas))
-        values = scale * (fitted[index] - problem.left_out(same, gammas, each, index))
-        return values[..., :n_outputs], values[..., n_outputs:]
+    def adapters(index):
+        """Left-out values of Â_γ(v), (n_gammas, n_index, n_outputs)."""
+        return scale * (v[index] - problem.left_out(fit_v, gammas, np.eye(n_gammas), index))
 
-    sample = problem.sample
-    of_sample = parts(sample)
-    beta, t, t_theta = calibrate(
-        odds.F[sample], *of_sample, odds.labels[sample], rows.weights[sample], log_prior
+    of_sample = adapters(sample)
+    beta, t = calibrate(
+        odds.F[sample], of_sample, odds.labels[sample], rows.weights[sample], log_prior
     )
-
-    def combined(F, residual, of_T):
-        return F + np.tensordot(t, residual, axes=1) + np.tensordot(t_theta, of_T, axes=1)
-
-    both = scale * (np.multiply.outer(t, C[:, :n_outputs]) + np.multiply.outer(t_theta, C[:, n_outputs:]))
-    a, b = resolvent.adapter(both, gammas, np.ones(len(gammas)))
+    a, b = resolvent.adapter(fit_v, gammas, t * scale[:, 0, 0])
     return Solution(
         alpha=odds.alpha,
         gamma=float(t @ gammas / t.sum()),
@@ -90,12 +81,11 @@ def classification(problem):
         path=Bunch(
             gammas=gammas,
             trust=t,
-            theta=float(t_theta.sum() / t.sum()),
-            alphas=np.broadcast_to(odds.alpha, (len(gammas), *odds.alpha.shape)),
+            alphas=np.broadcast_to(odds.alpha, (n_gammas, *odds.alpha.shape)),
             **odds.path,
         ),
-        left_out=lambda index: combined(odds.F[index], *parts(index)),
-        sampled=lambda: combined(odds.F[sample], *of_sample),
+        left_out=lambda index: odds.F[index] + np.tensordot(t, adapters(index), axes=1),
+        sampled=lambda: odds.F[sample] + np.tensordot(t, of_sample, axes=1),
         inverse_temperature=beta,
         moves_with_alpha=False,
     )
