@@ -1,10 +1,11 @@
-"""The source's decision values as log odds, rescaled by the likelihood of the target's rows.
+"""The source's decision values as log odds, rescaled and shifted by the likelihood of the rows.
 
-    P(class | x) = softmax(αF̃),    F̃ = Σ_k c_k s_k
+    P(class | x) = softmax(F),    F = αF̃ + b,    F̃ = Σ_k c_k s_k
 
-A source with probabilities has its own scale c, and most of the prior is on α = 1. Any other is
-brought to decision values of root mean square 2, and the prior of log α has a width of 1. Several
-sources are pooled first, with the weights that maximise the likelihood under N(1/K, 1/K²).
+A source with probabilities has its own scale c, and most of the prior is on α = 1. Any other α
+brings the log odds to a root mean square around 2: log-normal, with a width of 1. Most of the
+prior of b is on zero. Several sources are pooled first, with the weights that maximise the
+likelihood under N(1/K, 1/K²).
 """
 
 import warnings
@@ -16,17 +17,16 @@ from scipy.special import expit, softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, logits, losses
 from sklearn_alpha.linear_model._directions import unit_combinations
-from sklearn_alpha.linear_model._solution import TINY, posterior
+from sklearn_alpha.linear_model._solution import TINY, combine, posterior
 
-IMPLAUSIBLE = 50.0  # a root mean square of log odds
-USUAL = 2.0  # the same, as most sources have it
+USUAL, IMPLAUSIBLE = 2.0, 50.0  # root mean squares of log odds
 SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
 GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
-# .03 on zero and .03 on a reversed source. The sizes are log-normal around 1, with width 1
+# of α as a multiple of the usual scale: log-normal, but for .03 on zero and .03 on its reverse
 LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 2).sum()
 PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
-OWN = 0.7  # of the positive ones, on the scale that the source itself has
-SHIFTED, SHIFT = 0.05, 1.0  # prior of a label shift, and its width in log odds
+OWN = 0.7  # what is on α = 1 of the prior of positive α, where the source has its own scale
+SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 
 
 @dataclass(frozen=True)
@@ -35,73 +35,90 @@ class SourceOdds:
 
     Attributes
     ----------
-    labels : ndarray of shape (n_rows,)
-    F : ndarray of shape (n_rows, n_outputs)
-        αF̃; of two classes, the log odds of the second.
-    T : ndarray of shape (n_rows, n_outputs)
-        The codes that are expected under softmax(αF̃).
-    code : float
-        k, the size of a code in log odds: 2 for one column. For a column per class it is C/2 where
-        all C classes are equally likely and 1 where two are left; k is the geometric mean.
+    labels, weights : ndarray of shape (n_sample,)
+        Of the problem's sample of rows.
+    F : ndarray of shape (n_sample, n_outputs)
+        αF̃ + b; of two classes, the log odds of the second.
+    coef, intercept : ndarray of shape (n_outputs, n_features), (n_outputs,)
+        F of any row.
     alpha : ndarray of shape (n_outputs, n_sources)
         What αF̃ makes of each source's weights.
     shift : ndarray of shape (n_outputs,)
-        What F has beside that, where an intercept is unknown.
+        What the intercept has beside those of the sources.
     path : dict
         The grid of α and its posterior.
     """
 
     labels: np.ndarray
+    weights: np.ndarray
     F: np.ndarray
-    T: np.ndarray
-    code: float
+    coef: np.ndarray
+    intercept: np.ndarray
     alpha: np.ndarray
     shift: np.ndarray
     path: dict
 
     @classmethod
     def of(cls, problem):
-        """From the codes and the sources of a problem."""
-        labels, weights, S = problem.Y.argmax(axis=1), problem.rows.weights, problem.S
+        """From the codes and the sources at the sample of a problem."""
+        n_outputs, n_sources = problem.shape
+        rows, Y = problem.rows.part(problem.sample), problem.Y[problem.sample]
+        labels = Y.argmax(axis=1) if n_outputs > 1 else (Y[:, 0] > 0).astype(int)
+        weights, S = rows.weights, rows.outputs(problem.W, problem.b)
         # an unknown intercept is the one that makes the classes equally likely
-        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / problem.n)
+        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / rows.n)
         S = S + shift
-        n_outputs = problem.shape[0]
-        if n_outputs == 1:
-            labels = (problem.Y[:, 0] > 0).astype(int)
         # of one size and direction, sources count once, and a source without values not at all
         inner = np.einsum("i,ick,icl->kl", weights, S, S)
-        units = unit_combinations(inner) * 2 * np.sqrt(problem.n * n_outputs)
+        units = unit_combinations(inner) * USUAL * np.sqrt(rows.n * n_outputs)
         known = ~np.isnan(problem.log_odds)
         together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
         scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
         share = scale @ pool(S @ scale, labels, weights)
         F = S @ share
-        sizes = np.sqrt(weights @ F**2 / problem.n)
-        alphas, prior = GRID, PRIOR
-        if known.all() and problem.shape[1]:
-            usual = USUAL / max(np.sqrt(np.mean(sizes**2)), TINY)
-            alphas = np.append(usual * GRID, 1.0)
-            prior = np.append(np.where(GRID > 0, (1 - OWN) * PRIOR, PRIOR), OWN * PRIOR[GRID > 0].sum())
+        sizes = np.sqrt(weights @ F**2 / rows.n)
+        alphas, prior = prior_of_alpha(np.sqrt(np.mean(sizes**2)), n_sources and known.all())
         below = below_own(F, labels)
         P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])
-        alpha = mean_alpha(alphas, P)
-        if problem.shape[1]:
+        if n_sources:
             warn_of_odd_sources(sizes, alphas, P, known.all())
+        alpha = mean_alpha(alphas, P)
         F, shift = alpha * F, alpha * (shift @ share)
         if problem.may_hold:
             b = label_shift(F, labels, weights)
             F, shift = F + b, shift + b
-        T = np.tanh(F / 2) if n_outputs == 1 else 2 * softmax(F, axis=1) - 2 / n_outputs
+        alpha = np.tile(alpha * share, (n_outputs, 1))
         return cls(
             labels,
+            weights,
             F,
-            T,
-            2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2),
-            np.tile(alpha * share, (n_outputs, 1)),
+            combine(np.moveaxis(problem.W, 2, 0), alpha).T,
+            combine(problem.b, alpha) + shift,
+            alpha,
             shift,
             {"alpha_grid": alphas, "alpha_posterior": P},
         )
+
+    def expected_codes(self):
+        """The linear function of a row that is nearest to T = link(F), by its weights and intercept.
+
+        The link is tanh(F/2) for codes ±1 of two classes, and 2 softmax(F) − 2/C for C centred ones.
+        """
+        F, n = self.F, self.weights.sum()
+        T = np.tanh(F / 2) if F.shape[1] == 1 else 2 * softmax(F, axis=1) - 2 / F.shape[1]
+        mean_F, mean_T = self.weights @ F / n, self.weights @ T / n
+        root = np.sqrt(self.weights)[:, None]
+        slopes = np.linalg.lstsq(root * (F - mean_F), root * (T - mean_T), rcond=1e-10)[0]
+        return slopes.T @ self.coef, mean_T + (self.intercept - mean_F) @ slopes
+
+
+def prior_of_alpha(size, has_own_scale):
+    """The grid of α and its prior, for log odds F̃ of a root mean square."""
+    if not has_own_scale:
+        return GRID, PRIOR
+    usual = np.where(GRID > 0, (1 - OWN) * PRIOR, PRIOR)
+    own = OWN * PRIOR[GRID > 0].sum()
+    return np.append(GRID * USUAL / max(size, TINY), 1.0), np.append(usual, own)
 
 
 def warn_of_odd_sources(sizes, alphas, P, known):

@@ -54,24 +54,29 @@ def classification(problem):
     """α and b by likelihood, and γ, t and β by the log loss of left-out rows."""
     odds, centre, rows = SourceOdds.of(problem), problem.gamma_centre, problem.rows
     gammas = GAMMAS * centre if problem.grid is None else problem.grid
-    v = problem.Y - odds.T / 2
+    v = problem.Y - outputs(rows, *odds.expected_codes()) / 2
     problem = replace(problem.with_targets(v), grid=gammas)
     resolvent, sample, n_gammas = problem.resolvent, problem.sample, len(gammas)
     log_prior = -((np.log(gammas / (CENTRE * centre)) / WIDTH) ** 2) / 2
     while resolvent.refine(gammas, posterior(log_prior)):
         pass
     c = resolvent.sqnorm / (centre * problem.n) or 1.0
-    scale = (odds.code * (1 + gammas / c))[:, None, None]
-    fit_v = np.broadcast_to(np.eye(problem.shape[0]), (n_gammas, *problem.shape[:1] * 2))
+    n_outputs = v.shape[1]
+    k = 2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)
+    scale = (k * (1 + gammas / c))[:, None, None]
+    fit_v = np.broadcast_to(np.eye(n_outputs), (n_gammas, n_outputs, n_outputs))
 
     def adapters(index):
         """Left-out values of Â_γ(v), (n_gammas, n_index, n_outputs)."""
         return scale * (v[index] - problem.left_out(fit_v, gammas, np.eye(n_gammas), index))
 
     of_sample = adapters(sample)
-    beta, t = calibrate(
-        odds.F[sample], of_sample, odds.labels[sample], rows.weights[sample], log_prior
-    )
+    beta, t = calibrate(odds.F, of_sample, odds.labels, odds.weights, log_prior)
+
+    def left_out(index):
+        F = outputs(rows.part(index), odds.coef, odds.intercept)
+        return F + np.tensordot(t, adapters(index), axes=1)
+
     a, b = resolvent.adapter(fit_v, gammas, t * scale[:, 0, 0])
     return Solution(
         alpha=odds.alpha,
@@ -84,8 +89,13 @@ def classification(problem):
             alphas=np.broadcast_to(odds.alpha, (n_gammas, *odds.alpha.shape)),
             **odds.path,
         ),
-        left_out=lambda index: odds.F[index] + np.tensordot(t, adapters(index), axes=1),
-        sampled=lambda: odds.F[sample] + np.tensordot(t, of_sample, axes=1),
+        left_out=left_out,
+        sampled=lambda: odds.F + np.tensordot(t, of_sample, axes=1),
         inverse_temperature=beta,
         moves_with_alpha=False,
     )
+
+
+def outputs(rows, coef, intercept):
+    """Rows times weights (n_outputs, n_features), plus intercepts: (n_rows, n_outputs)."""
+    return rows.outputs(coef[:, None], intercept[:, None])[..., 0]
