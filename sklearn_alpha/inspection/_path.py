@@ -272,9 +272,10 @@ def over_gamma(path):
     if "gammas" not in path or len(path.gammas) < 2:
         return None, {}
     if "posterior" in path:
-        return path.gammas, {
-            "evidence": np.exp(path.log_evidence - path.log_evidence.max()),
-            "posterior": path.posterior / path.posterior.max(),
-        }
+        curves = {"posterior": path.posterior / path.posterior.max()}
+        if "log_evidence" in path:
+            evidence = np.exp(path.log_evidence - path.log_evidence.max())
+            curves = {"evidence": evidence, **curves}
+        return path.gammas, curves
     (key,) = SCORES.keys() & path.keys()
     return path.gammas, {SCORES[key]: path[key].reshape(len(path.gammas), -1).max(axis=1)}

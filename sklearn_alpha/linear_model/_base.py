@@ -149,7 +149,9 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         if self._sums is None or "coef_" in vars(self):
             return
         W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
-        height, anchor = self._intercept(anchors(self, is_regressor(self), False), is_regressor(self))
+        height, anchor = self._intercept(
+            anchors(self, is_regressor(self), False), is_regressor(self)
+        )
         problem = Problem.of_moments(
             self._sums,
             W=W,

@@ -186,6 +186,7 @@ def calibrate(F, adapters, labels, weights, log_prior):
         The exponential of its mean logarithm.
     t : ndarray of shape (n_adapters,)
         The posterior of each adapter times the mean of its t.
+    posterior : ndarray of shape (n_adapters,)
     """
     fixed, moving = below_own(F, labels), np.stack([below_own(one, labels) for one in adapters])
     centre, half = CENTRES, REACH
@@ -209,7 +210,8 @@ def calibrate(F, adapters, labels, weights, log_prior):
         if fine.all():
             break
         half = np.where(fine, half, np.maximum(4 * spread, 1.5 * step))
-    return float(np.exp(centre[0])), np.exp(log_t) @ P.sum(axis=0)
+    of_adapter = P.sum(axis=0)
+    return float(np.exp(centre[0])), np.exp(log_t) @ of_adapter, of_adapter.sum(axis=0)
 
 
 def below_own(values, labels):

@@ -143,8 +143,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
-        - "anchored": those of "evidence"; `alpha_posterior`, the posterior of α on the grid
-          `alpha_grid`; and `trust` and `theta`, which are t and θ;
+        - "anchored": `alpha_posterior`, the posterior of α on the grid `alpha_grid`; `posterior`,
+          that of the γ's; and `trust`, which is P(γ)t(γ). Where α or γ is given, and after
+          `partial_fit`, those of "evidence";
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;

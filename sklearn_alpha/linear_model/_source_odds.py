@@ -100,9 +100,9 @@ class SourceOdds:
         )
 
     def expected_codes(self):
-        """The linear function of a row that is nearest to T = link(F), by its weights and intercept.
+        """The linear function of a row that is nearest to T = link(F): its weights and intercept.
 
-        The link is tanh(F/2) for codes ±1 of two classes, and 2 softmax(F) − 2/C for C centred ones.
+        The link is tanh(F/2) for codes ±1, and 2 softmax(F) − 2/C for centred codes of C classes.
         """
         F, n = self.F, self.weights.sum()
         T = np.tanh(F / 2) if F.shape[1] == 1 else 2 * softmax(F, axis=1) - 2 / F.shape[1]

@@ -6,7 +6,6 @@ products are copied to the host: columns, the smaller of XᵀX and XXᵀ, and th
 out. NumPy's single precision is read in the same way.
 """
 
-
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils._array_api import (

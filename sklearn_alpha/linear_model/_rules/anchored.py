@@ -7,10 +7,11 @@ The source's decision values, as log odds F̃, are corrected by a ridge fit of c
     α, b       are posterior means, from the likelihood of the rows under softmax(F). Most of the
                prior is on the source's own log odds, α = 1 and b = 0: a source is rescaled,
                ignored, reversed or shifted for a reason.
-    Â_γ(v)     = k(1 + γ/c) XQ(γ)Xᵀv/n is a ridge fit, of the size that it has for small γ. X is less
-               a share of its mean (`Rows`), and c = Σλ²/Σλ over the eigenvalues λ of XXᵀ/n.
-    γ, t, β    are averaged over their posterior, from the log loss of left-out rows: t is the share
-               of the adapter that is believed, and β the inverse temperature.
+    T          is replaced by the linear function of a row that is nearest to it.
+    Â_γ(v)     = k(1 + γ/c) XQ(γ)Xᵀv/n is a ridge fit, of the size that it has for small γ. X is
+               less a share of its mean (`Rows`), and c = Σλ²/Σλ over the eigenvalues λ of XXᵀ/n.
+    γ, t, β    are averaged over their posterior, from the log loss of left-out rows: t is the
+               share of the adapter that is believed, and β the inverse temperature.
 
 y − T is what the source gets wrong, and y the labels themselves. The one is right if the rows
 correct the source, the other if they know something else; y − T/2 is between them.
@@ -71,7 +72,7 @@ def classification(problem):
         return scale * (v[index] - problem.left_out(fit_v, gammas, np.eye(n_gammas), index))
 
     of_sample = adapters(sample)
-    beta, t = calibrate(odds.F, of_sample, odds.labels, odds.weights, log_prior)
+    beta, t, P = calibrate(odds.F, of_sample, odds.labels, odds.weights, log_prior)
 
     def left_out(index):
         F = outputs(rows.part(index), odds.coef, odds.intercept)
@@ -85,6 +86,7 @@ def classification(problem):
         b=b - a @ rows.offset + odds.shift,
         path=Bunch(
             gammas=gammas,
+            posterior=P,
             trust=t,
             alphas=np.broadcast_to(odds.alpha, (n_gammas, *odds.alpha.shape)),
             **odds.path,

@@ -14,7 +14,12 @@ from sklearn_alpha.linear_model._solution import TINY, decisions_left_out, famil
 
 # The prior of γ: log-normal, around so many times tr(XXᵀ)/n².
 CENTRE, WIDTH = 30.0, 1.5
-
+# The prior of κ.
+KAPPAS = np.array([0, 0.1, 1, 1e2, 1e4, 1e8])
+KAPPA_PRIOR = np.array([0.8, 0.08, 0.08, 0.02, 0.01, 0.01])
+# The prior of κ', for a source that predicts in the target's units; it is flat for an array.
+ALPHA_KAPPAS = np.array([0, 0.1, 1, 10, 1e2, 1e3, 1e6])
+ALPHA_PRIOR = np.array([0.9, 0.03, 0.03, 0.01, 0.01, 0.01, 0.01])
 
 
 def solve(problem):
