@@ -83,7 +83,8 @@ def classification(problem):
         alpha=odds.alpha,
         gamma=float(t @ gammas / t.sum()),
         a=a,
-        b=b - a @ rows.offset + odds.shift,
+        # the mean of centred rows is in b already
+        b=b + odds.shift - (0.0 if rows.centred else a @ rows.offset),
         path=Bunch(
             gammas=gammas,
             posterior=P,
