@@ -161,16 +161,19 @@ def label_shift(F, labels, weights):
     eye = np.eye(len(b)) / SHIFT**2
 
     def loss(b):
-        return losses(below_own(L + b, labels), weights)
+        """−log of the joint density of the labels and b, but for a constant."""
+        return losses(below_own(L + b, labels), weights) + b @ b / (2 * SHIFT**2)
 
     for _ in range(50):
         P = softmax(L + b, axis=1)
         curvature = np.diag(weights @ P) - (weights[:, None] * P).T @ P + eye
         step = np.linalg.solve(curvature, weights @ (P - Y) + b / SHIFT**2)
+        while loss(b - step) > loss(b):  # of log odds that are far from the labels
+            step = step / 2
         b = b - step
         if np.abs(step).max() < 1e-10:
             break
-    log_evidence = loss(0 * b) - loss(b) - b @ b / (2 * SHIFT**2)
+    log_evidence = loss(0 * b) - loss(b)
     log_evidence -= np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
     b = b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
     return b[1:] - b[:1] if F.shape[1] == 1 else b - b.mean()
