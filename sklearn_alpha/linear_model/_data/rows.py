@@ -120,15 +120,6 @@ class Rows:
         """Weighted mean over the rows, columns of shape (n_rows, ...)."""
         return self.weights @ columns / self.n
 
-    def targets(self, Y):
-        """E (n_rows, n_outputs), or one more: Y, centred where the rows are.
-
-        Where there is no intercept, a column of ones beside Y keeps the sums over the rows.
-        """
-        if self.centred:
-            return Y - self.average(Y)
-        return Y if self.height else np.column_stack([Y, np.ones(len(Y))])
-
     @property
     def keys(self):
         """The rows' keys, of which the least are a sample."""
