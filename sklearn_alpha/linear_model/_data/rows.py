@@ -130,6 +130,13 @@ class Rows:
         weights = self.weights[index] if weights is None else weights
         return type(self)(self._raw(index), weights, self.asked, self.unit[index])
 
+    def reweighted(self, weights):
+        """The same rows under other weights: centred anew, or less the same share of the mean."""
+        rows = type(self)(self.X, weights, self.height, self.unit)
+        if self._shrinks:
+            rows.offset, rows._shifted = self.offset, True
+        return rows
+
     def outputs(self, W, b):
         """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""
         W = W.reshape(b.size, W.shape[2]).T
