@@ -196,12 +196,12 @@ def calibrate(F, adapters, labels, weights, log_prior):
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
         of_beta, of_t = ((grid - CENTRES[:, None]) / WIDTHS[:, None]) ** 2 / 2
         loss += of_beta[:, None, None] + of_t[:, None] - log_prior
+        P = posterior(-loss)
         best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
         at_edge = (best == 0) | (best == N_VALUES - 1)
         if at_edge.any():
             centre = np.where(at_edge, grid[[0, 1], best], centre)
             continue
-        P = posterior(-loss)
         of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
         centre = np.einsum("vi,vi->v", of_each, grid)
         spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))
