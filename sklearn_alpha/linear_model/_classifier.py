@@ -57,13 +57,13 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     prediction and leaves less to fit.
 
     α and γ are chosen from the n labelled rows. By default the source is kept as it is, in log
-    odds, unless the rows speak against it, and the adapter fits what the source gets wrong::
+    odds, unless the rows speak against it, and left-out rows say how much of the adapter to add::
 
-        f = αF̃ + k (t [A(y − T) + θ A(T)] + b),   T = link(αF̃),   P(class | x) = softmax(βf)
+        f = F + Σ_γ P(γ) t(γ) Â_γ(y − L/2),   F = αF̃ + b,   P(class | x) = softmax(βf)
 
-    F̃ are the log odds of the source, T the codes that they predict, and A(v) is the ridge fit of v.
-    k is the size of a code in log odds, 2 for two classes and √(C/2) for C > 2. Here f is in units
-    of log odds divided by β, and α = 1 means the source's own log odds.
+    F̃ are the log odds of the source, b is a label shift, L is the best linear function of F for the
+    codes that the source expects, Â_γ(v) is the ridge fit of v in log odds, and t the share of it
+    that is believed. f is in units of log odds divided by β, and α = 1 is the source's own scale.
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
         {rules}
     gammas : array-like, default=None
-        Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
+        Grid of γ. None is 1, 6 and 36 times tr(XXᵀ)/n² for "anchored", and elsewhere 28 values,
+        logarithmic over e^±5 around tr(XXᵀ)/n².
     alphas : array-like, default=None
         Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
         for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
@@ -95,9 +96,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
     intercept_scaling : {"auto"} or float, default="auto"
         b is the weight of a constant column of this height, under the penalty γ; ``np.inf`` leaves
-        b free, as in `Ridge`. With "auto", "anchored" holds b near zero, so that the intercept is
-        near the source's, unless the rows speak for another one. Elsewhere "auto" is the root mean
-        square of the entries of X.
+        b free, as in `Ridge`. With "auto", "anchored" has no such column: b is near zero unless the
+        target has other shares of the classes, and the adapter reads the rows less a share of their
+        mean. Elsewhere "auto" is the root mean square of the entries of X.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     classes : {"target"} or array-like, default=None
@@ -123,7 +124,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         α of each source. Under "anchored" all outputs have the same one, its posterior mean, and 1
         is the log odds of a source with probabilities.
     gamma_ : float
-        The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
+        The γ chosen, or its posterior mean, under "anchored" with the weights t(γ); inf for
+        "generative", the limit of the family.
     classes_ : ndarray of shape (n_classes,)
         Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
