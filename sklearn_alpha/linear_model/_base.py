@@ -132,6 +132,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
             W=W,
             b=b,
             balance=balance,
+            is_classifier=balance is not None,
             solver=self.solver,
             grid=grid_of_gammas(self.gamma, self.gammas),
             log_odds=log_odds,
@@ -148,27 +149,30 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
         if self._sums is None or "coef_" in vars(self):
             return
-        W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
-        height, anchor = self._intercept(
-            anchors(self, is_regressor(self), False), is_regressor(self)
-        )
+        sums, regression = self._sums, is_regressor(self)
+        W, b, log_odds, has_intercept = self._aligned_sources(len(sums.origin), len(sums.mean_Y))
+        anchored = anchors(self, regression, sums.sample is not None)
+        height, anchor = self._intercept(anchored, regression)
         problem = Problem.of_moments(
-            self._sums,
+            sums,
             W=W,
             b=b,
             height=height,
             grid=grid_of_gammas(self.gamma, self.gammas),
             log_odds=log_odds,
+            has_intercept=has_intercept,
+            is_classifier=not regression,
             **anchor,
         )
         rule = RULES[self.selection if reads_moments(self) else "evidence"]
         # In one step: of several threads that read, none sees a part of the attributes.
         solved = object.__new__(type(self))
         vars(solved).update(vars(self))
-        solved._set(problem, rule.solve(problem, self._given(problem)))
-        covariance = self._sums.covariance[: self.n_features_in_, : self.n_features_in_]
+        solution = rule.solve(problem, self._given(problem))
+        solved._set(problem, solution)
+        covariance = sums.covariance[: self.n_features_in_, : self.n_features_in_]
         solved._report = report_of_moments(problem, solved.coef_, solved.alpha_, covariance)
-        solved._complete(problem)
+        solved._complete(problem, solution)
         self.__dict__ = vars(solved)
 
     def _set(self, problem, solution):

@@ -28,7 +28,6 @@ from sklearn_alpha.linear_model._incremental import (
 )
 from sklearn_alpha.linear_model._labels import (
     balance,
-    check_classes,
     check_labels,
     class_weights,
     classes_to_tell_apart,
@@ -228,9 +227,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         check_labels(y)
-        joined = anchors(self, regression=False, rows=True)
-        known = [one.classes for one in self._read_sources()] if joined else []
-        self.classes_ = classes_to_tell_apart(self.classes, np.unique(y[seen]), known)
+        self.classes_ = self._classes_of(np.unique(y[seen]))
         labels = np.searchsorted(self.classes_, y[seen])
         n_classes, repeats = len(self.classes_), weight[seen]
         counts = np.bincount(labels, weights=repeats, minlength=n_classes)
@@ -267,10 +264,16 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
             self.classes_ = to_device_of(X, self.classes_)
 
     def _fit_dask(self, X, y, sample_weight):
-        sums, self.classes_ = moments_of_dask(self, X, y, sample_weight)
-        check_classes(self.classes_)
-        n_classes = len(self.classes_)
-        self._sums = sums.with_targets(codes(np.arange(n_classes), n_classes)[0])
+        sums, shown = moments_of_dask(self, X, y, sample_weight)
+        self.classes_ = self._classes_of(shown)
+        labels = np.searchsorted(self.classes_, shown)
+        self._sums = sums.with_targets(codes(labels, len(self.classes_))[0])
+
+    def _classes_of(self, shown):
+        """The classes to tell apart, where rows have some."""
+        joined = anchors(self, regression=False, rows=True)
+        known = [one.classes for one in self._read_sources()] if joined else []
+        return classes_to_tell_apart(self.classes, shown, known)
 
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -337,17 +340,19 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
                 vars(self).pop("classes_", None)  # of a fit before the stream
             _check_partial_fit_first_call(self, classes)
             labels = labels_of_chunk(y, self.classes_, chunk_number(self))
-            of_class = class_weights(self.class_weight, self.classes_)
+            of_class = class_weights(self.class_weight, self.classes_)[labels]
             Y, _ = codes(labels, len(self.classes_))
-            add_chunk(self, X, Y, weight * of_class[labels])
+            add_chunk(self, X, Y, weight * of_class, np.minimum(weight, 1) * of_class)
         return self
 
-    def _complete(self, problem):
-        """The temperature of normal margins, and what the codes of all classes share."""
-        self.inverse_temperature_ = temperature_of_moments(
-            **decision_moments(self._sums, self.coef_, self.intercept_),
-            n=problem.n,
-            n_outputs=len(self.coef_),
-            leverage=problem.resolvent.leverage(self.gamma_),
-        )
+    def _complete(self, problem, solution):
+        """The temperature, and what the codes of all classes share."""
+        self.inverse_temperature_ = solution.inverse_temperature
+        if solution.inverse_temperature is None:
+            self.inverse_temperature_ = temperature_of_moments(
+                **decision_moments(self._sums, self.coef_, self.intercept_),
+                n=problem.n,
+                n_outputs=len(self.coef_),
+                leverage=problem.resolvent.leverage(self.gamma_),
+            )
         self.intercept_ = self.intercept_ + codes([0], len(self.classes_))[1]

@@ -65,8 +65,11 @@ def read_chunk(estimator, X, y, sample_weight):
     return X, y, weight
 
 
-def add_chunk(estimator, X, Y, weight):
-    """Add the moments of a chunk of coded targets, and forget the solution without it."""
+def add_chunk(estimator, X, Y, weight, unit=None):
+    """Add a chunk of coded targets, and forget the solution without it.
+
+    With one repetition of each row, `unit`, a sample of the rows is kept beside their moments.
+    """
     sums, number = estimator._sums, chunk_number(estimator)
     with naming_chunk(number):
         check_range("y", Y)
@@ -75,14 +78,14 @@ def add_chunk(estimator, X, Y, weight):
             warnings.simplefilter("ignore", UserWarning)
             estimator._aligned_sources(X.shape[1], Y.shape[1])
         grid_of_gammas(estimator.gamma, estimator.gammas)
-        estimator._sums = SecondMoments.of(X, Y, weight)
+        estimator._sums = SecondMoments.of(X, Y, weight, unit=unit)
     elif Y.shape[1] != len(sums.mean_Y):
         raise ValueError(
             f"chunk {number}: y has {Y.shape[1]} column(s) but earlier chunks have "
             f"{len(sums.mean_Y)}; a stream has the same targets throughout."
         )
     else:
-        estimator._sums = sums + SecondMoments.of(X, Y, weight, sums.origin)
+        estimator._sums = sums + SecondMoments.of(X, Y, weight, sums.origin, unit)
     forget_solution(estimator)
 
 

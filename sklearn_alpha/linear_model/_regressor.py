@@ -218,7 +218,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
             add_chunk(self, X, columns_of(y), weight)
         return self
 
-    def _complete(self, problem):
+    def _complete(self, problem, solution):
         if self._target_ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
 

@@ -62,21 +62,22 @@ class SourceOdds:
     def of(cls, problem):
         """From the codes and the sources at the sample of a problem."""
         n_outputs, n_sources = problem.shape
-        rows, Y = problem.rows.part(problem.sample), problem.Y[problem.sample]
+        rows, Y = problem.sampled, problem.Y[problem.sample]
         labels = Y.argmax(axis=1) if n_outputs > 1 else (Y[:, 0] > 0).astype(int)
         weights, S = rows.weights, rows.outputs(problem.W, problem.b)
+        n = weights.sum()
         # an unknown intercept is the one that makes the classes equally likely
-        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / rows.n)
+        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
         S = S + shift
         # of one size and direction, sources count once, and a source without values not at all
         inner = np.einsum("i,ick,icl->kl", weights, S, S)
-        units = unit_combinations(inner) * USUAL * np.sqrt(rows.n * n_outputs)
+        units = unit_combinations(inner) * USUAL * np.sqrt(n * n_outputs)
         known = ~np.isnan(problem.log_odds)
         together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
         scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
         share = scale @ pool(S @ scale, labels, weights)
         F = S @ share
-        sizes = np.sqrt(weights @ F**2 / rows.n)
+        sizes = np.sqrt(weights @ F**2 / n)
         alphas, prior = prior_of_alpha(np.sqrt(np.mean(sizes**2)), n_sources and known.all())
         below = below_own(F, labels)
         P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])

@@ -18,6 +18,7 @@ from sklearn.utils._array_api import (
 from sklearn.utils.extmath import safe_sparse_dot
 
 from sklearn_alpha.linear_model._data.rows import Rows
+from sklearn_alpha.linear_model._data.sample import row_keys
 
 
 def is_foreign(array):
@@ -101,6 +102,11 @@ class ArrayAPIRows(Rows):
     def take(self, index):
         """Rows by slice or number, dense."""
         return self._host(self._read(index))
+
+    @property
+    def keys(self):
+        """As of `Rows`, from a copy on the host."""
+        return row_keys(self._host(self.X))
 
     def _norms(self):
         return np.concatenate([self._host(self._xp.sum(X * X, axis=1)) for _, X in self.blocks()])
