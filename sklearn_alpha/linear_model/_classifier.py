@@ -134,9 +134,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Decision value of each row with the adapter fitted without it, at the same α and n·γ; of a
         row with weight 2, one repetition is left out. Present if `store_loo`.
     inverse_temperature_ : float
-        β of P = softmax(βf), from the leave-one-out decision values of all rows, or of 1000 random
-        ones where there are more. Under "anchored" it is a posterior mean whose prior is centred on
-        1, the source's own scale; after `partial_fit` it is that of normal margins.
+        β of P = softmax(βf), from the leave-one-out decision values of all rows, or of a sample of
+        1000. Under "anchored" it is a posterior mean whose prior is centred on 1, the source's own
+        scale; elsewhere it is that of normal margins after `partial_fit`.
     best_score_ : float
         Accuracy of the left-out values of at most 1000 random rows, as of `RidgeClassifierCV`. α
         and γ were chosen on the same rows. Absent after `partial_fit` and Dask.
@@ -145,8 +145,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
         - "anchored": `alpha_posterior`, the posterior of α on the grid `alpha_grid`; `posterior`,
-          that of the γ's; and `trust`, which is P(γ)t(γ). Where α or γ is given, and after
-          `partial_fit`, those of "evidence";
+          that of the γ's; and `trust`, which is P(γ)t(γ). Where α or γ is given, those of
+          "evidence";
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;
@@ -278,19 +278,17 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Add a chunk of rows to those seen so far; only their second moments are kept.
+        """Add a chunk of rows to those seen so far, of which second moments and a sample are kept.
 
         ::
 
             Σ sᵢ zᵢzᵢᵀ,   z = [x, 1, y]         (p + 1 + n_outputs)² numbers, however many rows
 
-        The coefficients follow from them when they are first read. They are those of "evidence" on
-        all rows at once: the sizes and the order of the chunks change nothing but rounding.
-        "anchored", the default, is "evidence" here, because the source's predictions T of rows that
-        are gone cannot be fitted. For the same reason there are no `loo_decision_function_`, and
-        `inverse_temperature_` is that of normal margins. All parameters but `class_weight` count as
-        they are when the coefficients are read. Streams are added with ``a + b``, and a pickled
-        estimator can go on.
+        The coefficients follow when they are first read. They are those of `fit` on all rows at
+        once: the sizes and the order of the chunks change nothing but rounding. The sample is that
+        of `fit`, at most 1000 rows, chosen by a hash of the row. There is no
+        `loo_decision_function_`. All parameters but `class_weight` count as they are when the
+        coefficients are read. Streams are added with ``a + b``, and a pickled estimator can go on.
 
         Parameters
         ----------
@@ -325,7 +323,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         >>> stream = AlphaTransferClassifier(w)
         >>> for chunk in np.split(np.arange(600), 3):
         ...     stream = stream.partial_fit(X[chunk], y[chunk], classes=[False, True])
-        >>> whole = AlphaTransferClassifier(w, selection="evidence").fit(X, y)
+        >>> whole = AlphaTransferClassifier(w).fit(X, y)
         >>> bool(np.allclose(stream.coef_, whole.coef_, rtol=1e-10))
         True
         """
