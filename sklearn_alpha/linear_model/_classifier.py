@@ -50,10 +50,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
                 = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
 
     The labels are y = ±1, or one such column for each class against the rest, and w̃ are the
-    weights of the source. α = 0 is ridge on the target alone, α = 1 is ordinary fine-tuning, and
-    α → ∞ is the source filtered by the rows, γQw̃, which for large γ is the source alone [1]_. With
-    more than two classes, codes and sources are centred over the classes, which changes no
-    prediction and leaves less to fit.
+    weights of the source; of more than two classes both are centred over the classes. α = 0 is
+    ridge on the target alone, α = 1 is ordinary fine-tuning, and α → ∞ is the source filtered by
+    the rows, γQw̃, which for large γ is the source alone [1]_.
 
     α and γ are chosen from the n labelled rows. By default the source is kept as it is, in log
     odds, unless the rows speak against it, and left-out rows say how much of the adapter to add::
@@ -82,8 +81,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
         {rules}
     gammas : array-like, default=None
-        Grid of γ. None is 1, 6 and 36 times tr(XXᵀ)/n² for "anchored", and elsewhere 28 values,
-        logarithmic over e^±5 around tr(XXᵀ)/n².
+        Grid of γ. None is c, 6c and 36c for "anchored", and else 28 values, logarithmic over e^±5
+        around c = tr(XXᵀ)/n².
     alphas : array-like, default=None
         Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
         for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
@@ -108,8 +107,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         "primal" reduces the matrix of features, "dual" that of rows, and "krylov" reads X only in
         products. "auto" takes the smaller matrix, and "krylov" where X is sparse with more than
         3000 rows and features. "krylov" solves to a relative residual of 1e-4 where γ has posterior
-        weight, estimates log determinants from a few seeded probes, and leaves rows out in groups,
-        so that left-out values are not exact. `partial_fit` is always "primal".
+        weight, estimates log determinants from a few seeded probes, and leaves rows out in groups:
+        left-out values are not exact. `partial_fit` is always "primal".
     store_loo : bool, default=False
         Whether `fit` sets `loo_decision_function_`, which may double its time.
 
@@ -120,11 +119,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     intercept_ : ndarray of shape (n_outputs,)
         α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
-        α of each source. Under "anchored" all outputs have the same one, its posterior mean, and 1
-        is the log odds of a source with probabilities.
+        α of each source. Under "anchored" outputs share it, and 1 is the source's own log odds.
     gamma_ : float
-        The γ chosen, or its posterior mean, under "anchored" with the weights t(γ); inf for
-        "generative", the limit of the family.
+        The γ chosen or a posterior mean, of "anchored" weighted by t(γ); inf for "generative".
     classes_ : ndarray of shape (n_classes,)
         Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
@@ -134,25 +131,22 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Decision value of each row with the adapter fitted without it, at the same α and n·γ; of a
         row with weight 2, one repetition is left out. Present if `store_loo`.
     inverse_temperature_ : float
-        β of P = softmax(βf), from the leave-one-out decision values of all rows, or of a sample of
-        1000. Under "anchored" it is a posterior mean whose prior is centred on 1, the source's own
-        scale; elsewhere it is that of normal margins after `partial_fit`.
+        β of P = softmax(βf), from left-out values. Under "anchored" it is a posterior mean whose
+        prior is centred on 1; under other rules that of normal margins after `partial_fit`.
     best_score_ : float
-        Accuracy of the left-out values of at most 1000 random rows, as of `RidgeClassifierCV`. α
-        and γ were chosen on the same rows. Absent after `partial_fit` and Dask.
+        Accuracy of the left-out values of at most 1000 rows, as of `RidgeClassifierCV`. α and γ
+        were chosen on the same rows. Absent after `partial_fit` and Dask.
     {report}
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
-        - "anchored": `alpha_posterior`, the posterior of α on the grid `alpha_grid`; `posterior`,
-          that of the γ's; and `trust`, which is P(γ)t(γ). Where α or γ is given, those of
-          "evidence";
+        - "anchored": `alpha_posterior` on the grid `alpha_grid`; `posterior` of the γ's; and
+          `trust`, which is P(γ)t(γ). Where α or γ is given, those of "evidence";
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;
         - "generative": `generative`, with the posterior of ‖μ_⊥‖² on the grid `T`, and `rho`;
-        - "blend": those of "evidence" and "generative", `shares`, `share_posterior`, and `share`,
-          the mean share of the generative rule.
+        - "blend": those of both, `shares`, `share_posterior`, and its mean `share`, of the latter.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
 
@@ -284,11 +278,10 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
             Σ sᵢ zᵢzᵢᵀ,   z = [x, 1, y]         (p + 1 + n_outputs)² numbers, however many rows
 
-        The coefficients follow when they are first read. They are those of `fit` on all rows at
-        once: the sizes and the order of the chunks change nothing but rounding. The sample is that
-        of `fit`, at most 1000 rows, chosen by a hash of the row. There is no
-        `loo_decision_function_`. All parameters but `class_weight` count as they are when the
-        coefficients are read. Streams are added with ``a + b``, and a pickled estimator can go on.
+        The coefficients follow when they are first read, with all parameters but `class_weight` as
+        they are then. They are those of `fit` on all rows at once: the sizes and the order of the
+        chunks change nothing but rounding. A hash chooses the sample, of at most 1000 rows. Streams
+        are added with ``a + b``, and a pickled estimator can go on.
 
         Parameters
         ----------
