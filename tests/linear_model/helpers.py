@@ -5,7 +5,6 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 
-from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._rules import RULES
 
 KINDS = ("binary", "classes", "target", "targets")
@@ -35,8 +34,3 @@ def halves(n):
 def assert_same_model(first, second, X, atol=1e-8):
     assert_allclose(decisions(first, X), decisions(second, X), rtol=0, atol=atol)
     assert_allclose(first.intercept_, second.intercept_, rtol=0, atol=atol)
-
-
-def from_moments(task):
-    """What the default selection is where rows are gone: of classes, the evidence."""
-    return "evidence" if task.Estimator is AlphaTransferClassifier else "anchored"

@@ -93,7 +93,7 @@ def test_everything_is_as_from_numpy_and_lies_where_X_does(
 
 @libraries
 @kinds
-@pytest.mark.parametrize("height", [0.0, 0.7, np.inf])
+@pytest.mark.parametrize("height", [0.0, 0.7, np.inf, "shrunk"])
 @pytest.mark.parametrize("solver", ["primal", "dual"])
 def test_products_are_those_of_numpy(kind, height, solver, dtype, put, problem):
     task = problem(kind, 11, 5)
@@ -109,7 +109,7 @@ def test_products_are_those_of_numpy(kind, height, solver, dtype, put, problem):
         if dtype == "float64":
             tolerance["atol"] = 1e-12
         pairs = [
-            (rows.kernel(), *rows.moments(columns, 0 < height < np.inf)[:2])
+            (rows.kernel(), *rows.moments(columns, 0 < rows.height < np.inf)[:2])
             + (rows.dot(columns[:5]), rows.rdot(columns), rows.dot(columns[:5, 0]))
             + (rows.take(some), rows.part(some).dot(columns[:5]))
             for rows in (there, here)

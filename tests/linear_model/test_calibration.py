@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, logsumexp
 
 from sklearn_alpha.linear_model._calibration import (
-    LOG_WIDTHS,
-    THETAS,
     below_own,
     calibrate,
     inverse_temperature,
@@ -119,102 +117,136 @@ def test_temperature_of_moments_keeps_within_its_bounds(difference, scaled, size
     assert_allclose(beta, scaled / unit)
 
 
-# ---------------------------------------------------------------- the parts of the anchored rule
+# ---------------------------------------------------------------- the anchored rule
 
 
-def parts(n_classes, n, size, seed=0):
-    """F, residual, of_T and offset that tell the classes to different degrees, labels, weights."""
+def parts(n_classes, n, size=1.0, seed=0):
+    """F and adapters that tell the classes to different degrees, labels, weights, a prior."""
     rng = np.random.default_rng([seed, n_classes, n])
     n_outputs = 1 if n_classes == 2 else n_classes
     y = rng.permutation(np.arange(n) % n_classes)
     codes = 2 * np.eye(n_classes)[y]
     codes = codes[:, 1:] - 1 if n_classes == 2 else codes - 2 / n_classes
-    found = [
+    F, *adapters = (
         size * (noise * rng.normal(size=(n, n_outputs)) + signal * codes)
-        for noise, signal in ((1.0, 0.7), (0.5, 0.2), (0.5, 0.3), (0.1, 0.05))
-    ]
-    return found, y, rng.uniform(0.3, 3, size=n)
+        for noise, signal in ((1.0, 0.7), (1.0, 0.3), (0.5, 0.2), (0.5, 0.0))
+    )
+    weights, log_prior = rng.uniform(0.3, 3, size=n), np.log([0.5, 0.3, 0.2])
+    return F, np.array(adapters), y, weights, log_prior
 
 
-def joint_posterior(values, y, weights, log_beta, log_t):
-    """P(θ, t, β), by the log loss of every combination."""
-    F, residual, of_T, offset = values
-    P = np.empty((len(THETAS), len(log_t), len(log_beta)))
-    for i, theta in enumerate(THETAS):
+def integrals(F, adapters, y, weights, log_prior):
+    """E log β, P(γ)E[t | γ] and P(γ) by sums over a fine grid, and the errors of the first two.
+
+    log β ~ N(0, .25²) and log t ~ N(log .4, .8²), each on ± 6 standard deviations. The errors are
+    the standard deviations of log β, and of t where γ is right and zero where it is not.
+    """
+    z_beta, z_t = np.linspace(-6, 6, 61), np.linspace(-6, 6, 121)
+    log_beta, log_t = 0.25 * z_beta, np.log(0.4) + 0.8 * z_t
+    own = np.arange(len(y)), y
+    log_P = np.empty((len(adapters), len(z_t), len(z_beta)))
+    for g, adapter in enumerate(adapters):
         for j, t in enumerate(np.exp(log_t)):
-            f = F + t * (residual + theta * of_T) + offset
+            f = F + t * adapter
             f = np.column_stack([0 * f, f]) if f.shape[1] == 1 else f
-            for k, beta in enumerate(np.exp(log_beta)):
-                P[i, j, k] = weights @ log_softmax(beta * f, axis=1)[np.arange(len(y)), y]
-    P -= (log_t[:, None] / LOG_WIDTHS[1]) ** 2 / 2 + (log_beta / LOG_WIDTHS[0]) ** 2 / 2
-    P = np.exp(P - P.max())
-    return P / P.sum()
+            of_beta = np.exp(log_beta)[:, None, None] * f
+            likelihood = (of_beta[:, *own] - logsumexp(of_beta, axis=2)) @ weights
+            log_P[g, j] = log_prior[g] + likelihood - z_beta**2 / 2 - z_t[j] ** 2 / 2
+    P = np.exp(log_P - log_P.max())
+    P /= P.sum()
+    of_beta, of_t, of_adapter = P.sum(axis=(0, 1)), P.sum(axis=2), P.sum(axis=(1, 2))
+    mean, t, t2 = of_beta @ log_beta, of_t @ np.exp(log_t), of_t @ np.exp(2 * log_t)
+    return (mean, t, of_adapter), (np.sqrt(of_beta @ (log_beta - mean) ** 2), np.sqrt(t2 - t**2))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 @pytest.mark.parametrize("n", [4, 30, 300])
 @pytest.mark.parametrize("size", [0.3, 1.0, 3.0])
 def test_calibration_is_the_posterior_mean(n_classes, n, size):
-    values, y, weights = parts(n_classes, n, size)
-    beta, t, theta = calibrate(*values, y, weights)
-    grid = np.linspace(-3.5, 3.5, 71)
-    P = joint_posterior(values, y, weights, grid, grid)
-    mean_t = P.sum(axis=(0, 2)) @ np.exp(grid)
-    # a step is up to two standard deviations, and four rows leave a posterior with corners
-    error = 0.05 if n == 4 else 0.02
-    assert_allclose(np.log(beta), P.sum(axis=(0, 1)) @ grid, atol=error)
-    assert_allclose(t, mean_t, rtol=error)
-    mean = np.einsum("ijk,i,j->", P, THETAS, np.exp(grid)) / mean_t
-    assert_allclose(theta, mean, atol=error)
+    """The grid's step is up to two standard deviations, and an error of a fifth of one is left."""
+    given = parts(n_classes, n, size)
+    beta, t, P = calibrate(*given)
+    (log_beta, mean_t, posterior), (beta_error, t_error) = integrals(*given)
+    assert abs(np.log(beta) - log_beta) <= 0.2 * beta_error
+    assert (np.abs(t - mean_t) <= 0.2 * t_error + 1e-6).all()
+    assert_allclose(P, posterior, atol=0.02)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_values_that_say_nothing_leave_the_priors(n_classes):
-    (F, *_), y, weights = parts(n_classes, 20, 0.0)
-    beta, t, theta = calibrate(F, F, F, F, y, weights)
+    F, adapters, y, weights, log_prior = parts(n_classes, 20, 0.0)
+    beta, t, P = calibrate(F, adapters, y, weights, log_prior)
     assert_allclose(beta, 1)
-    assert_allclose(t, np.exp(LOG_WIDTHS[1] ** 2 / 2), rtol=0.01)  # the mean of a log-normal
-    assert_allclose(theta, 0.5)
+    assert_allclose(P, np.exp(log_prior))
+    # the mean of a log-normal
+    assert_allclose(t, P * 0.4 * np.exp(0.8**2 / 2), rtol=0.02)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_an_adapter_that_is_listed_twice_shares_its_posterior(n_classes):
+    F, adapters, y, weights, log_prior = parts(n_classes, 40)
+    beta, t, P = calibrate(F, adapters, y, weights, log_prior)
+    twice, half = adapters[[0, 0, 1, 2]], np.log([0.5, 0.5, 1.0, 1.0])
+    again = calibrate(F, twice, y, weights, log_prior[[0, 0, 1, 2]] + half)
+    share = np.array([0.5, 0.5, 1.0, 1.0])
+    assert_allclose(again[0], beta, rtol=1e-10)
+    assert_allclose(again[1], share * t[[0, 0, 1, 2]], rtol=1e-10)
+    assert_allclose(again[2], share * P[[0, 0, 1, 2]], rtol=1e-10)
+
+
+def test_the_adapter_that_is_right_has_the_posterior():
+    F, adapters, y, weights, log_prior = parts(3, 2000)
+    _, t, P = calibrate(0 * F, adapters, y, weights, log_prior)
+    # its signal is .4 of its noise, of the others .3 and none
+    assert_allclose(P, [0, 1, 0], atol=1e-6)
+    assert_allclose(t[[0, 2]], 0, atol=1e-6)
+
+
+def assert_same_calibration(one, other, rtol=1e-8):
+    for first, second in zip(one, other, strict=True):
+        assert_allclose(second, first, rtol=rtol)
 
 
 def test_an_output_of_two_classes_is_their_difference():
     """One column of log odds, or a column for each class: the same likelihood."""
-    values, y, weights = parts(2, 40, 1.0)
-    both = [np.hstack([-value / 2, value / 2]) for value in values]
-    assert_allclose(calibrate(*both, y, weights), calibrate(*values, y, weights), rtol=1e-8)
+    F, adapters, *rest = parts(2, 40)
+    both = [np.concatenate([-value / 2, value / 2], axis=-1) for value in (F, adapters)]
+    assert_same_calibration(calibrate(F, adapters, *rest), calibrate(*both, *rest))
 
 
 def test_what_all_classes_share_moves_no_calibration():
-    values, y, weights = parts(3, 40, 1.0)
-    moved = [value + row for value, row in zip(values, np.arange(160.0).reshape(4, 40, 1))]
-    assert_allclose(calibrate(*moved, y, weights), calibrate(*values, y, weights), rtol=1e-8)
+    F, adapters, *rest = parts(3, 40)
+    common = np.arange(160.0).reshape(4, 40, 1)
+    moved = calibrate(F + common[0], adapters + common[1:], *rest)
+    assert_same_calibration(calibrate(F, adapters, *rest), moved)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_weights_of_rows_are_repetitions(n_classes):
-    values, y, weights = parts(n_classes, 40, 1.0)
+    F, adapters, y, weights, log_prior = parts(n_classes, 40)
     counts = np.ceil(weights).astype(int)
-    repeated = [np.repeat(value, counts, axis=0) for value in values]
-    again = calibrate(*repeated, np.repeat(y, counts), np.ones(counts.sum()))
-    assert_allclose(calibrate(*values, y, counts.astype(float)), again, rtol=1e-10)
+    index = np.repeat(np.arange(40), counts)
+    repeated = calibrate(F[index], adapters[:, index], y[index], np.ones(len(index)), log_prior)
+    weighted = calibrate(F, adapters, y, counts.astype(float), log_prior)
+    assert_same_calibration(weighted, repeated, rtol=1e-10)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("n", [2, 3, 50])
 @pytest.mark.parametrize("size", [1e-100, 1e-10, 1e10, 1e100])
 def test_values_of_any_size_end_with_finite_numbers(n_classes, n, size):
-    values, y, weights = parts(n_classes, n, size)
-    beta, t, theta = calibrate(*values, y, weights)
-    assert np.isfinite([beta, t]).all()
+    beta, t, P = calibrate(*parts(n_classes, n, size))
+    assert np.isfinite([beta, *t]).all()
     assert beta > 0
-    assert t > 0
-    assert 0 <= theta <= 1 + 1e-12
+    assert (t >= 0).all()
+    assert t.sum() > 0
+    assert_allclose(P.sum(), 1)
 
 
 def test_rows_that_are_told_apart_for_certain_leave_beta_finite():
     y = np.arange(40) % 2
     F = np.where(y, 1e3, -1e3)[:, None]
-    beta, *_ = calibrate(F, F, F, 0 * F, y, np.ones(40))
+    beta, *_ = calibrate(F, F[None], y, np.ones(40), np.zeros(1))
     assert_allclose(beta, 1, atol=1e-6)  # every β is as good
 
 
@@ -224,3 +256,11 @@ def test_losses_are_those_of_scipy(n_outputs):
     below = below_own(values[2], y)
     expected = losses(values[2], np.eye(max(n_outputs, 2))[y], weights)(1.0)
     assert_allclose(losses_below(below, weights), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_differences_to_the_own_class_of_several_sources_at_once(n_outputs):
+    values, y, _ = problem(n_outputs)
+    together = below_own(np.moveaxis(values, 0, -1), y)
+    for k, own in enumerate(values):
+        assert_allclose(together[..., k], below_own(own, y))

@@ -168,10 +168,15 @@ class PrimalMoments:
     def centred(self):
         return self.height == np.inf
 
+    def targets(self, Y):
+        """E (n_rows, n_outputs), or one more, of some of the rows."""
+        return targets(Y, self.mean_Y, self.height)
+
     @classmethod
     def of_rows(cls, rows, Y):
         """The moments of rows in memory, and the rows with the sums that this gives as well."""
-        E, k = rows.targets(Y), rows.height
+        mean_Y, k = rows.average(Y), rows.height
+        E = targets(Y, mean_Y, k)
         gram, cross, rows = rows.moments(E, constant=0 < k < np.inf)
         moments = cls(
             n=rows.n,
@@ -180,7 +185,7 @@ class PrimalMoments:
             cross=cross,
             square=(rows.weights[:, None] * E).T @ E / rows.n,
             mean=rows.mean + rows.offset,
-            mean_Y=rows.average(Y),
+            mean_Y=mean_Y,
         )
         return moments, rows
 
@@ -200,3 +205,13 @@ class PrimalMoments:
             cross = np.column_stack([cross, mean])
             square = np.block([[square, mean_Y[:, None]], [mean_Y, 1.0]])
         return cls(sums.n, k, np.array(gram, order="F"), cross, square, mean, mean_Y)
+
+
+def targets(Y, mean_Y, k):
+    """E: Y, less its mean where rows are centred.
+
+    Where there is no intercept, a column of ones beside Y keeps the sums over the rows.
+    """
+    if k == np.inf:
+        return Y - mean_Y
+    return Y if k else np.column_stack([Y, np.ones(len(Y))])

@@ -120,15 +120,6 @@ class Rows:
         """Weighted mean over the rows, columns of shape (n_rows, ...)."""
         return self.weights @ columns / self.n
 
-    def targets(self, Y):
-        """E (n_rows, n_outputs), or one more: Y, centred where the rows are.
-
-        Where there is no intercept, a column of ones beside Y keeps the sums over the rows.
-        """
-        if self.centred:
-            return Y - self.average(Y)
-        return Y if self.height else np.column_stack([Y, np.ones(len(Y))])
-
     @property
     def keys(self):
         """The rows' keys, of which the least are a sample."""
@@ -138,6 +129,13 @@ class Rows:
         """Some of the rows, by number, with their own weights or others."""
         weights = self.weights[index] if weights is None else weights
         return type(self)(self._raw(index), weights, self.asked, self.unit[index])
+
+    def reweighted(self, weights):
+        """The same rows under other weights: centred anew, or less the same share of the mean."""
+        rows = type(self)(self.X, weights, self.height, self.unit)
+        if self._shrinks:
+            rows.offset, rows._shifted = self.offset, True
+        return rows
 
     def outputs(self, W, b):
         """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""

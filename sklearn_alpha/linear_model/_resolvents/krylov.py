@@ -21,7 +21,6 @@ from functools import cached_property
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_alpha.linear_model._data.rows import Rows
 from sklearn_alpha.linear_model._resolvents.dual import DualForm
 from sklearn_alpha.linear_model._resolvents.lanczos import KrylovSpace, Quadrature
 
@@ -156,11 +155,12 @@ class KrylovResolvent(DualForm):
             members = slice(start, None, n_groups)
             group, weights = index[members], rows.weights.copy()
             weights[group] -= rows.unit[group]
-            rest = Rows(rows.X, weights, rows.asked, rows.unit)
+            rest = rows.reweighted(weights)
             same = gammas * rows.n / rest.n  # n·γ is
             without = KrylovResolvent(rest, self._values, same, self._basis.steps)
             for at, (C, gamma) in enumerate(zip(coefficients, same, strict=True)):
                 a, b = without.adapter(C[None], gamma[None], np.ones(1))
-                b = b - s * without.means @ C
+                # the mean of centred rows is in b already
+                b = b - s * without.means @ C - (0.0 if rest.centred else a @ rest.offset)
                 residuals[at, members] -= rows.X[group] @ a.T + b
         yield residuals

@@ -79,7 +79,8 @@ def classification(problem):
         alpha=odds.alpha,
         gamma=float(t @ gammas / t.sum()),
         a=a,
-        b=b - a @ problem.offset + odds.shift,
+        # the mean of centred rows is in b already
+        b=b + odds.shift - (0.0 if problem.is_centred else a @ problem.offset),
         path=Bunch(
             gammas=gammas,
             posterior=P,

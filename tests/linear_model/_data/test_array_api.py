@@ -9,7 +9,7 @@ from sklearn_alpha.linear_model._data import array_api
 from sklearn_alpha.linear_model._data.array_api import ArrayAPIRows, floats, like, make_rows
 from sklearn_alpha.linear_model._data.rows import Rows
 
-HEIGHTS = [0.0, 0.7, np.inf]
+HEIGHTS = [0.0, 0.7, np.inf, "shrunk"]
 
 
 def wide(dtype):
