@@ -50,19 +50,18 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
                 = Q (Xᵀy/n + αγ w̃),                Q = (XᵀX/n + γI)⁻¹
 
     The labels are y = ±1, or one such column for each class against the rest, and w̃ are the
-    weights of the source. α = 0 is ridge on the target alone, α = 1 is ordinary fine-tuning, and
-    α → ∞ is the source filtered by the rows, γQw̃, which for large γ is the source alone [1]_. With
-    more than two classes, codes and sources are centred over the classes, which changes no
-    prediction and leaves less to fit.
+    weights of the source; of more than two classes both are centred over the classes. α = 0 is
+    ridge on the target alone, α = 1 is ordinary fine-tuning, and α → ∞ is the source filtered by
+    the rows, γQw̃, which for large γ is the source alone [1]_.
 
     α and γ are chosen from the n labelled rows. By default the source is kept as it is, in log
-    odds, unless the rows speak against it, and the adapter fits what the source gets wrong::
+    odds, unless the rows speak against it, and left-out rows say how much of the adapter to add::
 
-        f = αF̃ + k (t [A(y − T) + θ A(T)] + b),   T = link(αF̃),   P(class | x) = softmax(βf)
+        f = F + Σ_γ P(γ) t(γ) Â_γ(y − L/2),   F = αF̃ + b,   P(class | x) = softmax(βf)
 
-    F̃ are the log odds of the source, T the codes that they predict, and A(v) is the ridge fit of v.
-    k is the size of a code in log odds, 2 for two classes and √(C/2) for C > 2. Here f is in units
-    of log odds divided by β, and α = 1 means the source's own log odds.
+    F̃ are the log odds of the source, b is a label shift, L is the best linear function of F for the
+    codes that the source expects, Â_γ(v) is the ridge fit of v in log odds, and t the share of it
+    that is believed. f is in units of log odds divided by β, and α = 1 is the source's own scale.
 
     Parameters
     ----------
@@ -82,7 +81,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
         {rules}
     gammas : array-like, default=None
-        Grid of γ. None is 28 values, logarithmic over e^±5 around tr(XXᵀ)/n².
+        Grid of γ. None is c, 6c and 36c for "anchored", and else 28 values, logarithmic over e^±5
+        around c = tr(XXᵀ)/n².
     alphas : array-like, default=None
         Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
         for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
@@ -94,9 +94,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Whether to fit b in the intercept α b̃ + b, where b̃ is the source's intercept.
     intercept_scaling : {"auto"} or float, default="auto"
         b is the weight of a constant column of this height, under the penalty γ; ``np.inf`` leaves
-        b free, as in `Ridge`. With "auto", "anchored" holds b near zero, so that the intercept is
-        near the source's, unless the rows speak for another one. Elsewhere "auto" is the root mean
-        square of the entries of X.
+        b free, as in `Ridge`. With "auto", "anchored" has no such column: b is near zero unless the
+        target has other shares of the classes, and the adapter reads the rows less a share of their
+        mean. Elsewhere "auto" is the root mean square of the entries of X.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     classes : {"target"} or array-like, default=None
@@ -107,8 +107,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         "primal" reduces the matrix of features, "dual" that of rows, and "krylov" reads X only in
         products. "auto" takes the smaller matrix, and "krylov" where X is sparse with more than
         3000 rows and features. "krylov" solves to a relative residual of 1e-4 where γ has posterior
-        weight, estimates log determinants from a few seeded probes, and leaves rows out in groups,
-        so that left-out values are not exact. `partial_fit` is always "primal".
+        weight, estimates log determinants from a few seeded probes, and leaves rows out in groups:
+        left-out values are not exact. `partial_fit` is always "primal".
     store_loo : bool, default=False
         Whether `fit` sets `loo_decision_function_`, which may double its time.
 
@@ -119,10 +119,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     intercept_ : ndarray of shape (n_outputs,)
         α b̃ + b.
     alpha_ : ndarray of shape (n_outputs, n_sources)
-        α of each source. Under "anchored" all outputs have the same one, its posterior mean, and 1
-        is the log odds of a source with probabilities.
+        α of each source. Under "anchored" outputs share it, and 1 is the source's own log odds.
     gamma_ : float
-        The γ chosen, or its posterior mean; inf for "generative", the limit of the family.
+        The γ chosen or a posterior mean, of "anchored" weighted by t(γ); inf for "generative".
     classes_ : ndarray of shape (n_classes,)
         Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
@@ -132,25 +131,22 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Decision value of each row with the adapter fitted without it, at the same α and n·γ; of a
         row with weight 2, one repetition is left out. Present if `store_loo`.
     inverse_temperature_ : float
-        β of P = softmax(βf), from the leave-one-out decision values of all rows, or of 1000 random
-        ones where there are more. Under "anchored" it is a posterior mean whose prior is centred on
-        1, the source's own scale; after `partial_fit` it is that of normal margins.
+        β of P = softmax(βf), from left-out values. Under "anchored" it is a posterior mean whose
+        prior is centred on 1; under other rules that of normal margins after `partial_fit`.
     best_score_ : float
-        Accuracy of the left-out values of at most 1000 random rows, as of `RidgeClassifierCV`. α
-        and γ were chosen on the same rows. Absent after `partial_fit` and Dask.
+        Accuracy of the left-out values of at most 1000 rows, as of `RidgeClassifierCV`. α and γ
+        were chosen on the same rows. Absent after `partial_fit` and Dask.
     {report}
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
-        - "anchored": `alpha_posterior`, the posterior of α on the grid `alpha_grid`; `posterior`,
-          that of the γ's; and `trust`, which is P(γ)t(γ). Where α or γ is given, and after
-          `partial_fit`, those of "evidence";
+        - "anchored": `alpha_posterior` on the grid `alpha_grid`; `posterior` of the γ's; and
+          `trust`, which is P(γ)t(γ). Where α or γ is given, those of "evidence";
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;
         - "generative": `generative`, with the posterior of ‖μ_⊥‖² on the grid `T`, and `rho`;
-        - "blend": those of "evidence" and "generative", `shares`, `share_posterior`, and `share`,
-          the mean share of the generative rule.
+        - "blend": those of both, `shares`, `share_posterior`, and its mean `share`, of the latter.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
 
@@ -276,19 +272,16 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Add a chunk of rows to those seen so far; only their second moments are kept.
+        """Add a chunk of rows to those seen so far, of which second moments and a sample are kept.
 
         ::
 
             Σ sᵢ zᵢzᵢᵀ,   z = [x, 1, y]         (p + 1 + n_outputs)² numbers, however many rows
 
-        The coefficients follow from them when they are first read. They are those of "evidence" on
-        all rows at once: the sizes and the order of the chunks change nothing but rounding.
-        "anchored", the default, is "evidence" here, because the source's predictions T of rows that
-        are gone cannot be fitted. For the same reason there are no `loo_decision_function_`, and
-        `inverse_temperature_` is that of normal margins. All parameters but `class_weight` count as
-        they are when the coefficients are read. Streams are added with ``a + b``, and a pickled
-        estimator can go on.
+        The coefficients follow when they are first read, with all parameters but `class_weight` as
+        they are then. They are those of `fit` on all rows at once: the sizes and the order of the
+        chunks change nothing but rounding. A hash chooses the sample, of at most 1000 rows. Streams
+        are added with ``a + b``, and a pickled estimator can go on.
 
         Parameters
         ----------
@@ -323,7 +316,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         >>> stream = AlphaTransferClassifier(w)
         >>> for chunk in np.split(np.arange(600), 3):
         ...     stream = stream.partial_fit(X[chunk], y[chunk], classes=[False, True])
-        >>> whole = AlphaTransferClassifier(w, selection="evidence").fit(X, y)
+        >>> whole = AlphaTransferClassifier(w).fit(X, y)
         >>> bool(np.allclose(stream.coef_, whole.coef_, rtol=1e-10))
         True
         """
