@@ -22,9 +22,8 @@ from benchmarks._runner import run_cells
 from benchmarks._statistics import paired_differences
 from benchmarks._tables import compared, interval, number
 from benchmarks.linear._alternatives import CLASSIFIERS, OURS, REGRESSORS
+from benchmarks.linear._baselines import score_numbers, score_probabilities
 
-LEAST = 1e-6  # probability, in the log loss
-BINS = 15  # of the calibration error
 # Name in tables, factor and digits of each measure; of accuracy more is better, of the rest less.
 MEASURES = {
     "accuracy": ("accuracy, %", 100, 1),
@@ -87,25 +86,6 @@ def score(collection, task, n, seed):
             labels = np.searchsorted(problem.source.classes_, labels)
         rows.append({"method": method, "seconds": seconds} | measure(predicted, labels))
     return rows
-
-
-def score_numbers(predicted, y):
-    """Mean squared error."""
-    return {"mse": np.mean((predicted - y) ** 2)}
-
-
-def score_probabilities(P, labels):
-    """Accuracy, log loss, Brier score and expected calibration error."""
-    Y, rows = np.eye(P.shape[1])[labels], np.arange(len(labels))
-    correct, confidence = P.argmax(axis=1) == labels, P.max(axis=1)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=correct - confidence)
-    return {
-        "accuracy": np.mean(correct),
-        "log_loss": -np.mean(np.log(np.maximum(P[rows, labels], LEAST))),
-        "brier": np.mean(np.sum((P - Y) ** 2, axis=1)),
-        "ece": np.abs(gaps).sum() / len(labels),
-    }
 
 
 def summarise(frame):
