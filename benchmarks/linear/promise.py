@@ -40,6 +40,7 @@ MEASURES = {
 MARGINS = {"accuracy": 0.005, "log_loss": 0.01, "mse": 0.005}
 COLUMNS = {"accuracy or MSE": ["accuracy", "mse"], "log loss": ["log_loss"]}
 METHODS = {ALONE: "source", TARGET_ALONE: "target", OURS: "ours"}
+LEAST_SHARE = 0.002  # of all rows in a bin that is drawn
 CAPTION = (
     "Means over all tasks x draws. “best” is the better of source alone and target alone in the "
     "measure of the table; the intervals are 95 % intervals of paired differences over tasks x "
@@ -150,6 +151,7 @@ def asked(row):
         return ""
     title, *_, more = MEASURES[row.measure]
     figure = figures[ROWS[row.data].collection.sizes.index(row.n)]
+    figure = row.source if figure == "source" else figure
     reached = row.ours >= figure if more else row.ours <= figure
     sign = "≥" if more else "≤"
     word = "reached" if reached else "**missed**"
@@ -209,12 +211,12 @@ def draw_calibration(frame, path):
         ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
         for method, colour in ((ALONE, ORANGE), (OURS, BLUE)):
             bins = np.sum(group[group.method == method].bins.tolist(), axis=0)
-            count, correct, confidence = bins[:, bins[0] > 0]
+            count, correct, confidence = bins[:, bins[0] > LEAST_SHARE * bins[0].sum()]
             line = confidence / count, correct / count
             ax.plot(*line, color=colour, linewidth=1)
             ax.scatter(*line, s=60 * count / count.sum(), color=colour, label=method)
         ax.set_title(f"{data},\n{of_unit(data, n)}", fontsize="x-small")
     figure.supxlabel("confidence")
     figure.supylabel("accuracy")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return save(figure, path)
