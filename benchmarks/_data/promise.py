@@ -43,7 +43,7 @@ def _load_states(domain):
     """MiniLM's mean states of the reviews of a domain; the source saw those of the others."""
     parts = [embeddings(other)[:2] for other in DOMAINS if other != domain]
     X_source, y_source = map(np.concatenate, zip(*parts))
-    source = LogisticRegression(C=1e-2, max_iter=1000).fit(X_source, y_source)
+    source = LogisticRegression(C=3e-3, max_iter=1000).fit(X_source, y_source)
     return Problem(source, X_source, y_source, *embeddings(domain))
 
 
