@@ -139,11 +139,16 @@ def verdict(row):
 def draw_figure(summary, path):
     """Accuracy or mean squared error against n, a panel for each collection."""
     names = summary.collection.unique()
-    figure, axes = subplots(1, len(names), figsize=(3.2 * len(names), 3.6), squeeze=False)
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
+    size = (3.2 * columns, 2.8 * lines + 1)
+    figure, axes = subplots(lines, columns, figsize=size, squeeze=False)
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
     methods = summary.method.unique()
     styles = zip(methods, [BLACK, ORANGE, RED, "0.6", "0.4", BLUE, GREEN], "s^DvP*o")
     for method, colour, marker in styles:
-        for ax, name in zip(axes[0], names):
+        for ax, name in zip(axes.flat, names):
             part = summary[(summary.collection == name) & (summary.method == method)]
             measure = "mse" if COLLECTIONS[name].regression else "accuracy"
             values = MEASURES[measure][1] * part[measure]
@@ -153,5 +158,5 @@ def draw_figure(summary, path):
             ax.set_xticks(part.n, part.n)
             ax.minorticks_off()
     handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize="small")
+    figure.legend(*handles, loc="outside lower center", ncols=3)
     return save(figure, path)

@@ -1,7 +1,7 @@
 """A page for every folder of benchmarks/results, made from its files and never by hand.
 
 The text is the docstring of the benchmark that `meta.json` names, the tables are `table.md`, the
-figures those beside it.
+figures those beside it. Where `NAME.png` also has a form `NAME-narrow.png`, phones show that one.
 """
 
 import ast
@@ -9,6 +9,8 @@ import json
 import re
 import shutil
 from pathlib import Path
+
+from docutils import nodes
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -42,7 +44,11 @@ def demoted(table):
 def page(folder):
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
     title, text = title_and_text(meta["command"])
-    figures = [f"![{path.stem}]({folder.name}/{path.name})" for path in figures_of(folder)]
+    figures = [
+        f"![{path.stem}]({folder.name}/{path.name})"
+        for path in figures_of(folder)
+        if not path.stem.endswith("-narrow")
+    ]
     packages = meta["config"].get("packages", {}) | meta["versions"]
     versions = ", ".join(
         f"{name} {value}" for name, value in packages.items() if isinstance(value, str)
@@ -76,7 +82,21 @@ def write(app):
             shutil.copy(figure, pages / folder.name)
 
 
+def add_narrow_figures(app, doctree):
+    """Put the narrow form of a figure beside it; the style sheet shows one of the two."""
+    for image in list(doctree.findall(nodes.image)):
+        narrow = image["uri"].replace(".png", "-narrow.png")
+        if narrow != image["uri"] and Path(app.env.relfn2path(narrow)[1]).exists():
+            other = image.copy()
+            other["uri"] = narrow
+            image["classes"].append("only-wide")
+            other["classes"].append("only-narrow")
+            image.parent.insert(image.parent.index(image) + 1, other)
+
+
 def setup(app):
     # before Sphinx looks for the documents there are
     app.connect("builder-inited", write)
+    # before Sphinx collects the images
+    app.connect("doctree-read", add_narrow_figures, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
