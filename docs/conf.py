@@ -34,6 +34,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "benchmark_pages",
     "mathml",
+    "narrow_figures",
     "repository_links",
 ]
 exclude_patterns = ["_build", "_ext", "examples/README*", "examples/GALLERY_HEADER.rst"]

@@ -1,7 +1,7 @@
 """A page for every folder of benchmarks/results, made from its files and never by hand.
 
 The text is the docstring of the benchmark that `meta.json` names, the tables are `table.md`, the
-figures those beside it. Where `NAME.png` also has a form `NAME-narrow.png`, phones show that one.
+figures those beside it, but for the narrow forms that `narrow_figures` adds.
 """
 
 import ast
@@ -9,8 +9,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-
-from docutils import nodes
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -82,21 +80,7 @@ def write(app):
             shutil.copy(figure, pages / folder.name)
 
 
-def add_narrow_figures(app, doctree):
-    """Put the narrow form of a figure beside it; the style sheet shows one of the two."""
-    for image in list(doctree.findall(nodes.image)):
-        narrow = image["uri"].replace(".png", "-narrow.png")
-        if narrow != image["uri"] and Path(app.env.relfn2path(narrow)[1]).exists():
-            other = image.copy()
-            other["uri"] = narrow
-            image["classes"].append("only-wide")
-            other["classes"].append("only-narrow")
-            image.parent.insert(image.parent.index(image) + 1, other)
-
-
 def setup(app):
     # before Sphinx looks for the documents there are
     app.connect("builder-inited", write)
-    # before Sphinx collects the images
-    app.connect("doctree-read", add_narrow_figures, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
