@@ -37,7 +37,9 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     max_length: int | None
     tokenizer: Any
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
-    early_stopping: bool | int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
     precision: Literal["float32", "bfloat16"]
     accelerator: Mapping[str, Any] | None
     random_state: int | np.random.RandomState | None
@@ -69,7 +71,9 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
         max_length: int | None = None,
         tokenizer: Any = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        early_stopping: bool | int = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 3,
         device: str = "cpu",
         precision: Literal["float32", "bfloat16"] = "float32",
         accelerator: Mapping[str, Any] | None = None,

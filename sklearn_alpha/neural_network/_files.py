@@ -1,13 +1,14 @@
 """How a fitted net is kept or passed on: pickles, folders, merged models, DoRA and ONNX."""
 
 import copy
+import inspect
 
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._onnx import write_onnx
 from sklearn_alpha.neural_network._record import load_net, save_net
-from sklearn_alpha.neural_network._state import find_device, pickled
+from sklearn_alpha.neural_network._state import find_device, of_this_version, pickled
 
 
 class SavingMixin:
@@ -17,7 +18,9 @@ class SavingMixin:
         return pickled(self)
 
     def __setstate__(self, state):
-        vars(self).update(state)
+        parameters = inspect.signature(type(self).__init__).parameters
+        new = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+        vars(self).update(of_this_version({**new, **state}))
         find_device(self)
 
     def save(self, folder):

@@ -25,7 +25,7 @@ from sklearn_alpha.neural_network._folders import (
 )
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._record_checks import FITTED, check_record
-from sklearn_alpha.neural_network._state import find_device, restore, trained_state
+from sklearn_alpha.neural_network._state import find_device, of_this_version, restore, trained_state
 
 RECORD, STATE = "net.json", "state.safetensors"
 # Parameters with a place of their own, and one that would let skorch read pickles.
@@ -157,7 +157,8 @@ def _read_net(cls, folder, manifest, model):
         parts, record = _read_record(folder, manifest)
         state = load((parts[NET] / STATE).read_bytes())
         left_out = (*REMOVED, *NOT_KEPT)
-        parameters = {n: v for n, v in record["parameters"].items() if n not in left_out}
+        parameters = of_this_version(record["parameters"])
+        parameters = {name: v for name, v in parameters.items() if name not in left_out}
         check_record(cls, record, parameters, state)
         saved, tokenizer = record["model"], record["tokenizer"]
         if model is None and saved is None:
