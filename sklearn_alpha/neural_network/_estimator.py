@@ -111,7 +111,9 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     alpha_ : dict of str to ndarray of shape (d_out,)
         α of every adapted layer, by its name in the model.
     history_ : skorch.history.History
-        Losses, scores and durations of each epoch.
+        Losses, scores and durations of each epoch. `train_loss` is the mean over the steps, each
+        under dropout and before it changes the network; `valid_loss` is that of the network at the
+        end of the epoch, without dropout. Both are weighted means over their rows.
     starts_at_probe_ : bool
         Whether head and α started where the probe says. False if there is no probe, or if dropout
         makes its loss in training mode larger than that of the network as it was, or of equal

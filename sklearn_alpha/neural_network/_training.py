@@ -31,6 +31,7 @@ from sklearn_alpha.neural_network._texts import (
     in_order,
     lengths_of,
 )
+from sklearn_alpha.neural_network._validation import of_mean_one, validation_rows
 
 
 class Training(SkorchNet):
@@ -57,7 +58,7 @@ class Training(SkorchNet):
                     )
                 known = self.classes_
             n_rows = len(columns[0]) if kind == TEXT else len(columns)
-            known, seen, codes, weights = read_targets(
+            known, seen, codes, weights, self.class_factors_ = read_targets(
                 y, sample_weight, n_rows, classes=known, class_weight=self.class_weight
             )
             columns = [[c[i] for i in seen] for c in columns] if kind == TEXT else columns[seen]
@@ -147,7 +148,7 @@ class Training(SkorchNet):
         check_shares(shares, y, self.classes_inferred_)
         train, valid = (X, None) if split is None else split(X, y)
         if valid is not None:
-            valid = self.get_dataset(valid)  # the user may have brought it
+            train, valid = of_mean_one(train), of_mean_one(validation_rows(self, valid))
         if self._holds_out:
             train, held = hold_out(train, self.alpha_split, self.seed_)
             self.held_out_ = HeldOutAlpha(held)
