@@ -118,6 +118,13 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         Whether head and α started where the probe says. False if there is no probe, or if dropout
         makes its loss in training mode larger than that of the network as it was, or of equal
         probabilities. Training then starts as without the probe.
+    inverse_temperature_ : float
+        β of the probabilities softmax(β logits), from the rows that were held out for validation;
+        1 if there are none. Merged and exported models return the logits.
+    validation_ : dict or None
+        Of the rows held out for validation: their number `n_rows`, `accuracy`, `log_loss`, the
+        `inverse_temperature`, and the `scores` and `weights` of `predict_set`. None if no rows were
+        held out.
     n_trainable_parameters_ : int
         Number of trained parameters: adapters, α and head.
     module_ : torch.nn.Module

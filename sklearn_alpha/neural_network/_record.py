@@ -26,6 +26,7 @@ from sklearn_alpha.neural_network._folders import (
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._record_checks import FITTED, check_record
 from sklearn_alpha.neural_network._state import find_device, of_this_version, restore, trained_state
+from sklearn_alpha.neural_network._validation import restored
 
 RECORD, STATE = "net.json", "state.safetensors"
 # Parameters with a place of their own, and one that would let skorch read pickles.
@@ -173,6 +174,7 @@ def _read_net(cls, folder, manifest, model):
         net.attached_["target_modules"] = _layers(net.attached_["target_modules"], state)
         if "feature_names_in_" in vars(net):
             net.feature_names_in_ = np.array(net.feature_names_in_, dtype=object)
+        net.validation_ = restored(net.validation_)
         if net.row_shape_ is not None:
             net.row_shape_ = tuple(net.row_shape_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))

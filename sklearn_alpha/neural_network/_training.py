@@ -31,13 +31,13 @@ from sklearn_alpha.neural_network._texts import (
     in_order,
     lengths_of,
 )
-from sklearn_alpha.neural_network._validation import of_mean_one, validation_rows
+from sklearn_alpha.neural_network._validation import of_mean_one, validate, validation_rows
 
 
 class Training(SkorchNet):
     """The net with its training loop: one optimizer for adapters and head, one for α."""
 
-    held_out_ = None
+    held_out_ = validation_ = None
 
     # ------------------------------------------------------------ fit
 
@@ -88,9 +88,12 @@ class Training(SkorchNet):
             self._initialize_optimizer()
         rows = EncodedRows(self._encode(kind, columns), codes, weights)
         self.notify("on_train_begin", X=rows, y=codes)
+        self.validation_ = self.validation_rows_ = None
         with suppress(KeyboardInterrupt):  # the net can be used as it is by then
             self.fit_loop(rows, codes)
         self.notify("on_train_end", X=rows, y=codes)
+        self.validation_ = validate(self, self.validation_rows_)
+        self.validation_rows_ = None
 
     @property
     def _default_callbacks(self):
@@ -153,7 +156,8 @@ class Training(SkorchNet):
             train, held = hold_out(train, self.alpha_split, self.seed_)
             self.held_out_ = HeldOutAlpha(held)
         # Callbacks pair predictions with labels in the order of the dataset.
-        return train, None if valid is None else by_length(valid)[0]
+        self.validation_rows_ = None if valid is None else by_length(valid)[0]
+        return train, self.validation_rows_
 
     @property
     def _holds_out(self):
