@@ -23,6 +23,13 @@ def stopping(net):
     return EarlyStopping(patience=net.n_iter_no_change, load_best=True, sink=sink)
 
 
+def renew_stopping(net):
+    """Initialize the callbacks again if `early_stopping` has changed since an earlier fit."""
+    present = [c.patience for name, c in net.callbacks_ if name == "early_stopping"]
+    if present != [net.n_iter_no_change] * bool(net.early_stopping and net.max_epochs):
+        net._initialize_callbacks()
+
+
 def split_of(net):
     """skorch's split into rows of training and of validation, or None."""
     if net.train_split is None and net.early_stopping:

@@ -29,6 +29,8 @@ class SavingMixin:
         If `model` is a hub id or a folder, the base model is not written but loaded from there
         again. If `model` is a fitted net, its merged weights are written. Parameters that are not
         plain data (callbacks, your own optimizer) are not kept: predictions do not depend on them.
+        README.md is a model card with labels, base model, versions and, if rows were held out,
+        metrics; one that you wrote stays. The folder can be uploaded to the Hugging Face hub.
         The folder holds the earlier net or this one completely, also if the process is killed or
         the disk is full. One process at a time may save into a folder.
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load, save
 
+from sklearn_alpha.neural_network._card import model_card
 from sklearn_alpha.neural_network._distributed import reproducible
 from sklearn_alpha.neural_network._folders import (
     BASE,
+    CARD,
     MANIFEST,
     NET,
     TOKENIZER,
@@ -53,6 +55,7 @@ def save_net(net, folder):
             "fitted": {name: _plain(vars(net)[name]) for name in FITTED if name in vars(net)},
         }
         (draft / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
+        (draft / f".{CARD}").write_text(model_card(net), "utf-8")
 
 
 def _save_model(net, draft):

@@ -11,7 +11,12 @@ from skorch.utils import TeeGenerator
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.neural_network._distributed import OneProcess, held_by, processes, reproducible
 from sklearn_alpha.neural_network._divergence import StopAtDivergence
-from sklearn_alpha.neural_network._early_stopping import check_callbacks, split_of, stopping
+from sklearn_alpha.neural_network._early_stopping import (
+    check_callbacks,
+    renew_stopping,
+    split_of,
+    stopping,
+)
 from sklearn_alpha.neural_network._held_out import (
     HeldOutAlpha,
     check_shares,
@@ -80,6 +85,7 @@ class Training(SkorchNet):
             self.history_ = None  # the old one is not changed
             self.starts_at_probe_ = False
             self.initialize()
+        renew_stopping(self)
         self.module_.to(self.processes_.device)
         self.criterion_.to(self.processes_.device)
         # A pickle has no optimizers, and `alpha` may have changed.

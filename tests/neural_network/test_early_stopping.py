@@ -122,3 +122,13 @@ def test_files_of_earlier_versions_had_the_patience_in_early_stopping(patience, 
         assert (read.early_stopping, read.n_iter_no_change) == (True, patience)
         assert read.validation_fraction == 0.1
         assert_array_equal(read.decision_function(X), kept.decision_function(X))
+
+
+def test_a_later_fit_has_the_parameters_of_then():
+    fitted = net(max_epochs=2).fit(X, Y)
+    fitted.set_params(early_stopping=True, n_iter_no_change=1, max_epochs=30).partial_fit(X, Y)
+    losses = fitted.history_[2:, "valid_loss"]
+    assert len(losses) == np.argmin(losses) + 2 < 30
+    fitted.set_params(early_stopping=False, max_epochs=3).partial_fit(X, Y)
+    assert len(fitted.history_) == 2 + len(losses) + 3
+    assert "valid_loss" not in fitted.history_[-1]

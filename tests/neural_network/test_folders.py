@@ -337,7 +337,9 @@ def is_read(folder):
 
 
 def files_of(folder):
-    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    """All files that are read. The card is for people, and they may change it."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in files if path != folder / "README.md"]
 
 
 DAMAGES = {
