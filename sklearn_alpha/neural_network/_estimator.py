@@ -74,6 +74,10 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     max_length : int or None, default=None
         Tokens at which texts are cut. None is as many as the model takes, with a warning if a text
         is cut.
+    stride : int or None, default=None
+        None cuts long texts. A number divides them into windows of `max_length` tokens that share
+        so many with the one before, as in tokenizers. Logits are averaged over the windows of a
+        text, in training and in predictions. A step holds all windows of its texts in memory.
     tokenizer : str, path, tokenizer or None, default=None
         None is the model's own.
     class_weight : dict, "balanced" or None, default=None
@@ -187,6 +191,7 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         max_epochs=10,
         batch_size=16,
         max_length=None,
+        stride=None,
         tokenizer=None,
         class_weight=None,
         early_stopping=False,
@@ -225,6 +230,7 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         self.alpha_lr = alpha_lr
         self.alpha_split = alpha_split
         self.max_length = max_length
+        self.stride = stride
         self.tokenizer = tokenizer
         self.class_weight = class_weight
         self.early_stopping = early_stopping
