@@ -48,7 +48,8 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     target_modules : "auto", str or list of str, default="auto"
         Layers that are adapted, in PEFT's terms. "auto" is PEFT's own choice if it knows the
         architecture, mostly query and value, and "all-linear" otherwise: all linear layers except
-        the head.
+        the head. In a network whose only linear layer is the head, "auto" is all convolutions. A
+        ``Conv2d`` may be named like a linear layer: each of its output channels has an α.
     alpha : "learn", float or dict, default="learn"
         α is learned, or fixed at a number, or at one array for each layer name.
     alpha_init : "auto", float or dict, default="auto"

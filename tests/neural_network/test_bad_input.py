@@ -114,7 +114,7 @@ MODULE_CASES = {
     "a convolution": (
         nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 1), nn.Flatten(), nn.Linear(8, 2)),
         {"target_modules": ["1"]},
-        "1 is a LoRA layer on Conv1d, and α scales the rows of linear layers only; leave it out",
+        "1 is a LoRA layer on Conv1d, and α scales the rows of linear layers and the channels of",
     ),
 }
 
