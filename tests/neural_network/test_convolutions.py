@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from scipy.ndimage import rotate
 from sklearn.datasets import load_digits
 from torch import nn
@@ -258,6 +258,15 @@ def test_the_merged_network_and_files_give_its_logits(digits, net, tmp_path):
     loaded = AlphaLoRANetClassifier.load(tmp_path, model=source)
     for again in (pickle.loads(pickle.dumps(net)), loaded):
         assert_array_equal(again.decision_function(X), net.decision_function(X))
+
+
+def test_peft_alone_reads_the_export_of_a_net(digits, net, tmp_path):
+    source, X, _ = digits
+    net.export_dora(tmp_path / "dora")
+    loaded = PeftModel.from_pretrained(copy.deepcopy(source), tmp_path / "dora").eval()
+    with torch.no_grad():
+        logits = loaded(torch.from_numpy(X)).numpy()
+    assert_allclose(net.decision_function(X), logits, rtol=1e-4, atol=1e-4)
 
 
 def test_onnx(digits, net, tmp_path):
