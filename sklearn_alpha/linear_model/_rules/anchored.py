@@ -77,7 +77,7 @@ def classification(problem):
     a, b = resolvent.adapter(fit_v, gammas, t * scale[:, 0, 0])
     return Solution(
         alpha=odds.alpha,
-        gamma=float(t @ gammas / t.sum()),
+        gamma=float(P @ gammas),
         a=a,
         # the mean of centred rows is in b already
         b=b + odds.shift - (0.0 if problem.is_centred else a @ problem.offset),
