@@ -18,7 +18,7 @@ from scipy.special import expit, softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, logits, losses
 from sklearn_alpha.linear_model._directions import unit_combinations
-from sklearn_alpha.linear_model._solution import TINY, combine, posterior
+from sklearn_alpha.linear_model._solution import combine, posterior
 
 USUAL, IMPLAUSIBLE = 2.0, 50.0  # root mean squares of log odds
 SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
@@ -121,7 +121,8 @@ def prior_of_alpha(size, has_own_scale):
         return GRID, PRIOR
     usual = np.where(GRID > 0, (1 - OWN) * PRIOR, PRIOR)
     own = OWN * PRIOR[GRID > 0].sum()
-    return np.append(GRID * USUAL / max(size, TINY), 1.0), np.append(usual, own)
+    scale = USUAL / max(size, 1e-300)  # finite, and so are its multiples
+    return np.append(scale * GRID, 1.0), np.append(usual, own)
 
 
 def warn_of_odd_sources(sizes, alphas, P, known):

@@ -138,10 +138,10 @@ def parts(n_classes, n, size=1.0, seed=0):
 def integrals(F, adapters, y, weights, log_prior):
     """E log β, P(γ)E[t | γ] and P(γ) by sums over a fine grid, and the errors of the first two.
 
-    log β ~ N(0, .25²) and log t ~ N(log .4, .8²), each on ± 6 standard deviations. The errors are
+    log β ~ N(0, .25²) and log t ~ N(log .4, .8²), each far enough. The errors are
     the standard deviations of log β, and of t where γ is right and zero where it is not.
     """
-    z_beta, z_t = np.linspace(-6, 6, 61), np.linspace(-6, 6, 121)
+    z_beta, z_t = np.linspace(-8, 8, 81), np.linspace(-6, 6, 121)
     log_beta, log_t = 0.25 * z_beta, np.log(0.4) + 0.8 * z_t
     own = np.arange(len(y)), y
     log_P = np.empty((len(adapters), len(z_t), len(z_beta)))

@@ -1,4 +1,4 @@
-"""The anchored rule against dense covariances of repeated rows, and one refit for each row."""
+"""The anchored rule against dense matrices of repeated rows, and one refit for each row."""
 
 from types import SimpleNamespace
 
@@ -7,30 +7,29 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.linalg import null_space
-from scipy.optimize import minimize
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import logsumexp, softmax
 from scipy.stats import Covariance, multivariate_normal
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._calibration import calibrate
-from sklearn_alpha.linear_model._rules.anchored import (
+from sklearn_alpha.linear_model._resolvents import krylov
+from sklearn_alpha.linear_model._rules.anchored_regression import (
     ALPHA_KAPPAS,
     ALPHA_PRIOR,
-    CENTRES,
+    CENTRE,
     KAPPA_PRIOR,
     KAPPAS,
     WIDTH,
 )
-from sklearn_alpha.linear_model._source_odds import GRID, KNOWN, UNKNOWN
+from tests.linear_model._rules.odds import odds_oracle
 from tests.linear_model.helpers import decisions
 
 # random sources are at times reversed
 pytestmark = pytest.mark.filterwarnings("ignore:The labels contradict the source")
 
-TO_ROUNDING = {"xatol": 1e-10, "fatol": 1e-14, "maxiter": 4000}
-HELD = "held"  # the default: rows are centred, and the intercept is drawn to zero
+HELD = "held"  # the default: rows of a regression are centred, and its intercept is drawn to zero
 HEIGHTS = {"default": HELD, "inf": np.inf, "0.7": 0.7, "none": 0.0}
 SHAPES = [(13, 6), (8, 14)]
 
@@ -78,8 +77,7 @@ class Dense:
     constant column of height k in X, V = XXᵀ/(nγ) + I.
     """
 
-    def __init__(self, X, counts, height, classifies):
-        self.classifies = classifies
+    def __init__(self, X, counts, height):
         self.counts, self.height = counts, height
         self.centred = height in (HELD, np.inf)
         self.mean = np.average(X, axis=0, weights=counts) * self.centred
@@ -109,7 +107,7 @@ class Dense:
 
     def log_prior(self, gammas):
         """(n_kappas, n_gammas)."""
-        of_gamma = -((np.log(gammas / self.centre / CENTRES[self.classifies]) / WIDTH) ** 2) / 2
+        of_gamma = -((np.log(gammas / self.centre / CENTRE) / WIDTH) ** 2) / 2
         return np.log(self.kappa_prior)[:, None] + of_gamma
 
     def shrinkage(self, joint):
@@ -153,99 +151,117 @@ def joint_posterior(log_posterior):
 # ---------------------------------------------------------------- classification
 
 
-def odds_oracle(task, dense, fitted):
-    """αF̃ and α, with sources that are neither parallel nor zero."""
-    labels = task.y
-    S, n_sources = task.S, task.S.shape[2]
-    if n_sources == 0:
-        return np.zeros(S.shape[:2]), np.zeros((S.shape[1], 0))
-    scale = np.ones(n_sources)
-    if not fitted:
-        scale = 2 / np.sqrt(np.average((S**2).mean(axis=1), axis=0, weights=task.counts))
+class ShrunkRidge:
+    """Â_γ of rows of weights s, of which one unit is left out: by explicit matrices.
 
-    def loss(F):
-        F = np.column_stack([-F / 2, F / 2]) if F.shape[1] == 1 else F
-        return -task.counts @ log_softmax(F, axis=1)[np.arange(len(labels)), labels]
+    Rows are z = x − ρx̄, ρ = 1 − tr Cov/((m − 1)‖x̄‖²) with m = n²/Σ s u, or z = [x, k] under a
+    constant column of height k; of an infinite height the intercept is free.
+    """
 
-    share = np.full(n_sources, 1 / n_sources)
-    if n_sources > 1:
+    def __init__(self, X, weights, unit, height):
+        self.weights, self.unit, self.n = weights, unit, weights.sum()
+        self.height, self.is_free = height, height == np.inf
+        self.offset = np.zeros(X.shape[1])
+        if height == HELD:
+            self.offset = shrunk_mean(X, weights, unit)
+        self.Z = X - self.offset
+        if height != HELD and height and not self.is_free:
+            self.Z = np.column_stack([X, np.full(len(X), height)])
+        # without the constant column, of the centred rows where b is free
+        D = X - self.offset - np.average(X, axis=0, weights=weights) * self.is_free
+        values = np.linalg.eigvalsh(D.T @ (weights[:, None] * D) / self.n)
+        self.c, self.gamma_centre = np.sum(values**2) / np.sum(values), np.sum(values) / self.n
 
-        def objective(share):
-            return loss(S @ (scale * share)) + np.sum((n_sources * share - 1) ** 2) / 2
+    def scale(self, n_outputs, gamma):
+        return (2 if n_outputs == 1 else np.sqrt(n_outputs / 2)) * (1 + gamma / self.c)
 
-        share = minimize(objective, share).x
-        share = minimize(objective, share, method="Nelder-Mead", options=TO_ROUNDING).x
-    prior = KNOWN if fitted else UNKNOWN
-    P = softmax([np.log(p) - loss(a * (S @ (scale * share))) for a, p in zip(GRID, prior)])
-    signs = [P * (GRID > 0), P * (GRID < 0)]
-    # the geometric mean of those of one sign
-    means = [p.sum() * np.exp(p[p > 0] @ np.log(abs(GRID[p > 0])) / p.sum()) for p in signs]
-    alpha = (means[0] - means[1]) * scale * share
-    return S @ alpha, np.tile(alpha, (S.shape[1], 1))
+    def fit(self, v, gamma, weights):
+        """w (m, p) and b (m,) of argmin Σ s (v − zw − b)² + nγ‖w‖², n that of all rows."""
+        Z = self.Z
+        mean_Z, mean_v = np.zeros(Z.shape[1]), np.zeros(v.shape[1])
+        if self.is_free:
+            mean_Z, mean_v = (np.average(a, axis=0, weights=weights) for a in (Z, v))
+        M, root = Z - mean_Z, np.sqrt(weights)[:, None]
+        # ridge is least squares with √(nγ) I below the rows
+        rows = np.vstack([root * M, np.sqrt(self.n * gamma) * np.eye(Z.shape[1])])
+        targets = np.vstack([root * (v - mean_v), np.zeros((Z.shape[1], v.shape[1]))])
+        w = np.linalg.lstsq(rows, targets, rcond=None)[0].T
+        return w, mean_v - w @ mean_Z
+
+    def adapter(self, v, gamma):
+        """a (m, p) and b (m,), of rows as they are."""
+        p = len(self.offset)
+        w, b = self.fit(v, gamma, self.weights)
+        a = w[:, :p]
+        b = b - a @ self.offset
+        if w.shape[1] > p:
+            b = b + w[:, p] * self.height
+        scale = self.scale(v.shape[1], gamma)
+        return scale * a, scale * b
+
+    def left_out(self, v, gamma):
+        values = np.empty_like(v)
+        for i in range(len(v)):
+            w, b = self.fit(v, gamma, self.weights - self.unit * (np.arange(len(v)) == i))
+            values[i] = w @ self.Z[i] + b
+        return self.scale(v.shape[1], gamma) * values
 
 
-def classification_oracle(task, height, gammas, fitted):
-    dense = Dense(task.X, task.counts, height, True)
-    F, alpha = odds_oracle(task, dense, fitted)
-    n_outputs = F.shape[1]
+def shrunk_mean(X, weights, unit):
+    """ρx̄."""
+    mean = np.average(X, axis=0, weights=weights)
+    variance = np.average(np.sum((X - mean) ** 2, axis=1), weights=weights)
+    m = weights.sum() ** 2 / (weights @ unit)
+    return max(1 - variance / ((m - 1) * (mean @ mean)), 0.0) * mean
+
+
+def classification_oracle(task, height, gammas=None, fitted=True, of_class=None):
+    """The whole rule; `of_class` is the weight of each row's class, and γ's may be given."""
+    of_class = np.ones(len(task.y)) if of_class is None else of_class
+    weights, unit = task.counts * of_class, np.minimum(task.counts, 1) * of_class
+    dense = ShrunkRidge(task.X, weights, unit, height)
+    odds = odds_oracle(task.S, task.y, weights, fitted, shifts=height == HELD)
+    F, n_outputs = odds.F, odds.F.shape[1]
+
+    # L, the least-squares fit of T on F and a constant, over the rows
     T = 2 * softmax(F, axis=1) - 2 / n_outputs if n_outputs > 1 else np.tanh(F / 2)
-    k = np.sqrt(n_outputs / 2) if n_outputs > 1 else 2.0
-    y = np.column_stack([task.Y - T, T])
-    # codes of C classes sum to zero: C − 1 contrasts of them are free
-    contrasts = null_space(np.ones((1, n_outputs))) if n_outputs > 1 else np.ones((1, 1))
-    columns = dense.repeated(y[:, :n_outputs] @ contrasts)
-    log_evidence = np.array(
-        [
-            [dense.log_likelihood(columns, dense.covariance(gamma, kappa)) for gamma in gammas]
-            for kappa in dense.kappas
-        ]
-    )
-    joint = joint_posterior(log_evidence + dense.log_prior(gammas))
-    P, s = joint.sum(axis=0), dense.shrinkage(joint)
-    same = np.broadcast_to(y, (len(P), *y.shape))
+    design, root = np.column_stack([F, np.ones(len(F))]), np.sqrt(weights)[:, None]
+    L = design @ np.linalg.lstsq(root * design, root * T, rcond=1e-10)[0]
+    v = task.Y - L / 2
 
-    linear, constant = dense.left_out(same, gammas, P, s)
-    if not dense.centred:  # the constant column is one of the features
-        linear, constant = linear + constant, 0 * constant
-    parts = [k * linear[:, :n_outputs], k * linear[:, n_outputs:], k * constant[:, :n_outputs]]
-    beta, t, theta = calibrate(F, *parts, task.y, task.counts.astype(float))
+    unit_of_gamma = dense.gamma_centre
+    gammas = unit_of_gamma * np.array([1.0, 6.0, 36.0]) if gammas is None else gammas
+    log_prior = -((np.log(gammas / (10 * unit_of_gamma)) / 1.5) ** 2) / 2
+    adapters = np.array([dense.left_out(v, gamma) for gamma in gammas])
+    beta, t, P = calibrate(F, adapters, task.y, weights, log_prior)
 
-    def combined(F, residual, of_T, offset):
-        return F + t * (residual + theta * of_T) + offset
-
-    a, b = (k * part for part in dense.average(same, gammas, P, s))
-    coef = combined(np.einsum("ckp,ck->cp", task.W, alpha), a[:n_outputs], a[n_outputs:], 0.0)
-    b_source = np.einsum("ck,ck->c", task.b, alpha)
-    if dense.centred:
-        intercept = b_source + b[:n_outputs]
-        intercept -= t * (a[:n_outputs] + theta * a[n_outputs:]) @ dense.mean
-    else:
-        intercept = combined(b_source, b[:n_outputs], b[n_outputs:], 0.0)
-    log_prior = np.log(dense.kappa_prior)[:, None]
+    fits = [dense.adapter(v, gamma) for gamma in gammas]
+    a, b = (sum(share * fit[i] for share, fit in zip(t, fits)) for i in (0, 1))
     return SimpleNamespace(
-        alpha=alpha,
-        log_evidence=logsumexp(log_evidence + log_prior, axis=0),
-        posterior=P,
+        alpha=np.tile(odds.alpha, (n_outputs, 1)),
+        gammas=gammas,
         beta=beta,
-        t=t,
-        theta=theta,
-        coef=coef,
-        intercept=intercept + task.common,
-        left_out=combined(F, *parts) + task.common,
+        trust=t,
+        posterior=P,
+        coef=np.einsum("ckp,k->cp", task.W, odds.alpha) + a,
+        intercept=task.b @ odds.alpha + odds.shift + b + task.common,
+        left_out=F + np.tensordot(t, adapters, axes=1) + task.common,
     )
 
 
-def assert_of_oracle(model, task, expected):
-    P, log_evidence = model.path_.posterior, model.path_.log_evidence
-    assert_allclose(P, expected.posterior, atol=1e-7)
-    seen = P > 1e-10
-    difference = (log_evidence - expected.log_evidence)[seen]
-    assert_allclose(difference, difference[0], atol=1e-6)
-    assert_allclose(model.alpha_, expected.alpha, rtol=1e-6, atol=1e-7)
-    assert_allclose(model.coef_.reshape(expected.coef.shape), expected.coef, atol=1e-6)
-    assert_allclose(np.reshape(model.intercept_, -1), expected.intercept, atol=1e-6)
-    left_out = model.loo_decision_function_.reshape(expected.left_out.shape)
-    assert_allclose(left_out, expected.left_out, atol=1e-6)
+def assert_classifier(model, expected, atol=1e-6):
+    for found, right in (
+        (model.path_.gammas, expected.gammas),
+        (model.path_.posterior, expected.posterior),
+        (model.path_.trust, expected.trust),
+        (model.inverse_temperature_, expected.beta),
+        (model.alpha_, expected.alpha),
+        (model.coef_.reshape(expected.coef.shape), expected.coef),
+        (np.reshape(model.intercept_, -1), expected.intercept),
+        (model.loo_decision_function_.reshape(expected.left_out.shape), expected.left_out),
+        (model.gamma_, expected.trust @ expected.gammas / expected.trust.sum()),
+    ):
+        assert_allclose(found, right, rtol=1e-6, atol=atol)
 
 
 @classifiers
@@ -256,14 +272,50 @@ def assert_of_oracle(model, task, expected):
 def test_classifier_is_that_of_dense_matrices(kind, shape, height, n_sources, fitted, problem):
     task = problem(kind, *shape, n_sources=n_sources)
     model = fit(task, height, fitted)
-    expected = classification_oracle(task, height, model.path_.gammas, fitted or not n_sources)
-    assert_of_oracle(model, task, expected)
-    assert_allclose(
-        [model.inverse_temperature_, model.path_.trust, model.path_.theta],
-        [expected.beta, expected.t, expected.theta],
-        rtol=1e-5,
-        atol=1e-7,
-    )
+    assert_classifier(model, classification_oracle(task, height, fitted=fitted))
+
+
+@classifiers
+@shapes
+@heights
+@pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_every_form_is_that_of_dense_matrices(
+    kind, shape, height, solver, container, problem, monkeypatch
+):
+    """In the Krylov form, so few rows are left out one at a time, beside the same centre."""
+    monkeypatch.setattr(krylov, "TOLERANCE", 1e-9)
+    task = problem(kind, *shape, n_sources=2)
+    expected = classification_oracle(task, height)
+    rows = SimpleNamespace(**{**vars(task), "X": container(task.X)})
+    assert_classifier(fit(rows, height, solver=solver), expected)
+
+
+@classifiers
+@shapes
+@heights
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.3, 1: 2.0, 2: 0.9}])
+def test_class_weights_are_weights_of_rows(kind, shape, height, class_weight, problem):
+    task = problem(kind, *shape, n_sources=2)
+    if class_weight == "balanced":
+        counts = np.bincount(task.y, weights=task.counts)
+        of_class = counts.sum() / (len(counts) * counts)
+    else:
+        class_weight = {c: class_weight[c] for c in np.unique(task.y).tolist()}
+        of_class = np.array(list(class_weight.values()))
+    model = fit(task, height, class_weight=class_weight)
+    assert_classifier(model, classification_oracle(task, height, of_class=of_class[task.y]))
+
+
+@classifiers
+@shapes
+@heights
+@pytest.mark.parametrize("gammas", [[0.3], [5.0, 0.01, 0.1, 1.0]])
+def test_gammas_of_the_caller_are_under_the_same_prior(kind, shape, height, gammas, problem):
+    task = problem(kind, *shape, n_sources=1)
+    model = fit(task, height, gammas=gammas)
+    assert_classifier(model, classification_oracle(task, height, model.path_.gammas))
+    assert_allclose(np.sort(model.path_.gammas), np.sort(gammas))
 
 
 # ---------------------------------------------------------------- regression
@@ -273,7 +325,7 @@ def regression_oracle(task, height, gammas, fitted):
     n_outputs, n_sources = task.W.shape[:2]
     if height == HELD and not (fitted and n_sources):
         height = np.inf  # no source has the target's units, to draw the intercept to
-    dense = Dense(task.X, task.counts, height, False)
+    dense = Dense(task.X, task.counts, height)
     kappas, prior = (ALPHA_KAPPAS, ALPHA_PRIOR) if n_sources else (np.zeros(1), np.ones(1))
     anchor = 1 / max(n_sources, 1)
     if not fitted and n_sources:
@@ -323,6 +375,19 @@ def regression_oracle(task, height, gammas, fitted):
     )
 
 
+def assert_regressor(model, expected):
+    P, log_evidence = model.path_.posterior, model.path_.log_evidence
+    assert_allclose(P, expected.posterior, atol=1e-7)
+    seen = P > 1e-10
+    difference = (log_evidence - expected.log_evidence)[seen]
+    assert_allclose(difference, difference[0], atol=1e-6)
+    assert_allclose(model.alpha_, expected.alpha, rtol=1e-6, atol=1e-7)
+    assert_allclose(model.coef_.reshape(expected.coef.shape), expected.coef, atol=1e-6)
+    assert_allclose(np.reshape(model.intercept_, -1), expected.intercept, atol=1e-6)
+    left_out = model.loo_decision_function_.reshape(expected.left_out.shape)
+    assert_allclose(left_out, expected.left_out, atol=1e-6)
+
+
 @regressors
 @shapes
 @heights
@@ -335,7 +400,7 @@ def test_regressor_is_that_of_dense_matrices(kind, shape, height, n_sources, fit
     gammas = np.geomspace(1e-2, 10, 5)
     model = fit(task, height, fitted, gammas=gammas)
     expected = regression_oracle(task, height, gammas, fitted)
-    assert_of_oracle(model, task, expected)
+    assert_regressor(model, expected)
     assert_allclose(model.path_.alphas, expected.alphas, rtol=1e-6, atol=1e-7)
 
 
@@ -356,18 +421,18 @@ def assert_same(model, other, X, atol=1e-8):
 @heights
 @scales
 @pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
-def test_every_form_of_the_resolvent_gives_one_answer(kind, shape, height, fitted, solver, problem):
+def test_every_form_of_the_resolvent_gives_one_answer(
+    kind, shape, height, fitted, solver, problem, monkeypatch
+):
+    monkeypatch.setattr(krylov, "TOLERANCE", 1e-9)
     task = problem(kind, *shape, n_sources=2)
     model = fit(task, height, fitted)
     task.X = sparse.csr_array(task.X)
     # so few rows are solved for whole, with as many probes as there are rows
     other = fit(task, height, fitted, solver=solver)
-    atol = 1e-4 if solver == "krylov" else 1e-8
+    atol = 1e-6 if solver == "krylov" else 1e-8
     assert_allclose(other.path_.posterior, model.path_.posterior, atol=atol)
-    assert_allclose(other.alpha_, model.alpha_, atol=atol)
-    # "krylov" centres the rest of the rows again where a row is left out and b is held
-    if solver != "krylov" or height != HELD or task.Estimator is AlphaTransferRegressor:
-        assert_same(model, other, task.X, atol)
+    assert_same(model, other, task.X, atol)
 
 
 @kinds
@@ -406,16 +471,19 @@ def test_left_out_values_of_a_sample_are_those_of_all_rows(kind, height, fitted,
     """Of more rows than the sample has, they are averaged over a few γ's."""
     task = problem(kind, 24, 6, n_sources=2)
     model = fit(task, height, fitted)
-    whole = classification_oracle if kind in ("binary", "classes") else regression_oracle
-    expected = whole(task, height, model.path_.gammas, fitted)
     left_out = model.loo_decision_function_.reshape(24, -1)
     if kind in ("target", "targets"):
+        expected = regression_oracle(task, height, model.path_.gammas, fitted)
         assert_allclose(left_out, expected.left_out, atol=1e-6)
         return
-    # β, t and θ are of ten of the rows
-    assert_allclose(model.path_.posterior, expected.posterior, atol=1e-7)
-    assert model.path_.trust > 0
-    assert 0 <= model.path_.theta <= 1
+    # α, b, L, β, t and the posterior of γ are of ten of the rows, the ridge fits of all
+    of_ten = task.Estimator(as_estimators(task) if fitted else task.source, **options(height))
+    rows = np.sort(sample(24))
+    of_ten.fit(task.X[rows], task.y[rows], sample_weight=task.counts[rows])
+    assert_allclose(model.alpha_, of_ten.alpha_, rtol=1e-8)
+    assert_allclose(model.path_.posterior.sum(), 1)
+    other = fit(task, height, fitted, solver="dual")
+    assert_allclose(other.loo_decision_function_, model.loo_decision_function_, atol=1e-8)
 
 
 @kinds
