@@ -24,6 +24,7 @@ from sklearn_alpha.linear_model._parameters import (
     grid_of_alphas,
     grid_of_gammas,
     parameter_constraints,
+    warn_of_ignored,
 )
 from sklearn_alpha.linear_model._prediction import LinearPredictionMixin
 from sklearn_alpha.linear_model._problem import Problem
@@ -93,6 +94,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            warn_of_ignored(self)
             if not is_dask(X):
                 self._fit_rows(X, y, sample_weight)
                 return self
@@ -109,7 +111,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
             self._solve_postponed()
         return self
 
-    def _choose(self, X, y, Y, weight, *, classes=None, class_weight=1.0, balance=None):
+    def _choose(self, sources, X, y, Y, weight, *, classes=None, class_weight=1.0, balance=None):
         """Choose (α, γ), set the fitted attributes, and return the problem and its solution.
 
         X, y and weight are of all rows, as scorers and splitters want them; the coded targets Y
@@ -120,7 +122,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         weight, X = weight[seen], X if seen.all() else take_rows(X, np.flatnonzero(seen))
         check_range("X", X)
         check_range("y", Y)
-        W, b, log_odds, has_intercept = self._aligned_sources(X.shape[1], Y.shape[1])
+        W, b, log_odds, has_intercept = self._aligned(sources, X.shape[1], Y.shape[1])
         height, anchor = self._intercept(anchors(self, balance is None, True))
         problem = Problem.of_data(
             X,
@@ -148,7 +150,8 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
         if self._sums is None or "coef_" in vars(self):
             return
-        W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
+        sizes = len(self._sums.origin), len(self._sums.mean_Y)
+        W, b, log_odds, _ = self._aligned(self._read_sources(), *sizes)
         height, anchor = self._intercept(anchors(self, is_regressor(self), False))
         problem = Problem.of_moments(
             self._sums,
@@ -202,9 +205,9 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         return read_sources(self.source, names, classifier=is_classifier(self))
 
-    def _aligned_sources(self, n_features, n_outputs):
+    def _aligned(self, sources, n_features, n_outputs):
         return align_sources(
-            self._read_sources(),
+            sources,
             n_outputs=n_outputs,
             n_features=n_features,
             classes=getattr(self, "classes_", None),

@@ -88,7 +88,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
         for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
     cv : int, splitter or iterable, default=None
-        Folds of "cv", as in scikit-learn; None is 5 stratified ones.
+        Folds of "cv", as in scikit-learn; None is 5 stratified ones. If the test rows of a fold
+        lack a class, as in `LeaveOneOut`, the left-out values of all folds are scored together.
     scoring : str or callable, default=None
         Score of "loo" (None: minus the squared error) and "cv" (None: accuracy).
     fit_intercept : bool, default=True
@@ -225,35 +226,27 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         check_labels(y)
-        joined = anchors(self, regression=False, rows=True)
-        known = [one.classes for one in self._read_sources()] if joined else []
-        self.classes_ = classes_to_tell_apart(self.classes, np.unique(y[seen]), known)
+        sources, joined = self._read_sources(), anchors(self, regression=False, rows=True)
+        asked = "target" if self.classes is None and not joined else self.classes
+        known = [source.classes for source in sources]
+        self.classes_ = classes_to_tell_apart(asked, np.unique(y[seen]), known)
         labels = np.searchsorted(self.classes_, y[seen])
         n_classes, repeats = len(self.classes_), weight[seen]
         counts = np.bincount(labels, weights=repeats, minlength=n_classes)
         class_weight = class_weights(self.class_weight, self.classes_, counts)[labels]
         Y, common = codes(labels, n_classes)
-        problem, solution = self._choose(
-            X,
-            y,
-            Y,
-            weight,
-            classes=self.classes_,
-            class_weight=class_weight,
-            balance=balance(Y, repeats * class_weight),
-        )
+        even = balance(Y, repeats * class_weight)
+        given = {"classes": self.classes_, "class_weight": class_weight, "balance": even}
+        problem, solution = self._choose(sources, X, y, Y, weight, **given)
         self.intercept_ += common
         sample, left_out = problem.sample, solution.sampled()
-        self.inverse_temperature_ = solution.inverse_temperature
-        if solution.inverse_temperature is None:
-            weights = (repeats * class_weight)[sample]
-            self.inverse_temperature_ = left_out_temperature(
-                left_out, labels[sample], weights, n_classes
-            )
-        scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
-        self._conformity = repeats[sample], scores
-        self.best_score_ = left_out_accuracy(left_out, labels[sample], repeats[sample])
-        gain_of = accuracy_gain(left_out, labels[sample])
+        own, weights = labels[sample], (repeats * class_weight)[sample]
+        beta = solution.inverse_temperature
+        beta = beta or left_out_temperature(left_out, own, weights, n_classes)
+        self.inverse_temperature_ = beta
+        self._conformity = repeats[sample], class_scores(left_out, beta, own)
+        self.best_score_ = left_out_accuracy(left_out, own, repeats[sample])
+        gain_of = accuracy_gain(left_out, own)
         fitted = self.coef_, self.intercept_, self.alpha_
         self._report = report_of_rows(problem, *fitted, sample, gain_of)
         if self.store_loo:

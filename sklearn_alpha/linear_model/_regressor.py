@@ -60,7 +60,8 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         Grid of α for "loo" and "cv", the same α for all targets and sources. None is as in
         :class:`AlphaTransferClassifier`.
     cv : int, splitter or iterable, default=None
-        Folds of "cv"; None is 5.
+        Folds of "cv"; None is 5. If a fold is a single row, as in `LeaveOneOut`, the left-out
+        values of all folds are scored together.
     scoring : str or callable, default=None
         Score of "loo" (None: minus the squared error) and "cv" (None: R²).
     fit_intercept : bool, default=True
@@ -154,7 +155,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
     def _fit_rows(self, X, y, sample_weight):
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
-        problem, solution = self._choose(X, y, columns_of(y)[seen], weight)
+        problem, solution = self._choose(self._read_sources(), X, y, columns_of(y)[seen], weight)
         index, left_out = residual_rows(problem, solution)
         Y, repeats = problem.Y[index], problem.rows.weights[index]
         self._conformity = repeats, abs(Y - left_out)

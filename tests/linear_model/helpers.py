@@ -32,6 +32,11 @@ def halves(n):
     return [(rows[: n - 2], rows[n - 2 :]), (rows[2:], rows[:2])]
 
 
+def selected(selection, folds):
+    """Parameters of a selection, with the folds of "cv", which no other reads."""
+    return {"selection": selection, **({"cv": folds} if selection == "cv" else {})}
+
+
 def assert_same_model(first, second, X, atol=1e-8):
     assert_allclose(decisions(first, X), decisions(second, X), rtol=0, atol=atol)
     assert_allclose(first.intercept_, second.intercept_, rtol=0, atol=atol)

@@ -13,7 +13,14 @@ from sklearn.metrics import accuracy_score
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
 from sklearn_alpha.linear_model._problem import SAMPLE
-from tests.linear_model.helpers import assert_same_model, decisions, halves, kinds, selections
+from tests.linear_model.helpers import (
+    assert_same_model,
+    decisions,
+    halves,
+    kinds,
+    selected,
+    selections,
+)
 
 # ---------------------------------------------------------------- classes and probabilities
 
@@ -22,7 +29,7 @@ from tests.linear_model.helpers import assert_same_model, decisions, halves, kin
 def test_permuted_classes_permute_rows(selection, problem):
     task = problem("classes", n_sources=2)
     order = np.array([2, 0, 1])  # class c is now called order[c]
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     permuted = clone(model).set_params(
         source=[(w[np.argsort(order)], b[np.argsort(order)]) for w, b in task.source]
     )
@@ -35,7 +42,7 @@ def test_permuted_classes_permute_rows(selection, problem):
 @selections
 def test_exchanged_classes_exchange_signs(selection, problem):
     task = problem("binary", n_sources=2)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     other = clone(model).set_params(source=[(-w, -b) for w, b in task.source])
     other.fit(task.X, 1 - task.y)
     assert_allclose(other.coef_, -model.coef_, atol=1e-10)
@@ -58,7 +65,7 @@ def test_labels_of_any_kind(labels, problem):
 @selections
 def test_predictions_agree(kind, selection, problem):
     task = problem(kind, n=20)
-    model = task.Estimator(task.source, selection=selection, cv=2).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, 2)).fit(task.X, task.y)
     X = np.random.default_rng(0).normal(size=(200, task.X.shape[1]))
     values, P = model.decision_function(X), model.predict_proba(X)
     assert_allclose(P.sum(axis=1), 1)
@@ -108,7 +115,7 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
     kind, selection, problem, sample, estimate
 ):
     task = problem(kind, n=24)
-    options = {"selection": selection, "cv": halves(24)}
+    options = selected(selection, halves(24))
     model = task.Estimator(task.source, **options).fit(task.X, task.y)
     full = task.Estimator(task.source, store_loo=True, **options).fit(task.X, task.y)
     assert not hasattr(model, "loo_decision_function_")
@@ -187,7 +194,7 @@ def test_probabilities_are_calibrated_on_new_rows():
 @selections
 def test_a_column_of_targets_is_the_target(selection, problem):
     task = problem("target")
-    model = task.Estimator(task.source, selection=selection, cv=2, store_loo=True)
+    model = task.Estimator(task.source, **selected(selection, 2), store_loo=True)
     model.fit(task.X, task.y)
     column = clone(model).fit(task.X, task.y[:, None])
     assert model.coef_.shape == (7,)
@@ -214,7 +221,7 @@ def test_targets_at_one_gamma_are_fitted_one_by_one(problem):
 @selections
 def test_coefficients_are_the_rescaled_source_and_the_adapter(kind, selection, problem):
     task = problem(kind, n_sources=2)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     assert_allclose(model.source_coef_, task.W)
     assert_allclose(model.source_intercept_, task.b)
     values = task.X @ np.atleast_2d(model.coef_).T + model.intercept_

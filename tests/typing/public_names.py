@@ -48,7 +48,7 @@ Floats = NDArray[np.float64]
 
 
 def classifier(X: Floats, y: list[str], source: LogisticRegression) -> Floats:
-    model = AlphaTransferClassifier(FrozenEstimator(source), selection="loo", cv=3)
+    model = AlphaTransferClassifier(FrozenEstimator(source), selection="cv", cv=3)
     AlphaTransferClassifier([X[0], (X[1], 0.5)], alpha=[0.5, 1], gamma=1, class_weight="balanced")
     assert_type(model.fit(X, y, sample_weight=np.ones(len(y))), AlphaTransferClassifier)
     assert_type(model.coef_, Floats)

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
+from sklearn_alpha.linear_model._labels import labels_of_codes
 from sklearn_alpha.linear_model._rules import evidence, generative
 from sklearn_alpha.linear_model._solution import TINY, Solution, posterior
 
@@ -32,8 +33,7 @@ def left_out_losses(problem, first, second):
 def log_losses(problem, mixtures):
     """Log losses of sets of decision values (n_sets, n_sample, n_outputs), one array for each."""
     weights, Y, guess = problem.rows.weights[problem.sample], problem.Y[problem.sample], 2.0
-    codes = np.hstack([-Y, Y]) if Y.shape[1] == 1 else Y
-    targets = smoothed_targets(codes.argmax(axis=1), weights, codes.shape[1])
+    targets = smoothed_targets(labels_of_codes(Y), weights, max(Y.shape[1], 2))
     for values in mixtures:
         beta, loss, size = inverse_temperature(values, targets, weights, guess)
         guess = beta[-1] * size[-1]  # the start for the next set
