@@ -69,11 +69,11 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     ----------
     source : ndarray, tuple, estimator, list of these, or None, default=None
         The frozen source: a fitted linear classifier, or a search whose best estimator is one; a
-        ``torch.nn.Linear``; coefficients of shape (n_features,) or (n_outputs, n_features); a pair
-        (coefficients, intercept); or a triple (coefficients, intercept, classes). Rows with classes
-        are aligned with the target's by label; others follow the sorted classes. A list holds
-        several sources. None is ridge without a source. `clone` keeps the source fitted. A fitted
-        pipeline goes to :meth:`from_pipeline`.
+        ``torch.nn.Linear``, or a Hugging Face classifier whose head is one; coefficients of shape
+        (n_features,) or (n_outputs, n_features); a pair (coefficients, intercept); or a triple
+        (coefficients, intercept, classes). Rows with classes are aligned with the target's by
+        label; others follow the sorted classes. A list holds several sources. None is ridge without
+        a source. `clone` keeps the source fitted. A fitted pipeline goes to :meth:`from_pipeline`.
     alpha : {"auto"}, float or array-like, default="auto"
         α: a number, one for each source, or an array of shape (n_outputs, n_sources).
     gamma : {"auto"} or float, default="auto"

@@ -1,5 +1,7 @@
 """The regressor: validation, shapes of targets and fitted attributes."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
@@ -15,6 +17,8 @@ from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
 from sklearn_alpha.linear_model._report import left_out_r2, report_of_rows, squared_error_gain
 from sklearn_alpha.linear_model._rules import has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
+
+IMPLAUSIBLE = 50.0  # standard deviations of y
 
 
 @shared(references=REFERENCES, rules=RULES_OF_SELECTION, report=REPORT)
@@ -157,6 +161,7 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         seen = weight > 0
         problem, solution = self._choose(self._read_sources(), X, y, columns_of(y)[seen], weight)
         index, left_out = residual_rows(problem, solution)
+        warn_of_odd_predictions(problem, index)
         Y, repeats = problem.Y[index], problem.rows.weights[index]
         self._conformity = repeats, abs(Y - left_out)
         self.best_score_ = left_out_r2(left_out, Y, repeats)
@@ -233,3 +238,29 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def warn_of_odd_predictions(problem, index):
+    """Warn of sources that predict, for rows by number, what no source of these targets does.
+
+    ::
+
+        mean (s − ȳ)² > 50² mean (y − ȳ)²
+    """
+    known, weights = ~np.isnan(problem.log_odds), problem.rows.weights[index]
+    if not known.any() or len(index) < 3:
+        return
+    rows = problem.rows if len(index) == problem.rows.n_rows else problem.rows.part(index)
+    Y, S = problem.Y[index], rows.outputs(problem.W[:, known], problem.b[:, known])
+    mean = np.average(Y, axis=0, weights=weights)
+    spread = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=weights))
+    away = np.sqrt(np.average((S - mean[:, None]) ** 2, axis=0, weights=weights))
+    ratio = (away / np.where(spread > 0, spread, np.inf)[:, None]).max()
+    if ratio > IMPLAUSIBLE:
+        warnings.warn(
+            f"The source's predictions on the rows of X are {ratio:.0f} standard deviations of y "
+            "away from its mean: transform X by the same fitted steps as the source's own rows, "
+            "and give y in the units of the source's targets.",
+            UserWarning,
+            stacklevel=2,
+        )

@@ -1,9 +1,11 @@
 """What a source may be: it is read as a linear model, with the names of its classes.
 
 A source is an array of coefficients, a pair (coefficients, intercept), a triple with the classes,
-a fitted linear estimator, or a `torch.nn.Linear`; a list holds several.
+a fitted linear estimator, a `torch.nn.Linear`, or a classifier of transformers that ends with
+one; a list holds several.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,10 +101,14 @@ def _read(source, name, feature_names, classifier):
             f"{name} is a number: a list means several sources; pass one source's "
             "coefficients as a NumPy array."
         )
-    if hasattr(source, "in_features") and hasattr(source, "weight"):  # torch.nn.Linear
-        bias = 0.0 if source.bias is None else _detached(source.bias)
-        coef, intercept = _check_coefficients(_detached(source.weight), bias, name)
-        return LinearSource(name, coef, intercept, None, 1.0)
+    layer, classes = _layer(source, name)
+    if layer is not None:
+        bias = 0.0 if layer.bias is None else _detached(layer.bias)
+        coef, intercept = _check_coefficients(_detached(layer.weight), bias, name)
+        if classes is not None:
+            _check_kind(source, name, classifier)
+            _check_rows(coef, classes, name)
+        return LinearSource(name, coef, intercept, classes, 1.0)
     if isinstance(source, np.ndarray | tuple) or issparse(source):
         parts = source if isinstance(source, tuple) and len(source) in (2, 3) else (source,)
         coef, intercept = _check_coefficients(parts[0], *parts[1:2] or (0.0,), name)
@@ -130,8 +136,32 @@ def _read(source, name, feature_names, classifier):
     return LinearSource(name, coef, intercept, classes, scale)
 
 
+def _layer(source, name):
+    """The `torch.nn.Linear` of a source and the names of its classes; None where it has none."""
+    if _is_linear(source):
+        return source, None
+    names = getattr(getattr(source, "config", None), "id2label", None)
+    if names is None:  # no model of transformers
+        return None, None
+    heads = [getattr(source, head, None) for head in ("classifier", "score")]
+    layer = next(filter(_is_linear, heads), None)
+    if layer is None:
+        raise ValueError(
+            f"{name}, a {type(source).__name__}, has no torch.nn.Linear named classifier or score; "
+            "pass its last linear layer, and the inputs of that layer as X."
+        )
+    names = [str(names[number]) for number in sorted(names, key=int)]
+    # without names of its own a model calls its classes LABEL_0, LABEL_1, …
+    placeholders = any(re.fullmatch(r"LABEL_\d+", label) for label in names)
+    return layer, None if placeholders else np.array(names)
+
+
+def _is_linear(module):
+    return hasattr(module, "in_features") and hasattr(module, "weight")
+
+
 def _detached(tensor):
-    return tensor.detach().cpu().numpy()
+    return tensor.detach().cpu().double().numpy()
 
 
 def _check_rows(coef, classes, name, *, pairs=False):
@@ -196,12 +226,12 @@ def _check_estimator(source, name, feature_names, *, classifier):
                 f"{name}, a {type(source).__name__}, has no coef_; pass an estimator that is "
                 "linear in the features of X."
             )
-        raise NotFittedError(f"{name}, a {type(source).__name__}, has no coef_: fit it first.")
-    if not classifier and is_classifier(source):
-        raise ValueError(
-            f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "
-            "fitted regressor, or coefficients as an array."
+        raise NotFittedError(
+            f"{name}, a {type(source).__name__}, has no coef_: fit it first. A search un-fits the "
+            "sources of its grid: wrap each in FrozenEstimator there."
         )
+    if is_classifier(source):
+        _check_kind(source, name, classifier)
     if classifier and not hasattr(source, "classes_"):
         raise ValueError(
             f"{name}, a {type(source).__name__}, has no classes_; pass a fitted classifier, or its "
@@ -214,6 +244,15 @@ def _check_estimator(source, name, feature_names, *, classifier):
             "reorder X with X[source.feature_names_in_]."
         )
     return source
+
+
+def _check_kind(source, name, classifier):
+    """Refuse a source of classes where the target is numbers."""
+    if not classifier:
+        raise ValueError(
+            f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "
+            "fitted regressor, or coefficients as an array."
+        )
 
 
 def _is_fitted(estimator):
