@@ -70,6 +70,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
 
     intercept_: _Floats
     classes_: NDArray[Any]
+    estimators_: list[Self]
     inverse_temperature_: float
 
     def __init__(

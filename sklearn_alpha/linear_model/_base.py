@@ -18,6 +18,7 @@ from sklearn_alpha.linear_model._data.array_api import (
 from sklearn_alpha.linear_model._data.validation import check_range
 from sklearn_alpha.linear_model._export import ConversionMixin
 from sklearn_alpha.linear_model._incremental import SolvedOnRead, add_estimators, forget_solution
+from sklearn_alpha.linear_model._labelwise import report_of_labels
 from sklearn_alpha.linear_model._parameters import (
     folds_of_seen,
     given_alpha,
@@ -78,7 +79,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Labelled rows of the target domain.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, of shape (n_samples,), or numbers.
+            Class labels, of shape (n_samples,), an indicator of several labels, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
             Repetitions of each row: weight 2 is the row twice, weight 0 no row.
 
@@ -142,7 +143,8 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         )
         solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
         self._set(problem, solution)
-        for name in ("_sums", "loo_decision_function_"):  # of an earlier stream or fit
+        # of an earlier stream or fit
+        for name in ("_sums", "loo_decision_function_", "estimators_"):
             vars(self).pop(name, None)
         return problem, solution
 
@@ -186,6 +188,8 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
     def source_report_(self):
         """What each source gives to the fit: a list of `Bunch`, which prints as a table."""
         alpha = to_host(self.alpha_)
+        if "estimators_" in vars(self):
+            return report_of_labels(self.estimators_)
         if "_report" not in vars(self):
             raise AttributeError(
                 f"this {type(self).__name__} was fitted by a version without reports; fit it again."

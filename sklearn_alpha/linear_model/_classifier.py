@@ -18,7 +18,7 @@ from sklearn_alpha.linear_model._calibration import (
 )
 from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
 from sklearn_alpha.linear_model._data.array_api import to_device_of
-from sklearn_alpha.linear_model._data.validation import check_rows
+from sklearn_alpha.linear_model._data.validation import check_rows, has_columns
 from sklearn_alpha.linear_model._distributed import moments_of_dask
 from sklearn_alpha.linear_model._incremental import (
     SolvedOnRead,
@@ -35,6 +35,7 @@ from sklearn_alpha.linear_model._labels import (
     codes,
     labels_of_chunk,
 )
+from sklearn_alpha.linear_model._labelwise import fit_labels
 from sklearn_alpha.linear_model._prediction import ClassPredictionMixin
 from sklearn_alpha.linear_model._report import accuracy_gain, left_out_accuracy, report_of_rows
 from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
@@ -140,6 +141,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     best_score_ : float
         Accuracy of the left-out values of at most 1000 random rows, as of `RidgeClassifierCV`. α
         and γ were chosen on the same rows. Absent after `partial_fit` and Dask.
+    estimators_ : list of AlphaTransferClassifier
+        One for each label, if y is an indicator (n_samples, n_labels): each label is fitted alone.
     {report}
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
@@ -223,6 +226,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         self.store_loo = store_loo
 
     def _fit_rows(self, X, y, sample_weight):
+        if has_columns(y):
+            fit_labels(self, X, y, sample_weight)
+            return
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         check_labels(y)

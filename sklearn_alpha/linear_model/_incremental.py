@@ -13,6 +13,7 @@ from sklearn_alpha.linear_model._parameters import grid_of_gammas, warn_of_ignor
 
 SOLVED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_", "path_")
 SOLVED += ("inverse_temperature_", "_w0", "_w1")
+OF_ROWS = ("_conformity", "_report", "estimators_")
 
 
 class SolvedOnRead:
@@ -38,7 +39,7 @@ class SolvedOnRead:
 
 def forget_solution(estimator):
     """Remove what was solved for, and what was said of single rows."""
-    for name in (*SOLVED, "loo_decision_function_", "best_score_", "_conformity", "_report"):
+    for name in (*SOLVED, "loo_decision_function_", "best_score_", *OF_ROWS):
         vars(estimator).pop(name, None)
 
 

@@ -6,7 +6,7 @@ one; a list holds several.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import issparse
@@ -65,13 +65,19 @@ def read_sources(source, feature_names=None, *, classifier):
     -------
     sources : list of LinearSource
     """
-    sources = [] if source is None else source if isinstance(source, list) else [source]
-    _check_list(sources)
+    sources = as_list(source)
     names = ["source"] if len(sources) == 1 else [f"source[{k}]" for k in range(len(sources))]
     return [
         _read(to_host(one), name, feature_names, classifier)
         for one, name in zip(sources, names, strict=True)
     ]
+
+
+def as_list(source):
+    """A list of sources, from one, several or none."""
+    sources = [] if source is None else source if isinstance(source, list) else [source]
+    _check_list(sources)
+    return sources
 
 
 def _check_list(sources):
@@ -91,6 +97,8 @@ def _check_list(sources):
 
 
 def _read(source, name, feature_names, classifier):
+    if isinstance(source, LinearSource):  # one label of several
+        return replace(source, name=name)
     if isinstance(source, str):
         raise ValueError(
             f"{name} is the text {source!r}; pass a fitted linear estimator, or an array of "
@@ -203,10 +211,16 @@ def _check_coefficients(coef, intercept, name):
     return coef, np.broadcast_to(intercept, len(coef))
 
 
-def _check_estimator(source, name, feature_names, *, classifier):
-    """The fitted linear estimator behind a source."""
+def fitted_behind(source):
+    """The estimator that is frozen, or the best of a search; anything else as it is."""
     while isinstance(source, FrozenEstimator) or hasattr(source, "best_estimator_"):
         source = source.estimator if isinstance(source, FrozenEstimator) else source.best_estimator_
+    return source
+
+
+def _check_estimator(source, name, feature_names, *, classifier):
+    """The fitted linear estimator behind a source."""
+    source = fitted_behind(source)
     if isinstance(source, Pipeline):
         raise ValueError(
             f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass "
