@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,7 +131,10 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
     def partial_fit(
         self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self: ...
-    def predict(self, X: _Rows) -> _Floats: ...
+    @overload
+    def predict(self, X: _Rows, return_std: Literal[False] = False) -> _Floats: ...
+    @overload
+    def predict(self, X: _Rows, return_std: Literal[True]) -> tuple[_Floats, _Floats]: ...
     def predict_interval(
         self, X: _Rows, confidence_level: ArrayLike = 0.9
     ) -> tuple[_Floats, _Floats]: ...

@@ -13,7 +13,7 @@ from sklearn_alpha.linear_model._parameters import grid_of_gammas, warn_of_ignor
 
 SOLVED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_", "path_")
 SOLVED += ("inverse_temperature_", "_w0", "_w1")
-OF_ROWS = ("_conformity", "_report", "estimators_")
+OF_ROWS = ("_conformity", "_report", "_posterior", "estimators_")
 
 
 class SolvedOnRead:
