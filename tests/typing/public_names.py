@@ -56,6 +56,7 @@ def classifier(X: Floats, y: list[str], source: LogisticRegression) -> Floats:
     assert_type(model.gamma_, float)
     assert_type(model.inverse_temperature_, float)
     assert_type(model.best_score_, float)
+    assert_type(model.estimators_, list[AlphaTransferClassifier])
     assert_type(model.source_report_, list[Bunch])
     assert_type(model.predict_set(X, [0.5, 0.9]), tuple[NDArray[Any], NDArray[np.bool_]])
     assert_type(model.decision_function(csr_array(X)), Floats)
@@ -73,6 +74,7 @@ def regressor(X: pd.DataFrame, y: pd.Series) -> Floats:
     assert_type(model.set_fit_request(sample_weight=True), AlphaTransferRegressor)
     register_onnx()
     assert_type(model.predict_interval(X), tuple[Floats, Floats])
+    assert_type(model.predict(X, return_std=True), tuple[Floats, Floats])
     return model.fit(X, y).predict(X)
 
 
