@@ -24,7 +24,7 @@ COLLECTED = ("gamma_", "inverse_temperature_", "best_score_")
 def fit_labels(estimator, X, y, sample_weight):
     """Fit one classifier for each column of an indicator y (n_samples, n_labels).
 
-    It sets `estimators_`, and arrays with a row or an entry for each label.
+    It sets `estimators_`, and arrays with a row or an entry for each label; there is no `path_`.
     """
     if estimator.classes is not None:
         raise ValueError(
@@ -54,7 +54,6 @@ def fit_labels(estimator, X, y, sample_weight):
         setattr(estimator, name, np.concatenate(values))
     for name in COLLECTED:
         setattr(estimator, name, np.array([getattr(part, name) for part in parts]))
-    estimator.path_ = Bunch()
     if estimator.store_loo:
         left_out = [to_host(part.loo_decision_function_) for part in parts]
         estimator.loo_decision_function_ = np.column_stack(left_out)
