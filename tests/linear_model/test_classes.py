@@ -302,3 +302,15 @@ def test_minus_one_that_is_named_is_a_class(selection, problem):
     source = LogisticRegression().fit(task.X, y)
     model = AlphaTransferClassifier(source, selection=selection).fit(task.X, y)
     assert_array_equal(model.classes_, [-1, 0, 1])
+
+
+@pytest.mark.parametrize("selection", ["blend", "generative", "theory"])
+@pytest.mark.parametrize("classes", [[0, 1, 2], [1, 2]])
+def test_a_class_without_rows_is_refused_by_rules_that_read_its_mean(selection, classes, problem):
+    task = problem("binary", n=20)
+    y = np.ones(20, dtype=int) if len(classes) == 2 else task.y
+    model = AlphaTransferClassifier(selection=selection, classes=classes)
+    with pytest.raises(ValueError, match=r"a class has no rows.*'evidence'.*out of classes"):
+        model.fit(task.X, y)
+    model.set_params(selection="evidence").fit(task.X, y)
+    assert np.isfinite(model.predict_proba(task.X)).all()
