@@ -248,7 +248,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         sample, left_out = problem.sample, solution.sampled()
         own, weights = labels[sample], (repeats * class_weight)[sample]
         beta = solution.inverse_temperature
-        beta = beta or left_out_temperature(left_out, own, weights, n_classes)
+        beta = beta or left_out_temperature(left_out, own, weights)
         self.inverse_temperature_ = beta
         self._conformity = repeats[sample], class_scores(left_out, beta, own)
         self.best_score_ = left_out_accuracy(left_out, own, repeats[sample])
