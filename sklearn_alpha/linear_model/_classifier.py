@@ -11,11 +11,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn_alpha._docstrings import ARRAYS, REFERENCES, REPORT, RULES_OF_SELECTION, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
-from sklearn_alpha.linear_model._calibration import (
-    decision_moments,
-    left_out_temperature,
-    temperature_of_moments,
-)
+from sklearn_alpha.linear_model._calibration import decision_moments, temperature_of_moments
 from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
 from sklearn_alpha.linear_model._data.array_api import to_device_of
 from sklearn_alpha.linear_model._data.validation import check_rows, has_columns
@@ -40,6 +36,7 @@ from sklearn_alpha.linear_model._prediction import ClassPredictionMixin
 from sklearn_alpha.linear_model._report import accuracy_gain, left_out_accuracy, report_of_rows
 from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
+from sklearn_alpha.linear_model._temperature import left_out_temperature
 
 
 @shared(references=REFERENCES, rules=RULES_OF_SELECTION, report=REPORT, arrays=ARRAYS)
