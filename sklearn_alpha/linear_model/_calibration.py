@@ -1,8 +1,9 @@
 """Probabilities from leave-one-out decision values.
 
-P(class c | f) = softmax(βf)_c with one β > 0, the maximum of the likelihood of the left-out rows
-against Platt's smoothed targets, (N_c + 1)/(N_c + C) for a row's own class and 1/(N_c + C) for the
-others. A scale alone keeps the order of the classes, so `predict` and `predict_proba` agree.
+P(class c | f) = softmax(βf)_c with one β > 0, here the maximum of the likelihood of the left-out
+rows against Platt's smoothed targets, (N_c + 1)/(N_c + C) for a row's own class and 1/(N_c + C) for
+the others; `_temperature` has that under a prior. A scale alone keeps the order of the classes, so
+`predict` and `predict_proba` agree.
 
 The anchored rule finds β together with its trust t in the adapter, under priors: `calibrate`.
 """
@@ -25,12 +26,6 @@ def smoothed_targets(labels, weights, n_classes):
     """Platt's targets, (n_rows, n_classes), for labels 0..n_classes-1."""
     counts = np.bincount(labels, weights=weights, minlength=n_classes)[labels, None]
     return (np.eye(n_classes)[labels] * counts + 1) / (counts + n_classes)
-
-
-def left_out_temperature(values, labels, weights, n_classes):
-    """The β that left-out decision values (n_rows, n_outputs) ask for."""
-    targets = smoothed_targets(labels, weights, n_classes)
-    return float(inverse_temperature(values[None], targets, weights)[0][0])
 
 
 def inverse_temperature(values, targets, weights, start=2.0):

@@ -11,14 +11,10 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn_alpha._docstrings import ARRAYS, REFERENCES, REPORT, RULES_OF_SELECTION, shared
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
-from sklearn_alpha.linear_model._calibration import (
-    decision_moments,
-    left_out_temperature,
-    temperature_of_moments,
-)
+from sklearn_alpha.linear_model._calibration import decision_moments, temperature_of_moments
 from sklearn_alpha.linear_model._conformal import SetMixin, class_scores
 from sklearn_alpha.linear_model._data.array_api import to_device_of
-from sklearn_alpha.linear_model._data.validation import check_rows
+from sklearn_alpha.linear_model._data.validation import check_rows, has_columns
 from sklearn_alpha.linear_model._distributed import moments_of_dask
 from sklearn_alpha.linear_model._incremental import (
     SolvedOnRead,
@@ -34,10 +30,12 @@ from sklearn_alpha.linear_model._labels import (
     codes,
     labels_of_chunk,
 )
+from sklearn_alpha.linear_model._labelwise import fit_labels
 from sklearn_alpha.linear_model._prediction import ClassPredictionMixin
 from sklearn_alpha.linear_model._report import accuracy_gain, left_out_accuracy, report_of_rows
 from sklearn_alpha.linear_model._rules import anchors, has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
+from sklearn_alpha.linear_model._temperature import left_out_temperature
 
 
 @shared(references=REFERENCES, rules=RULES_OF_SELECTION, report=REPORT, arrays=ARRAYS)
@@ -67,11 +65,11 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     ----------
     source : ndarray, tuple, estimator, list of these, or None, default=None
         The frozen source: a fitted linear classifier, or a search whose best estimator is one; a
-        ``torch.nn.Linear``; coefficients of shape (n_features,) or (n_outputs, n_features); a pair
-        (coefficients, intercept); or a triple (coefficients, intercept, classes). Rows with classes
-        are aligned with the target's by label; others follow the sorted classes. A list holds
-        several sources. None is ridge without a source. `clone` keeps the source fitted. A fitted
-        pipeline goes to :meth:`from_pipeline`.
+        ``torch.nn.Linear``, or a Hugging Face classifier whose head is one; coefficients of shape
+        (n_features,) or (n_outputs, n_features); a pair (coefficients, intercept); or a triple
+        (coefficients, intercept, classes). Rows with classes are aligned with the target's by
+        label; others follow the sorted classes. A list holds several sources. None is ridge without
+        a source. `clone` keeps the source fitted. A fitted pipeline goes to :meth:`from_pipeline`.
     alpha : {"auto"}, float or array-like, default="auto"
         α: a number, one for each source, or an array of shape (n_outputs, n_sources).
     gamma : {"auto"} or float, default="auto"
@@ -87,7 +85,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         Grid of α for "loo" and "cv", the same α for all outputs and sources. None is closed form
         for "loo", and for "cv" multiples 0, ¼, ½, 1, 2, 4 of the least-squares α at each γ.
     cv : int, splitter or iterable, default=None
-        Folds of "cv", as in scikit-learn; None is 5 stratified ones.
+        Folds of "cv", as in scikit-learn; None is 5 stratified ones. If the test rows of a fold
+        lack a class, as in `LeaveOneOut`, the left-out values of all folds are scored together.
     scoring : str or callable, default=None
         Score of "loo" (None: minus the squared error) and "cv" (None: accuracy).
     fit_intercept : bool, default=True
@@ -136,6 +135,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     best_score_ : float
         Accuracy of the left-out values of at most 1000 rows, as of `RidgeClassifierCV`. α and γ
         were chosen on the same rows. Absent after `partial_fit` and Dask.
+    estimators_ : list of AlphaTransferClassifier
+        One for each label, if y is an indicator (n_samples, n_labels): each label is fitted alone.
     {report}
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
@@ -218,36 +219,31 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         self.store_loo = store_loo
 
     def _fit_rows(self, X, y, sample_weight):
+        if has_columns(y):
+            fit_labels(self, X, y, sample_weight)
+            return
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
         check_labels(y)
-        self.classes_ = self._classes_of(np.unique(y[seen]))
+        sources = self._read_sources()
+        self.classes_ = self._classes_of(np.unique(y[seen]), sources)
         labels = np.searchsorted(self.classes_, y[seen])
         n_classes, repeats = len(self.classes_), weight[seen]
         counts = np.bincount(labels, weights=repeats, minlength=n_classes)
         class_weight = class_weights(self.class_weight, self.classes_, counts)[labels]
         Y, common = codes(labels, n_classes)
-        problem, solution = self._choose(
-            X,
-            y,
-            Y,
-            weight,
-            classes=self.classes_,
-            class_weight=class_weight,
-            balance=balance(Y, repeats * class_weight),
-        )
+        even = balance(Y, repeats * class_weight)
+        given = {"classes": self.classes_, "class_weight": class_weight, "balance": even}
+        problem, solution = self._choose(sources, X, y, Y, weight, **given)
         self.intercept_ += common
         sample, left_out = problem.sample, solution.sampled()
-        self.inverse_temperature_ = solution.inverse_temperature
-        if solution.inverse_temperature is None:
-            weights = (repeats * class_weight)[sample]
-            self.inverse_temperature_ = left_out_temperature(
-                left_out, labels[sample], weights, n_classes
-            )
-        scores = class_scores(left_out, self.inverse_temperature_, labels[sample])
-        self._conformity = repeats[sample], scores
-        self.best_score_ = left_out_accuracy(left_out, labels[sample], repeats[sample])
-        gain_of = accuracy_gain(left_out, labels[sample])
+        own, weights = labels[sample], (repeats * class_weight)[sample]
+        beta = solution.inverse_temperature
+        beta = beta or left_out_temperature(left_out, own, weights)
+        self.inverse_temperature_ = beta
+        self._conformity = repeats[sample], class_scores(left_out, beta, own)
+        self.best_score_ = left_out_accuracy(left_out, own, repeats[sample])
+        gain_of = accuracy_gain(left_out, own)
         fitted = self.coef_, self.intercept_, self.alpha_
         self._report = report_of_rows(problem, *fitted, sample, gain_of)
         if self.store_loo:
@@ -259,15 +255,15 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
     def _fit_dask(self, X, y, sample_weight):
         sums, shown = moments_of_dask(self, X, y, sample_weight)
-        self.classes_ = self._classes_of(shown)
+        self.classes_ = self._classes_of(shown, self._read_sources())
         labels = np.searchsorted(self.classes_, shown)
         self._sums = sums.with_targets(codes(labels, len(self.classes_))[0])
 
-    def _classes_of(self, shown):
+    def _classes_of(self, shown, sources):
         """The classes to tell apart, where rows have some."""
         joined = anchors(self, regression=False, rows=True)
-        known = [one.classes for one in self._read_sources()] if joined else []
-        return classes_to_tell_apart(self.classes, shown, known)
+        asked = "target" if self.classes is None and not joined else self.classes
+        return classes_to_tell_apart(asked, shown, [source.classes for source in sources])
 
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)

@@ -141,6 +141,8 @@ class SetMixin:
         >>> float(sets[own].mean().round(1))
         0.9
         """
+        if self._has_labels:
+            raise ValueError("predict_set is for one label; call it on each of estimators_.")
         q = quantiles(self, X, "predict_set", confidence_level)[0]
         scores = 1 - self.predict_proba(X)
         xp, _ = get_namespace(scores)

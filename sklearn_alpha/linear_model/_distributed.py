@@ -25,7 +25,7 @@ from sklearn_alpha.linear_model._labels import class_weights, some_class_weights
 
 # Attributes that no chunk needs, and that may be large.
 NOT_SENT = ("_sums", "path_", "loo_decision_function_", "source_coef_", "source_intercept_")
-NOT_SENT += ("_w0", "_w1")
+NOT_SENT += ("_w0", "_w1", "_posterior")
 
 
 def lazy_on_dask(method):

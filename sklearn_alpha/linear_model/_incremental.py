@@ -9,10 +9,11 @@ from sklearn_alpha.linear_model._data import is_dask
 from sklearn_alpha.linear_model._data.array_api import is_foreign
 from sklearn_alpha.linear_model._data.moments import SecondMoments
 from sklearn_alpha.linear_model._data.validation import check_chunk, check_range, naming_chunk
-from sklearn_alpha.linear_model._parameters import grid_of_gammas
+from sklearn_alpha.linear_model._parameters import grid_of_gammas, warn_of_ignored
 
 SOLVED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_", "path_")
 SOLVED += ("inverse_temperature_", "_w0", "_w1")
+OF_ROWS = ("_conformity", "_report", "_posterior", "estimators_")
 
 
 class SolvedOnRead:
@@ -38,7 +39,7 @@ class SolvedOnRead:
 
 def forget_solution(estimator):
     """Remove what was solved for, and what was said of single rows."""
-    for name in (*SOLVED, "loo_decision_function_", "best_score_", "_conformity", "_report"):
+    for name in (*SOLVED, "loo_decision_function_", "best_score_", *OF_ROWS):
         vars(estimator).pop(name, None)
 
 
@@ -74,9 +75,10 @@ def add_chunk(estimator, X, Y, weight, unit=None):
     with naming_chunk(number):
         check_range("y", Y)
     if sums is None:
+        warn_of_ignored(estimator)
         with warnings.catch_warnings():  # they come once, with the solution
             warnings.simplefilter("ignore", UserWarning)
-            estimator._aligned_sources(X.shape[1], Y.shape[1])
+            estimator._aligned(estimator._read_sources(), X.shape[1], Y.shape[1])
         grid_of_gammas(estimator.gamma, estimator.gammas)
         estimator._sums = SecondMoments.of(X, Y, weight, unit=unit)
     elif Y.shape[1] != len(sums.mean_Y):

@@ -113,9 +113,9 @@ def test_class_weights(problem):
     assert_same(stream(model, task, np.split(np.arange(40), 4)), whole)
 
 
-def test_alpha_zero_is_ridge(problem):
+def test_no_source_is_ridge(problem):
     task = problem("target", 40)
-    model = task.Estimator(alpha=0.0, gamma=0.1)
+    model = task.Estimator(gamma=0.1)
     stream(model, task, np.split(np.arange(40), 5))
     ridge = Ridge(alpha=4.0).fit(task.X, task.y)
     assert_allclose(model.coef_, ridge.coef_)

@@ -109,6 +109,17 @@ class PrimalResolvent(ExactResolvent):
         trace = self._basis.sqnorms(np.eye(len(self)), np.array([gamma])).sum()
         return (len(self) - gamma * trace + self.centred) / self.n
 
+    def spread(self, gamma):
+        """The function xᵀ(MᵀM/n + γI)⁻¹x of new rows (n_rows, n_features); x has M's constant."""
+        moments, forms = self._moments, self._basis.forms(np.array([gamma]))
+
+        def of_rows(X):
+            columns = np.full((len(self), len(X)), moments.height)
+            columns[: X.shape[1]] = (X - moments.mean if moments.centred else X).T
+            return forms(columns)[0]
+
+        return of_rows
+
     def adapter(self, coefficients, gammas, probabilities):
         """Σ_γ P(γ) A(γ)C(γ).
 
