@@ -174,6 +174,8 @@ def _read_net(cls, folder, manifest, model):
             net.feature_names_in_ = np.array(net.feature_names_in_, dtype=object)
         if net.row_shape_ is not None:
             net.row_shape_ = tuple(net.row_shape_)
+        if "source_alpha_" in vars(net):
+            net.source_alpha_ = np.array(net.source_alpha_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         return net, state
 

@@ -101,10 +101,11 @@ FITTED = {
     "attached_": lambda value: isinstance(value, dict),
     "new_modules_": _is_list(str, empty=True),
     "starts_at_probe_": lambda value: isinstance(value, bool),
+    "source_alpha_": _is_list(float),
     "n_features_in_": _is_count,
     "feature_names_in_": _is_list(str),
 }
-OPTIONAL = ("n_features_in_", "feature_names_in_", "starts_at_probe_")
+OPTIONAL = ("n_features_in_", "feature_names_in_", "starts_at_probe_", "source_alpha_")
 ATTACHED = {
     name: CONSTRAINTS[name] for name in ("rank", "lora_alpha", "lora_dropout", "target_modules")
 }

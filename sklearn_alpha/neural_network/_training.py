@@ -23,6 +23,7 @@ from sklearn_alpha.neural_network._inputs import TEXT, read_inputs, read_targets
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._schedule import LinearDecay
 from sklearn_alpha.neural_network._skorch import SkorchNet
+from sklearn_alpha.neural_network._sources import weigh_sources
 from sklearn_alpha.neural_network._start import LinearProbe
 from sklearn_alpha.neural_network._texts import (
     Batches,
@@ -81,6 +82,7 @@ class Training(SkorchNet):
         if not goes_on:
             self.history_ = None  # the old one is not changed
             self.starts_at_probe_ = False
+            weigh_sources(self, kind, columns, codes, weights)
             self.initialize()
         self.module_.to(self.processes_.device)
         self.criterion_.to(self.processes_.device)
