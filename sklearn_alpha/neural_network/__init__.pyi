@@ -44,6 +44,8 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
 
     history_: Any
     starts_at_probe_: bool
+    trained_share_: float
+    source_alpha_: np.ndarray
     module_: torch.nn.Module
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]

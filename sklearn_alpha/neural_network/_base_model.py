@@ -22,6 +22,7 @@ class Base:
     tokenizer: Any = None  # None if X holds numbers
     new: tuple = ()  # names of modules that were drawn at random
     name: str | None = None  # where it can be loaded from
+    knows_classes: bool = False  # whether the head's labels are those of y, by name
     other_labels: list | None = None  # of a head that was replaced, because they are not y's
 
     @property

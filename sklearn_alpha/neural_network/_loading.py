@@ -92,7 +92,6 @@ def load_base(model, tokenizer, classes, row_shape=None):
         labels = labels_of(base.network.config)
     base = _align(base, labels, classes)
     network = base.network
-    set_labels(network.config, classes)
     tokenizer = _load_tokenizer(tokenizer, base.name)
     set_padding_token(tokenizer, network.config)
     if not n_unused_positions(network):
@@ -129,11 +128,13 @@ def _unwrap(model, tokenizer):
 
 def _align(base, labels, classes):
     """The base with the head's rows in the order of the classes, or with a new head."""
+    known = have_names(labels) and not base.head_is_new
     rows = aligned_rows(labels, classes)
     if rows is not None and base.network.get_submodule(base.last_layer).out_features == len(labels):
         take_rows(base.network, base.last_layer, rows)
-        return base
-    known = have_names(labels) and not base.head_is_new
+        if known:
+            set_labels(base.network.config, classes)
+        return replace(base, knows_classes=known)
     if known or getattr(base.network, "num_labels", None) != len(classes):
         network, new = _with_new_head(base.network, len(classes))
         base = replace(base, network=network, new=tuple(sorted({*base.new, *new})))
@@ -272,4 +273,4 @@ def _fit_numbers(network, row_shape, labels, classes):
         return replace(base, new=(name,), other_labels=labels)
     base = fit_head(network, row_shape, len(labels))
     take_rows(network, base.last_layer, rows)
-    return base
+    return replace(base, knows_classes=True)

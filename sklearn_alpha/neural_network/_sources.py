@@ -51,8 +51,9 @@ def load_sources(model, tokenizer, classes, row_shape, alpha):
     if not is_list(model) or len(model) == 1:
         one = model[0] if is_list(model) else model
         return load_base(one, tokenizer, classes, row_shape)
-    mean, state = None, None
+    mean, state, known = None, None, []
     for share, base in zip(alpha, each_source(model, tokenizer, classes, row_shape)):
+        known.append(base.knows_classes)
         own = base.network.state_dict()
         if mean is None:
             mean, state = base, {name: value * share for name, value in _floats(own)}
@@ -60,7 +61,7 @@ def load_sources(model, tokenizer, classes, row_shape, alpha):
             for name, value in _floats(own):
                 state[name] += share * value
     mean.network.load_state_dict(state, strict=False)
-    return replace(mean, name=None)
+    return replace(mean, name=None, knows_classes=all(known))
 
 
 def _floats(state):

@@ -11,6 +11,7 @@ from skorch.dataset import ValidSplit
 from skorch.utils import TeeGenerator, noop
 
 from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.neural_network._anchor import Anchor
 from sklearn_alpha.neural_network._distributed import OneProcess, held_by, processes, reproducible
 from sklearn_alpha.neural_network._divergence import StopAtDivergence
 from sklearn_alpha.neural_network._held_out import (
@@ -81,7 +82,7 @@ class Training(SkorchNet):
         """Initialize what is needed and run skorch's epochs."""
         if not goes_on:
             self.history_ = None  # the old one is not changed
-            self.starts_at_probe_ = False
+            self.starts_at_probe_, self.trained_share_ = False, 1.0
             weigh_sources(self, kind, columns, codes, weights)
             self.initialize()
         self.module_.to(self.processes_.device)
@@ -111,7 +112,7 @@ class Training(SkorchNet):
             sink = print if self.verbose else noop
             stop = EarlyStopping(patience=patience, load_best=True, sink=sink)
             callbacks.append(("early_stopping", stop))
-        return callbacks
+        return [*callbacks, ("anchor", Anchor())]  # after the best epoch is back
 
     # ------------------------------------------------------------ optimizers
 
