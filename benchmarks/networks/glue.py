@@ -122,7 +122,8 @@ def score_method(
         rank=rank,
         max_length=tokens,
         max_epochs=epochs,
-        early_stopping=epochs,  # never stops, and restores the best epoch
+        early_stopping=True,
+        n_iter_no_change=epochs,  # never stops, and restores the best epoch
         **(PUBLISHED if published else {"batch_size": 16}),
     )
     return score_net(net, X_dev, y_dev) | {"method": METHODS[method][0]}

@@ -176,14 +176,20 @@ def quantiles(estimator, X, method, confidence_level):
             f"{method} needs left-out rows, and this fit kept none: partial_fit and Dask "
             "collections leave second moments alone; fit on rows in memory."
         )
+    levels = levels_of(confidence_level)
+    weights, scores = estimator._conformity
+    return np.stack([upper_quantile(s, weights, levels, method) for s in scores.T])
+
+
+def levels_of(confidence_level):
+    """Levels between 0 and 1, (n_levels,)."""
     levels = np.atleast_1d(np.asarray(confidence_level, dtype=float))
     if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
         raise ValueError(
             f"confidence_level is {confidence_level}; pass a number between 0 and 1, or a list of "
             "such numbers."
         )
-    weights, scores = estimator._conformity
-    return np.stack([upper_quantile(s, weights, levels, method) for s in scores.T])
+    return levels
 
 
 def upper_quantile(scores, weights, levels, method):

@@ -4,8 +4,8 @@
 
 θ̃ is the network as it came, with its own head, and θ̂ the network after the closed-form start and
 training. θ₋ᵢ is θ̂ of the rows outside the fold of row i: the rows are divided into folds, and for
-each the network is trained once more, from θ̃, on the others. Half of the prior π is on t = 0, and
-the rest on ¼, ½, ¾ and 1 alike. The network is then θ(t̂). In the weights the path is linear: W(t) =
+each the network is trained once more, from θ̃, on the others. Of the prior π .8 is on t = 0, and .05
+on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
 α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
 
 If rows are held out for validation, they stand for the left-out rows, and θ̂ for every θ₋ᵢ.
@@ -34,7 +34,7 @@ from sklearn_alpha.neural_network._texts import by_length, codes_of
 
 MOST_ROWS, N_FOLDS = 1000, 2
 GRID = np.array([0, 0.25, 0.5, 0.75, 1])
-PRIOR = np.array([0.5, 0.125, 0.125, 0.125, 0.125])
+PRIOR = np.array([0.8, 0.05, 0.05, 0.05, 0.05])
 # Callbacks that belong to training; the user's others see one fit.
 OF_TRAINING = (LinearProbe, LinearDecay, StopAtDivergence, LRScheduler)
 
@@ -47,18 +47,15 @@ class Anchor(Callback):
     """
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        self.source_ = self.valid_ = None
+        self.source_ = None
         module, first = net.module_, not len(net.history)
         is_source = module.head is not None and module.knows_classes
         if first and is_source and net.processes_.n_processes == 1 and len(X) <= MOST_ROWS:
             self.source_ = copy_of_state(net)
 
-    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
-        self.valid_ = dataset_valid
-
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        source, valid = self.source_, self.valid_
-        self.source_ = self.valid_ = None  # pickles do not keep them
+        source, valid = self.source_, net.validation_rows_
+        self.source_ = None  # pickles do not keep it
         if source is None or not len(net.history):
             return
         log_likelihood = np.zeros(len(GRID))

@@ -2,14 +2,14 @@
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, softmax
 
 from sklearn_alpha.neural_network._files import SavingMixin
 from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._prediction import PredictionMixin
 from sklearn_alpha.neural_network._training import Training
 
 
-class AlphaLoRANetClassifier(SavingMixin, Training):
+class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     r"""Fine-tuning of a transformer, or any network, with α-LoRA.
 
     ::
@@ -85,10 +85,16 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         None is the model's own.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, multiplied by `sample_weight`.
-    early_stopping : bool or int, default=False
-        Whether to hold out a tenth of the rows, stratified by class, stop when their loss has not
-        decreased for 3 epochs, or for that many, and return to the best epoch. To hold out other
-        rows, use skorch's `train_split`.
+    early_stopping : bool, default=False
+        Whether to hold rows out, stop when their loss has not decreased for `n_iter_no_change`
+        epochs, and return to the epoch with the lowest. With skorch's `train_split` those rows are
+        held out instead.
+    validation_fraction : float, default=0.1
+        Share of the rows that is held out, at random and stratified by class. Only used if
+        `early_stopping` is True.
+    n_iter_no_change : int, default=3
+        Epochs without a lower loss after which training stops. Only used if `early_stopping` is
+        True.
     device : str, default="cpu"
         Device of torch.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -112,7 +118,9 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     alpha_ : dict of str to ndarray of shape (d_out,)
         α of every adapted layer, by its name in the model.
     history_ : skorch.history.History
-        Losses, scores and durations of each epoch.
+        Losses, scores and durations of each epoch. `train_loss` is the mean over the steps, each
+        under dropout and before it changes the network; `valid_loss` is that of the network at the
+        end of the epoch, without dropout. Both are weighted means over their rows.
     starts_at_probe_ : bool
         Whether head and α started where the probe says. False if there is no probe, or if dropout
         makes its loss in training mode larger than that of the network as it was, or of equal
@@ -123,6 +131,13 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     trained_share_ : float
         t, how far the net is from its source (0) to where training ended (1), in the weights. It
         is chosen by left-out rows if the source's head knows the classes by name; else it is 1.
+    inverse_temperature_ : float
+        β of the probabilities softmax(β logits), from the rows that were held out for validation;
+        1 if there are none. Merged and exported models return the logits.
+    validation_ : dict or None
+        Of the rows held out for validation: their number `n_rows`, `accuracy`, `log_loss`, the
+        `inverse_temperature`, and the `scores` and `weights` of `predict_set`. None if no rows were
+        held out.
     n_trainable_parameters_ : int
         Number of trained parameters: adapters, α and head.
     module_ : torch.nn.Module
@@ -188,6 +203,8 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         tokenizer=None,
         class_weight=None,
         early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=3,
         device="cpu",
         precision="float32",
         accelerator=None,
@@ -224,6 +241,8 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         self.tokenizer = tokenizer
         self.class_weight = class_weight
         self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.precision = precision
         self.accelerator = accelerator
         self.random_state = random_state
@@ -272,67 +291,6 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         self : AlphaLoRANetClassifier
         """
         return self._fit(X, y, sample_weight, goes_on=self.initialized_, classes=classes)
-
-    # ------------------------------------------------------------ predict
-
-    def decision_function(self, X):
-        """Logits; of two classes the second's minus the first's.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def predict_proba(self, X):
-        """P(class | x) = softmax(logits).
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        P : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        return softmax(self._logits(X).astype(np.float64), axis=1)
-
-    def predict_log_proba(self, X):
-        """Logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        log_P : ndarray of shape (n_samples, n_classes)
-        """
-        return log_softmax(self._logits(X).astype(np.float64), axis=1)
-
-    def predict(self, X):
-        """Class of the largest logit.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        codes = self._logits(X).argmax(axis=1)
-        return self.classes_[codes]
 
     # ------------------------------------------------------------ what was fitted
 

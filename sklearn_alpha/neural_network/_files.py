@@ -1,6 +1,7 @@
 """How a fitted net is kept or passed on: pickles, folders, merged models, DoRA and ONNX."""
 
 import copy
+import inspect
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -8,7 +9,7 @@ from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._labels import set_labels
 from sklearn_alpha.neural_network._onnx import write_onnx
 from sklearn_alpha.neural_network._record import load_net, save_net
-from sklearn_alpha.neural_network._state import find_device, pickled
+from sklearn_alpha.neural_network._state import find_device, of_this_version, pickled
 
 
 class SavingMixin:
@@ -18,7 +19,9 @@ class SavingMixin:
         return pickled(self)
 
     def __setstate__(self, state):
-        vars(self).update(state)
+        parameters = inspect.signature(type(self).__init__).parameters
+        new = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+        vars(self).update(of_this_version({**new, **state}))
         find_device(self)
 
     def save(self, folder):
@@ -27,6 +30,8 @@ class SavingMixin:
         If `model` is a hub id or a folder, the base model is not written but loaded from there
         again. If `model` is a fitted net, its merged weights are written. Parameters that are not
         plain data (callbacks, your own optimizer) are not kept: predictions do not depend on them.
+        README.md is a model card with labels, base model, versions and, if rows were held out,
+        metrics; one that you wrote stays. The folder can be uploaded to the Hugging Face hub.
         The folder holds the earlier net or this one completely, also if the process is killed or
         the disk is full. One process at a time may save into a folder.
 

@@ -145,6 +145,8 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
         Their places in `classes`.
     weights : ndarray of float32
         Their weights, of mean 1.
+    factors : ndarray of float
+        What `class_weight` multiplies the weights of each class by.
     """
     _check_no_missing(y)
     y = column_or_1d(y, warn=True)
@@ -165,9 +167,11 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
             "classes."
         )
     codes = encode_labels(y, classes)
+    factors = np.ones(len(classes))
     if class_weight == "balanced":
         counts = np.bincount(codes, weights=weights, minlength=len(classes))
-        weights = weights * (weights.sum() / (len(seen) * counts))[codes]
+        factors[counts > 0] = weights.sum() / (len(seen) * counts[counts > 0])
     elif class_weight is not None:
-        weights = weights * compute_class_weight(class_weight, classes=classes, y=y)[codes]
-    return classes, rows, codes, (weights / weights.mean()).astype(np.float32)
+        factors = compute_class_weight(class_weight, classes=classes, y=y)
+    weights = weights * factors[codes]
+    return classes, rows, codes, (weights / weights.mean()).astype(np.float32), factors

@@ -6,8 +6,6 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from skorch.callbacks import EarlyStopping
-from skorch.dataset import ValidSplit
 from torch import nn
 from transformers import (
     BertForMaskedLM,
@@ -175,15 +173,6 @@ def test_a_path_that_does_not_exist(tiny_bert, path, tmp_path):
             OSError, match=r"folder '.*folder' does not exist; pass another path or"
         ):
             AlphaLoRANetClassifier(tiny_bert, tokenizer=name).fit(X, Y)
-
-
-def test_early_stopping_without_validation_rows():
-    net = AlphaLoRANetClassifier(make_module(), callbacks=[EarlyStopping()], random_state=0)
-    with pytest.raises(ValueError, match=r"reads 'valid_loss'.*; set early_stopping=True"):
-        net.fit(NUMBERS, CODES)
-    net.set_params(train_split=ValidSplit(4, stratified=True)).fit(NUMBERS, CODES)
-    net.set_params(train_split=None, callbacks=[EarlyStopping(monitor="train_loss")])
-    assert net.fit(NUMBERS, CODES).history
 
 
 def test_texts_that_are_too_long_are_cut_with_a_warning_unless_that_is_meant(tiny_bert):

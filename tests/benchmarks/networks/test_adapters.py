@@ -65,7 +65,8 @@ def test_step_size_is_the_one_of_lower_log_loss_on_its_own_rows(monkeypatch):
     net = train("lora", make_module(), X, y, **options | {"max_epochs": 5})
     assert net.lr == 0.05
     assert net.train_split is None  # the last fit is on all rows
-    stopped = train("lora", make_module(), X, y, early_stopping=5, **options)
+    stop = {"early_stopping": True, "n_iter_no_change": 5}
+    stopped = train("lora", make_module(), X, y, **stop, **options)
     assert stopped.lr == 0.05
 
 
