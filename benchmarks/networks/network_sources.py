@@ -1,17 +1,19 @@
 """Three networks of other domains' reviews, adapted to a fourth domain with n labelled reviews.
 
 Each source is MiniLM, fine-tuned by LoRA (α = 1) on the reviews of one domain. The target is a
-fourth domain, and the reviews of the sources are not used. The
-methods are the sources alone (their mean score), the mean of their log odds, which costs three
-networks, the equal mean of their weights, and `AlphaLoRANetClassifier` from a list of the three and
-from one of them, the first. Without the anchor, training ends where it ends; with it, the default,
-the network moves only as far as left-out rows say. A target review that is also among the labelled
-ones, or among those of a source, is not scored.
+fourth domain, and the reviews of the sources are not used. The methods are the sources alone, the
+mean of their log odds, which costs three networks, the mean of their weights, with equal shares and
+with those by the labels, and `AlphaLoRANetClassifier` from the first source and from the list of
+three. By default its network moves from there only as far as left-out rows say; without the anchor
+it stays where the same training ends. A target review that is also among the labelled ones, or
+among those of a source, is not scored.
 """
+
+import copy
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from benchmarks._data.amazon import DOMAINS
@@ -21,19 +23,21 @@ from benchmarks._results import publish
 from benchmarks._runner import run_cells
 from benchmarks._statistics import FEW, paired_differences
 from benchmarks._tables import compared, number
-from benchmarks.networks._reviews import reviews, source_net, source_rows
+from benchmarks.networks._reviews import reviews, source_folder, source_rows
 from benchmarks.networks._training import device, one_thread, packages
 from sklearn_alpha.neural_network import AlphaLoRANetClassifier
+from sklearn_alpha.neural_network._anchor import Anchor
+from sklearn_alpha.neural_network._dropout import copy_of_state
 
 NAME = "network-sources"
 MEAN = "mean of the weights"
-DEFAULTS = {"draws": 3, "n_source": 800, "n_scored": 200, "tokens": 32, "epochs": 3}
+DEFAULTS = {"draws": 2, "n_source": 600, "n_scored": 200, "tokens": 32, "epochs": 3}
 HELP = {
     "draws": "draws of the labelled reviews per target",
     "n_source": "reviews that a source is trained on",
     "n_scored": "target reviews scored in a draw",
     "tokens": "where texts are cut",
-    "epochs": "passes over the rows, of source and target",
+    "epochs": "passes over the rows of the target; a source is trained for 2",
 }
 LR = 1e-3
 
@@ -56,10 +60,10 @@ def add_arguments(parser):
 def main(args):
     """Train the sources, adapt them, and write the scores down."""
     minilm_path()
-    nets = {"n_source": args.n_source, "tokens": args.tokens, "epochs": args.epochs}
+    nets = {"n_source": args.n_source, "tokens": args.tokens, "epochs": 2}
     cells = [
         {"target": target, "n": n, "seed": seed, "n_scored": args.n_scored}
-        | {"nets": nets, "on": device()}
+        | {"epochs": args.epochs, "nets": nets, "on": device()}
         for target in args.targets
         for n in args.n
         for seed in range(args.draws)
@@ -75,7 +79,8 @@ def main(args):
     caption = (
         f"Mean of {len(args.targets)} targets ({', '.join(args.targets)}) x {args.draws} draws, "
         f"{args.n_scored} scored reviews each. MiniLM, {args.tokens} tokens, {args.n_source} "
-        f"reviews for each source, {args.epochs} epochs. In brackets the difference from the "
+        f"reviews for each source, {args.epochs} epochs, step size {LR:g}. In brackets "
+        "the difference from the "
         f"{MEAN} on the same draws, with its 95 % interval (bootstrap; Student's for fewer than "
         f"{FEW} draws), as if draws of one target were independent. The last column is t, the "
         "share of the training that is kept."
@@ -102,51 +107,78 @@ def _cell(row, measure, **form):
     return compared(row[measure], *difference, **form)
 
 
+class BeforeAndAfter(Anchor):
+    """The anchor, which keeps the state of the network from before it."""
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        self.trained_ = copy_of_state(net)
+        super().on_train_end(net, X, y, **kwargs)
+
+
+@lru_cache(maxsize=4)
+def source(domain, **nets):
+    """The plain model of a source net, and its tokenizer."""
+    net = AlphaLoRANetClassifier.load(source_folder(domain, **nets))
+    return net.merged_model(), net.tokenizer_
+
+
 @one_thread()
-def score_draw(target, n, seed, n_scored, nets, on):
+def score_draw(target, n, seed, n_scored, epochs, nets, on):
     """All methods on one draw; `on` tells devices apart."""
     domains = [domain for domain in DOMAINS if domain != target]
-    sources = [source_net(domain, **nets) for domain in domains]
+    models = [source(domain, **nets)[0] for domain in domains]
+    options = {"tokenizer": source(domains[0], **nets)[1], "max_length": nets["tokens"]}
+    options |= {"random_state": seed, "device": on, "lr": LR}
     texts, y, groups = reviews(target)
     own, scored = split(Transfer(None, None, texts, y, groups), n, seed)
     known = {text for domain in domains for text in source_rows(domain, nets["n_source"])[0]}
     scored = np.array([row for row in scored if texts[row] not in known])
     scored = np.random.default_rng(seed).choice(scored, min(n_scored, len(scored)), replace=False)
-    X, labels = texts[scored], y[scored]
-    log_P = np.array([net.predict_log_proba(X) for net in sources])
-    alone = [_scores(P, labels) for P in np.exp(log_P)]
+
+    def fitted(model, **more):
+        return AlphaLoRANetClassifier(model, **options, **more).fit(texts[own], y[own])
+
+    def scores(P):
+        return {
+            "accuracy": np.mean(P.argmax(axis=1) == y[scored]),
+            "log_loss": log_loss(y[scored], P),
+        }
+
+    log_P = np.array(
+        [fitted(model, max_epochs=0).predict_log_proba(texts[scored]) for model in models]
+    )
+    alone = [scores(P) for P in np.exp(log_P)]
     rows = [
-        {"method": "source alone"} | {m: np.mean([s[m] for s in alone]) for m in alone[0]},
+        {"method": "source alone, mean of three"}
+        | {measure: np.mean([found[measure] for found in alone]) for measure in alone[0]},
         {"method": "first source alone"} | alone[0],
         {"method": "mean of the log odds, three networks"}
-        | _scores(softmax(log_P.mean(axis=0), axis=1), labels),
+        | scores(softmax(log_P.mean(axis=0), axis=1)),
     ]
-    frozen = [FrozenEstimator(net) for net in sources]
-    options = {"max_length": nets["tokens"], "random_state": seed, "device": on, "lr": LR}
-    for method, model in ((MEAN, mean_of(sources)), ("mean, shares by the labels", frozen)):
-        still = AlphaLoRANetClassifier(
-            model, tokenizer=sources[0].tokenizer_, max_epochs=0, **options
-        ).fit(texts[own], y[own])
-        rows.append({"method": method} | _scores(still.predict_proba(X), labels))
-    for model, name in ((frozen[0], "first source"), (frozen, "list")):
-        for anchor, kind in (({"callbacks__anchor": None}, "without the anchor"), ({}, "default")):
-            net = AlphaLoRANetClassifier(model, max_epochs=nets["epochs"], **options, **anchor)
-            net.fit(texts[own], y[own])
-            rows.append(
-                {"method": f"{name} fine-tuned, {kind}", "trained_share": net.trained_share_}
-                | _scores(net.predict_proba(X), labels)
-            )
+    for method, model in (
+        (MEAN, mean_of(models)),
+        ("mean of the weights, α by the labels", models),
+    ):
+        still = fitted(model, max_epochs=0)
+        rows.append({"method": method} | scores(still.predict_proba(texts[scored])))
+    for name, model in (("first source", models[0]), ("list of three", models)):
+        anchor = BeforeAndAfter()
+        net = fitted(model, max_epochs=epochs, callbacks__anchor=anchor)
+        kept = {"trained_share": net.trained_share_}
+        rows.append(
+            {"method": f"{name}, default"} | kept | scores(net.predict_proba(texts[scored]))
+        )
+        anchor = dict(net.callbacks_)["anchor"]
+        net.module_.load_state_dict(anchor.trained_)
+        found = scores(net.predict_proba(texts[scored]))
+        rows.append({"method": f"{name}, without the anchor"} | found)
     return rows
 
 
-def mean_of(nets):
-    """A plain model with the equal mean of the weights of some nets."""
-    models = [net.merged_model() for net in nets]
+def mean_of(models):
+    """A plain model with the equal mean of the weights of some models."""
     states = [model.state_dict() for model in models]
     mean = {name: sum(state[name] for state in states) / len(states) for name in states[0]}
-    models[0].load_state_dict(mean)
-    return models[0]
-
-
-def _scores(P, y):
-    return {"accuracy": np.mean(P.argmax(axis=1) == y), "log_loss": log_loss(y, P)}
+    model = copy.deepcopy(models[0])
+    model.load_state_dict(mean)
+    return model
