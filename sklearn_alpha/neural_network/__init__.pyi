@@ -35,6 +35,7 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     alpha_lr: float
     alpha_split: float
     max_length: int | None
+    stride: int | None
     tokenizer: Any
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
     early_stopping: bool
@@ -72,6 +73,7 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
         max_epochs: int = 10,
         batch_size: int = 16,
         max_length: int | None = None,
+        stride: int | None = None,
         tokenizer: Any = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         early_stopping: bool = False,

@@ -22,8 +22,8 @@ net = AlphaLoRANetClassifier.load({arguments})
 net.predict_proba(X)
 ```
 
-`folder` is the path of this folder, or `huggingface_hub.snapshot_download("owner/name")` if it is a
-repository of the Hugging Face hub."""
+`folder` is the path of this folder, or "owner/name" for the repository of the Hugging Face hub
+that it was uploaded to."""
 
 PLAIN = """\
 ## Without sklearn_alpha

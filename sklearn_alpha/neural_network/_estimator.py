@@ -55,7 +55,8 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     target_modules : "auto", str or list of str, default="auto"
         Layers that are adapted, in PEFT's terms. "auto" is PEFT's own choice if it knows the
         architecture, mostly query and value, and "all-linear" otherwise: all linear layers except
-        the head.
+        the head. In a network whose only linear layer is the head, "auto" is all convolutions. A
+        ``Conv2d`` may be named like a linear layer: each of its output channels has an α.
     alpha : "learn", float or dict, default="learn"
         α is learned, or fixed at a number, or at one array for each layer name.
     alpha_init : "auto", float or dict, default="auto"
@@ -81,6 +82,10 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     max_length : int or None, default=None
         Tokens at which texts are cut. None is as many as the model takes, with a warning if a text
         is cut.
+    stride : int or None, default=None
+        None cuts long texts. A number divides them into windows of `max_length` tokens that share
+        so many with the one before, as in tokenizers. Logits are averaged over the windows of a
+        text, in training and in predictions. A step holds all windows of its texts in memory.
     tokenizer : str, path, tokenizer or None, default=None
         None is the model's own.
     class_weight : dict, "balanced" or None, default=None
@@ -200,6 +205,7 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         max_epochs=10,
         batch_size=16,
         max_length=None,
+        stride=None,
         tokenizer=None,
         class_weight=None,
         early_stopping=False,
@@ -238,6 +244,7 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         self.alpha_lr = alpha_lr
         self.alpha_split = alpha_split
         self.max_length = max_length
+        self.stride = stride
         self.tokenizer = tokenizer
         self.class_weight = class_weight
         self.early_stopping = early_stopping

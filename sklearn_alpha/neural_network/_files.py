@@ -55,6 +55,8 @@ class SavingMixin:
         Parameters
         ----------
         folder : path-like
+            Or the id of a repository of the Hugging Face hub, "owner/name", to which such a folder
+            was uploaded. It is kept in the hub's cache.
         model : torch.nn.Module, str, path or None, default=None
             The base model. Needed if it was your own torch module; None loads the one that the
             folder names.
@@ -68,6 +70,8 @@ class SavingMixin:
         ValueError
             If `save` did not write the folder, if it is damaged, or if `model` is not the one that
             the net was trained on.
+        OSError
+            If there is neither such a folder nor such a repository.
         """
         return load_net(cls, folder, model)
 

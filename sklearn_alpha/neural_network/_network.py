@@ -9,6 +9,7 @@ from torch import nn
 
 from sklearn_alpha.neural_network._base_model import lies_within, linear_layers, no_peft_warnings
 from sklearn_alpha.neural_network._peft import add_alpha
+from sklearn_alpha.neural_network._weights import is_plain
 
 
 class Adapted(nn.Module):
@@ -95,7 +96,7 @@ class Adapted(nn.Module):
 
 
 def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
-    """Freeze the network and put LoRA adapters and α on its linear layers.
+    """Freeze the network and put LoRA adapters and α on its linear layers or convolutions.
 
     Returns
     -------
@@ -104,6 +105,9 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
     """
     network = base.network
     body = [name for name in linear_layers(network) if not lies_within(name, base.head)]
+    images = [name for name in convolutions(network) if not lies_within(name, base.head)]
+    if target_modules == "auto" and not body and images:
+        target_modules = "|".join(map(re.escape, images))
     if target_modules == "auto":
         known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
         peft_knows = base.reads_text and network.config.model_type in known
@@ -123,10 +127,17 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
         if "arget modules" not in str(error):
             raise
         raise ValueError(
-            f"target_modules={target_modules!r} names no layer of the model; its linear layers "
-            f"are {', '.join(body[:8])}{', ...' if len(body) > 8 else ''}."
+            f"target_modules={target_modules!r} names no layer of the model; its "
+            f"{'layers' if images else 'linear layers'} are {', '.join((body + images)[:8])}"
+            f"{', ...' if len(body + images) > 8 else ''}."
         ) from error
     return Adapted(add_alpha(network, alpha), base)
+
+
+def convolutions(network):
+    """Names of the convolutions that can be adapted, in the order of the module."""
+    named = network.named_modules()
+    return [name for name, m in named if isinstance(m, nn.Conv2d) and is_plain(m)]
 
 
 def adapt(base, config):

@@ -26,6 +26,7 @@ CONSTRAINTS = {
     "max_epochs": [Interval(Integral, 0, None, closed="left")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "max_length": [Interval(Integral, 1, None, closed="left"), None],
+    "stride": [Interval(Integral, 0, None, closed="left"), None],
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],

@@ -25,6 +25,7 @@ from sklearn_alpha.neural_network._folders import (
     read_manifest,
     read_parts,
 )
+from sklearn_alpha.neural_network._hub import local_folder
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._record_checks import FITTED, check_record
 from sklearn_alpha.neural_network._state import find_device, of_this_version, restore, trained_state
@@ -126,7 +127,7 @@ def _is_plain(value):
 
 def load_net(cls, folder, model):
     """Read a net from a folder, see `AlphaLoRANetClassifier.load`."""
-    folder = Path(folder)
+    folder = local_folder(folder)
     manifest = read_manifest(folder)
     try:
         return _restored(*_read_net(cls, folder, manifest, model), folder)

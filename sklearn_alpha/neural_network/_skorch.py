@@ -22,6 +22,7 @@ from sklearn_alpha.neural_network._peft import alpha_parameters
 from sklearn_alpha.neural_network._sources import load_sources, warn_of_other_labels
 from sklearn_alpha.neural_network._state import build
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encoded, tokenize
+from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
 
 
 class SkorchNet(NeuralNetClassifier):
@@ -164,7 +165,8 @@ class SkorchNet(NeuralNetClassifier):
         """Arguments of the network for each row."""
         if kind == NUMBERS:
             return {"": torch.as_tensor(columns)}
-        return tokenize(self.tokenizer_, columns, self.max_length, self.longest_)
+        lengths = self.max_length, self.longest_, self.stride
+        return tokenize(self.tokenizer_, columns, *lengths)
 
     def _logits(self, X):
         """Logits (n_samples, n_classes)."""
@@ -192,6 +194,8 @@ class SkorchNet(NeuralNetClassifier):
         device = self.processes_.device
         inputs = {name: column.to(device) for name, column in inputs.items()}
         with self.processes_.autocast():
+            if COUNTS in inputs:
+                return mean_logits(self.module_, inputs, self.batch_size)
             return self.module_(inputs)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):

@@ -37,6 +37,12 @@ TEXT_CASES = {
     "three texts in a row": ([("a", "b", "c")] * 2, [0, 1], {}, "hold 3 texts; pass one text in"),
     "one and two texts": ([("a",), ("a", "b")], [0, 1], {}, "hold 1, 2 texts; pass one"),
     "three columns": (pd.DataFrame([["a"] * 3] * 2), [0, 1], {}, "X has 3 columns of text; pass"),
+    "several labels of a row": (
+        X,
+        [[0, 1]] * 12,
+        {},
+        "2 columns .* pass the net to sklearn",
+    ),
     "fewer labels": (X, Y[:5], {}, "inconsistent numbers of samples"),
     "one class": (X, ["good"] * 12, {}, r"y has rows of 1 class\(es\).*pass rows of at least 2"),
     "one class that counts": (
@@ -114,7 +120,7 @@ MODULE_CASES = {
     "a convolution": (
         nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 1), nn.Flatten(), nn.Linear(8, 2)),
         {"target_modules": ["1"]},
-        "1 is a LoRA layer on Conv1d, and α scales the rows of linear layers only; leave it out",
+        "1 is a LoRA layer on Conv1d, and α scales the rows of linear layers and the channels of",
     ),
 }
 

@@ -1,6 +1,7 @@
 """The model card of a saved net, read by the hub's own parser."""
 
 import json
+import os
 import re
 import shutil
 
@@ -166,3 +167,39 @@ def test_a_source_of_ones_own_is_in_the_folder(tiny_bert, tmp_path):
         "base",
         "net",
     }
+
+
+# ---------------------------------------------------------------- the hub
+
+
+def test_a_folder_that_was_uploaded(net, tmp_path, monkeypatch):
+    """The hub's cache holds links to files."""
+    net.save(tmp_path / "files")
+    shutil.copytree(tmp_path / "files", tmp_path / "cache", copy_function=os.symlink)
+    (tmp_path / "cache" / ".gitattributes").write_text("*.safetensors filter=lfs")
+    asked = []
+
+    def download(name):
+        asked.append(name)
+        return str(tmp_path / "cache")
+
+    monkeypatch.setattr("sklearn_alpha.neural_network._hub.snapshot_download", download)
+    loaded = AlphaLoRANetClassifier.load("owner/name-1.0")
+    assert asked == ["owner/name-1.0"]
+    np.testing.assert_array_equal(loaded.predict_proba(X), net.predict_proba(X))
+
+
+def test_a_folder_comes_before_the_hub(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sklearn_alpha.neural_network._hub.snapshot_download", pytest.fail)
+    net.save("owner/name")
+    assert AlphaLoRANetClassifier.load("owner/name").classes_.tolist() == ["bad", "good"]
+    for path in ("no-such-folder", "./no/folder", tmp_path / "no" / "folder", "a/b/c"):
+        with pytest.raises(ValueError, match="holds no net; pass a folder that `save` wrote"):
+            AlphaLoRANetClassifier.load(path)
+
+
+def test_a_repository_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError, match=r"no folder 'no/such', and the .*; pass another path or id"):
+        AlphaLoRANetClassifier.load("no/such")

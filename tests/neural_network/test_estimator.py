@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
@@ -639,6 +640,15 @@ def test_predefined_validation_rows_of_numbers(labels):
     other = SkorchDataset(X_valid, np.full(12, labels[1], dtype=object) + labels[1])
     with pytest.raises(ValueError, match=r"labels \[.*\], which are not among the classes"):
         fit_numbers(X=X, y=y, train_split=predefined_split(other))
+
+
+def test_several_labels_of_a_row_are_several_nets(tiny_bert):
+    X, y = make_texts(24)
+    labels = np.column_stack([y == "good", np.arange(24) % 2 == 0]).astype(int)
+    net = AlphaLoRANetClassifier(tiny_bert, **QUICK)
+    both = MultiOutputClassifier(net).fit(X, labels)
+    each = [clone(net).fit(X, column).predict(X) for column in labels.T]
+    assert_array_equal(both.predict(X), np.column_stack(each))
 
 
 def test_numbers_compete_with_an_ordinary_perceptron():

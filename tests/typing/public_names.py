@@ -110,9 +110,12 @@ def data() -> None:
 
 def net(texts: list[str], y: list[int], module: torch.nn.Module) -> NDArray[np.float64]:
     model = AlphaLoRANetClassifier(module, rank=4, alpha={"0": 0.5}, random_state=0, lr=0.1)
+    model = AlphaLoRANetClassifier("folder", early_stopping=True, n_iter_no_change=2, stride=8)
     assert_type(model.fit(texts, y), AlphaLoRANetClassifier)
     assert_type(model.n_trainable_parameters_, int)
     assert_type(model.starts_at_probe_, bool)
+    assert_type(model.inverse_temperature_, float)
+    print(model.predict_set(texts, confidence_level=[0.8, 0.9]), model.validation_)
     model.save("folder")
     loaded = AlphaLoRANetClassifier.load("folder", model=module)
     peft_model = add_alpha(load_alpha(module, "folder"), 0.5)
