@@ -48,7 +48,7 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     history_: Any
     starts_at_probe_: bool
     trained_share_: float
-    source_alpha_: np.ndarray
+    source_alpha_: NDArray[np.float64]
     validation_: dict[str, Any] | None
     module_: torch.nn.Module
     n_features_in_: int

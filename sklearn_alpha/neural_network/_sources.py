@@ -24,6 +24,7 @@ from torch.utils.data import Subset
 from sklearn_alpha.neural_network._loading import load_base
 from sklearn_alpha.neural_network._network import Adapted
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length
+from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
 
 MOST_ROWS = 1000  # more rows hardly change α
 
@@ -132,7 +133,11 @@ def _logits(net, base, kind, columns, codes, weights):
     found, used = [], []
     with torch.no_grad(), net.processes_.autocast():
         for (inputs, weight), code in net.get_iterator(by_length(Subset(rows, some.tolist()))[0]):
-            found.append(network({name: column.to(device) for name, column in inputs.items()}))
+            inputs = {name: column.to(device) for name, column in inputs.items()}
+            windows = COUNTS in inputs
+            found.append(
+                mean_logits(network, inputs, net.batch_size) if windows else network(inputs)
+            )
             used.append((code, weight))
     codes, weights = (torch.cat(parts).double().numpy() for parts in zip(*used))
     return torch.cat(found).double().cpu().numpy(), codes.astype(int), weights

@@ -219,6 +219,16 @@ def test_the_source_that_knows_the_task_has_the_largest_share():
     assert net.source_alpha_[1] > 0.8
 
 
+def test_long_texts_are_weighed_by_their_windows(folders):
+    long = [f"{a} {b} {a}" for a, b in zip(X, X[1:] + X[:1])]
+    options = STILL | {"max_length": 6, "stride": 1}
+    net = AlphaLoRANetClassifier(folders, **options).fit(long, Y)
+    each = [AlphaLoRANetClassifier(folder, **options).fit(long, Y) for folder in folders]
+    F = np.stack([one._logits(long) for one in each], axis=2).astype(float)
+    expected = _sources.shares(F, (Y == "good").astype(int), np.ones(len(Y)))
+    assert_allclose(net.source_alpha_, expected, atol=1e-4)
+
+
 # ---------------------------------------------------------------- kept and passed on
 
 
