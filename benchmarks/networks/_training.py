@@ -65,7 +65,8 @@ def train(method, model, X, y, *, lr, seed, held_out=HELD_OUT, **options):
     """
     _, kind, own = METHODS[method]
     own = own | ({"alpha_split": held_out} if "alpha_split" in own else {})
-    options = {"random_state": seed, "device": device(), **options, **own}
+    # The methods are compared where training ends, not where the anchor leaves them.
+    options = {"random_state": seed, "device": device(), "callbacks__anchor": None} | options | own
     if options.get("early_stopping"):
         nets = [kind(model, lr=step, **options).fit(X, y) for step in lr]
         return min(nets, key=lambda net: min(net.history[:, "valid_loss"]))

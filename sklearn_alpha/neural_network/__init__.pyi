@@ -47,6 +47,8 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
 
     history_: Any
     starts_at_probe_: bool
+    trained_share_: float
+    source_alpha_: NDArray[np.float64]
     validation_: dict[str, Any] | None
     module_: torch.nn.Module
     n_features_in_: int

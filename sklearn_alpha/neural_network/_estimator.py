@@ -25,6 +25,11 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     Without the probe (``callbacks__linear_probe=None``) training starts from v, or from random
     numbers, and at α = 1.
 
+    A source that knows the classes by their names is left only as far as left-out rows say: up to
+    1000 rows are divided into two halves, the net is trained on each, and its loss on the other
+    half decides how much of the training is kept. This doubles the time.
+    ``callbacks__anchor=None`` keeps all of it.
+
     Adapters are PEFT's, training is skorch's: `lr`, `callbacks`, `optimizer__weight_decay`,
     `iterator_train__num_workers` and all other parameters of skorch work as they do there. Texts
     are tokenised once, put in batches of similar length, and padded to the longest of the batch.
@@ -33,12 +38,14 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
 
     Parameters
     ----------
-    model : str, path, torch.nn.Module or AlphaLoRANetClassifier
+    model : str, path, torch.nn.Module, AlphaLoRANetClassifier, or list of these
         The model that is adapted. For texts: a transformers model, its id on the Hugging Face hub
         or its folder, or a PEFT adapter (id, folder or ``PeftModel``), which is merged into W. For
         numbers: a torch module with linear layers that returns logits. Its last linear layer is the
         head, which is replaced if its width is not the number of classes; lazy layers take their
-        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W.
+        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W. The
+        outputs of a head are matched to the classes by the names of its labels. Several sources of
+        one architecture, which know the classes: W = Σ_k α_k W_k, see `source_alpha_`.
     rank : int, default=8
         Rank of A and B.
     lora_alpha : float or None, default=None
@@ -123,6 +130,12 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         Whether head and α started where the probe says. False if there is no probe, or if dropout
         makes its loss in training mode larger than that of the network as it was, or of equal
         probabilities. Training then starts as without the probe.
+    source_alpha_ : ndarray of shape (n_sources,)
+        The share α_k of each source, Σ_k α_k = 1, by the likelihood of the labels. Only if `model`
+        is a list.
+    trained_share_ : float
+        t, how far the net is from its source (0) to where training ended (1), in the weights. It
+        is chosen by left-out rows if the source's head knows the classes by name; else it is 1.
     inverse_temperature_ : float
         β of the probabilities softmax(β logits), from the rows that were held out for validation;
         1 if there are none. Merged and exported models return the logits.

@@ -6,6 +6,7 @@ import inspect
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha.neural_network._dora import export_dora
+from sklearn_alpha.neural_network._labels import set_labels
 from sklearn_alpha.neural_network._onnx import write_onnx
 from sklearn_alpha.neural_network._record import load_net, save_net
 from sklearn_alpha.neural_network._state import find_device, of_this_version, pickled
@@ -87,9 +88,7 @@ class SavingMixin:
         model = copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
         if self.module_.reads_text:
             model.config.problem_type = "single_label_classification"  # a source may have another
-            labels = dict(enumerate(map(str, self.classes_)))
-            model.config.id2label = labels
-            model.config.label2id = {label: code for code, label in labels.items()}
+            set_labels(model.config, self.classes_)
         return model
 
     def export_dora(self, folder):

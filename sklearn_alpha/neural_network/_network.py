@@ -27,6 +27,8 @@ class Adapted(nn.Module):
         Name of the last linear layer, whose outputs are the logits. None if it is adapted.
     head_is_new : bool
         Whether the head was drawn at random.
+    knows_classes : bool
+        Whether the head is that of a classifier of these classes.
     n_trained : int
         Number of trained parameters, α included.
     """
@@ -34,7 +36,7 @@ class Adapted(nn.Module):
     def __init__(self, network, base):
         super().__init__()
         self.network = network
-        self.reads_text = base.reads_text
+        self.reads_text, self.knows_classes = base.reads_text, base.knows_classes
         trained = {name for name, p in network.named_parameters() if p.requires_grad}
         self.n_trained = sum(network.get_parameter(name).numel() for name in trained)
         new = [f"base_model.model.{name}" for name in base.new]

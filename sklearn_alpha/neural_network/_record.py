@@ -181,6 +181,8 @@ def _read_net(cls, folder, manifest, model):
         net.validation_ = restored(net.validation_)
         if net.row_shape_ is not None:
             net.row_shape_ = tuple(net.row_shape_)
+        if "source_alpha_" in vars(net):
+            net.source_alpha_ = np.array(net.source_alpha_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         return net, state
 

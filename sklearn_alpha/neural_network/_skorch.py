@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.utils import is_dataset
 
-from sklearn_alpha.neural_network._base_model import fingerprint, load_base
+from sklearn_alpha.neural_network._base_model import fingerprint
 from sklearn_alpha.neural_network._inputs import (
     NUMBERS,
     encode_labels,
@@ -19,6 +19,7 @@ from sklearn_alpha.neural_network._inputs import (
 )
 from sklearn_alpha.neural_network._network import attach
 from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._sources import load_sources, warn_of_other_labels
 from sklearn_alpha.neural_network._state import build
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encoded, tokenize
 from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
@@ -96,6 +97,7 @@ class SkorchNet(NeuralNetClassifier):
             "target_modules": self.target_modules,
         }
         base = self._load_base()
+        warn_of_other_labels(base, self.classes_inferred_)
         self.new_modules_ = base.new
         self.fingerprint_ = fingerprint(base)
         start = self._alpha_start
@@ -104,7 +106,9 @@ class SkorchNet(NeuralNetClassifier):
 
     def _load_base(self):
         """The pretrained network and its tokenizer."""
-        return load_base(self.model, self.tokenizer, len(self.classes_inferred_), self.row_shape_)
+        shares = getattr(self, "source_alpha_", None)
+        classes = self.classes_inferred_
+        return load_sources(self.model, self.tokenizer, classes, self.row_shape_, shares)
 
     def _attach(self, base, alpha):
         """Add adapters with the parameters that the net was fitted with."""

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.utils import TeeGenerator
 
 from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.neural_network._anchor import Anchor
 from sklearn_alpha.neural_network._distributed import OneProcess, held_by, processes, reproducible
 from sklearn_alpha.neural_network._divergence import StopAtDivergence
 from sklearn_alpha.neural_network._early_stopping import (
@@ -27,6 +28,7 @@ from sklearn_alpha.neural_network._inputs import TEXT, read_inputs, read_targets
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._schedule import LinearDecay
 from sklearn_alpha.neural_network._skorch import SkorchNet
+from sklearn_alpha.neural_network._sources import weigh_sources
 from sklearn_alpha.neural_network._start import LinearProbe
 from sklearn_alpha.neural_network._texts import (
     Batches,
@@ -83,7 +85,8 @@ class Training(SkorchNet):
         """Initialize what is needed and run skorch's epochs."""
         if not goes_on:
             self.history_ = None  # the old one is not changed
-            self.starts_at_probe_ = False
+            self.starts_at_probe_, self.trained_share_ = False, 1.0
+            weigh_sources(self, kind, columns, codes, weights)
             self.initialize()
         renew_stopping(self)
         self.module_.to(self.processes_.device)
@@ -113,7 +116,7 @@ class Training(SkorchNet):
             callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
         if self.early_stopping and self.max_epochs:
             callbacks.append(("early_stopping", stopping(self)))
-        return callbacks
+        return [*callbacks, ("anchor", Anchor())]  # after the best epoch is back
 
     # ------------------------------------------------------------ optimizers
 

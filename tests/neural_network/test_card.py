@@ -82,7 +82,7 @@ def base_of_the_hub(tiny_bert, monkeypatch):
     def load(kind, name, **options):
         return kind.from_pretrained(tiny_bert if name == "owner/tiny" else name, **options)
 
-    monkeypatch.setattr("sklearn_alpha.neural_network._base_model._from_pretrained", load)
+    monkeypatch.setattr("sklearn_alpha.neural_network._loading._from_pretrained", load)
     return "owner/tiny"
 
 

@@ -13,7 +13,15 @@ from benchmarks import _names
 from benchmarks.__main__ import main
 from benchmarks._data import amazon, files
 from benchmarks._data import glue as glue_data
-from benchmarks.networks import _reviews, alpha_rules, amazon_text, glue, rank, vision
+from benchmarks.networks import (
+    _reviews,
+    alpha_rules,
+    amazon_text,
+    glue,
+    network_sources,
+    rank,
+    vision,
+)
 from benchmarks.speed import _steps, memory, overhead
 from tests.neural_network.conftest import make_texts
 
@@ -40,7 +48,7 @@ def texts(tiny_minilm, monkeypatch):
         target = (labels == "good") * 1
         return Bunch(data=np.array(data, dtype=object), target=target, groups=groups)
 
-    kept = (_reviews.reviews, _reviews.source_net)
+    kept = (_reviews.reviews, _reviews.source_net, network_sources.source)
     for function in kept:
         function.cache_clear()
     monkeypatch.setattr(amazon, "fetch_amazon_text", fetch)
@@ -88,6 +96,20 @@ def test_amazon_text(tmp_path, capsys):
     names += [f"AlphaTransferClassifier, {f}" for f in amazon_text.FEATURES.values()]
     check(tmp_path / "amazon-text", names)
     assert len(list((tmp_path / "cache" / "nets").iterdir())) == 2  # a source is trained once
+
+
+@pytest.mark.usefixtures("texts")
+def test_network_sources(tmp_path, capsys):
+    main(
+        ["network-sources", "--targets", "dvd", "--n", "20", "--draws", "2", "--n-source", "30"]
+        + ["--n-scored", "20", "--tokens", "16", "--epochs", "1", "--out", str(tmp_path)]
+    )
+    frame = pd.read_csv(tmp_path / "network-sources" / "results.csv")
+    assert len(frame) == 2 * frame.method.nunique() == 18
+    assert frame.accuracy.between(0, 1).all()
+    kept = frame.trained_share.dropna()
+    assert len(kept) == 4
+    assert kept.between(0, 1).all()
 
 
 @pytest.mark.usefixtures("texts")
