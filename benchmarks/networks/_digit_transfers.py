@@ -34,11 +34,13 @@ def score_way(network, task, seed, n, way, lr, epochs, rank=4):
             torch.manual_seed(seed)
             method, model = "full", ARCHITECTURES[network](y.max() + 1)
     net = train(method, model, X, y, lr=lr, seed=seed, max_epochs=epochs, batch_size=32, rank=rank)
+    chosen_by = score(net, *choice, net.classes_)
     return score_net(net, *scored) | {
         "method": TARGET_ALONE if way == TARGET_ALONE else METHODS[way][0],
         "rate": lr,
         "seconds": net.seconds_,
-        "choice_loss": score(net, *choice, net.classes_)["log_loss"],
+        "choice_accuracy": chosen_by["accuracy"],
+        "choice_log_loss": chosen_by["log_loss"],
     }
 
 

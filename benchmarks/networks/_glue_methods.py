@@ -39,9 +39,11 @@ def score_way(task, seed, way, lr, n, n_scored, model, tokens, precision, hub, e
         early_stopping=epochs,  # never stops, and restores the best epoch
         **(PUBLISHED if preset == "paper" else {"batch_size": 16}),
     )
+    best = min(net.history, key=lambda epoch: epoch["valid_loss"])
     return score_net(net, X_dev, y_dev) | {
         "method": METHODS[way][0],
         "rate": lr,
         "seconds": net.seconds_,
-        "choice_loss": min(net.history[:, "valid_loss"]),
+        "choice_accuracy": best["valid_acc"],
+        "choice_log_loss": best["valid_loss"],
     }

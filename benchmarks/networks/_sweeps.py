@@ -1,8 +1,8 @@
 """Methods at several learning rates: each at its own best, and all along the rates.
 
-For a method and a group of draws the best rate is the one of least mean `choice_loss`, the log loss
-on rows that are not scored there. The gain of α-LoRA over a method is its difference from it on the
-same draws, each at its best rate.
+The best rate of a method for a group of draws is that of the highest mean accuracy, or the least
+mean log loss, on rows that are not scored there: `choice_accuracy`, `choice_log_loss`. The gain of
+α-LoRA over a method is its difference from it on the same draws, each at its best rate.
 """
 
 import numpy as np
@@ -15,8 +15,9 @@ from benchmarks._statistics import FEW, paired_differences
 from benchmarks._tables import interval, number
 from benchmarks.networks._training import device, packages
 
-MEASURES = ["accuracy", "log_loss", "seconds"]
-COLUMNS = ["method", "rate", *MEASURES, "alpha_moved", "choice_loss"]
+BEST = {"accuracy": "idxmax", "log_loss": "idxmin"}
+CHOICE = {measure: f"choice_{measure}" for measure in BEST}
+COLUMNS = ["method", "rate", *BEST, "seconds", "alpha_moved", *CHOICE.values()]
 GAIN = (
     f"The gain is that of “{ALPHA_LORA}” over the method of the row on the same draws, with its "
     f"95 % interval (bootstrap; Student's for fewer than {FEW} draws). α-LoRA is better if it is "
@@ -25,37 +26,37 @@ GAIN = (
 _COLOURS = [BLUE, ORANGE, GREEN, RED, BLACK, "#CC79A7", "#56B4E9", "#8B4513", "0.6"]
 
 
-def at_best(frame, by):
+def at_best(frame, by, measure):
     """The rows of each method at its best rate, and those of methods without a rate.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns `method`, `rate` (missing if there is none), `choice_loss` and those of `by`.
+        Columns `method`, `rate` (missing if there is none), the choice of the measure and `by`.
     by : list of str
         A rate is chosen for each of these groups.
+    measure : {"accuracy", "log_loss"}
     """
     groups = [*by, "method"]
     swept = frame[frame.rate.notna()]
-    mean = swept.groupby([*groups, "rate"], sort=False).choice_loss.mean()
-    best = mean.groupby(groups, sort=False).idxmin().map(lambda place: place[-1])
+    mean = swept.groupby([*groups, "rate"], sort=False)[CHOICE[measure]].mean()
+    best = mean.groupby(groups, sort=False).agg(BEST[measure]).map(lambda place: place[-1])
     chosen = swept.merge(best.rename("best").reset_index(), on=groups)
     chosen = chosen[chosen.rate == chosen.best].drop(columns="best")
     return pd.concat([frame[frame.rate.isna()], chosen], ignore_index=True)
 
 
 def by_other_groups(frame, group):
-    """The frame with `choice_loss`, the mean log loss of the same method and rate elsewhere."""
-    of_group = frame.groupby(["method", "rate", group]).log_loss.mean().reset_index()
-    losses = [
-        of_group[of_group[group] != own].groupby(["method", "rate"]).log_loss.mean().rename(own)
+    """The frame with choices that are the means of the same method and rate in other groups."""
+    place = ["method", "rate"]
+    mean = frame.groupby([*place, group])[list(BEST)].mean().reset_index()
+    others = [
+        mean[mean[group] != own].groupby(place)[list(BEST)].mean().assign(**{group: own})
         for own in frame[group].unique()
     ]
-    table = pd.concat(losses, axis=1).stack().rename("choice_loss")
-    table.index.names = ["method", "rate", group]
-    return frame.drop(columns="choice_loss", errors="ignore").merge(
-        table.reset_index(), on=["method", "rate", group], how="left"
-    )
+    choices = pd.concat(others).rename(columns=CHOICE).reset_index()
+    kept = frame.drop(columns=list(CHOICE.values()), errors="ignore")
+    return kept.merge(choices, on=[*place, group], how="left")
 
 
 def publish_sweep(frame, name, args, by, caption, *, chosen_by=None, unit="seed", overall=None):
@@ -80,17 +81,18 @@ def publish_sweep(frame, name, args, by, caption, *, chosen_by=None, unit="seed"
     -------
     folder : pathlib.Path
     """
-    best = at_best(frame, chosen_by or by)
+    best = {measure: at_best(frame, chosen_by or by, measure) for measure in BEST}
     summary = _compare(best, by, unit)
     tables = {}
     if overall:
         heading, units = overall
-        mean = _compare(best.assign(all=0), ["all"], units)
+        together = {measure: rows.assign(all=0) for measure, rows in best.items()}
+        mean = _compare(together, ["all"], units)
         tables[heading] = _table(mean)
     groups = {_heading(by, place): group for place, group in summary.groupby(by, sort=False)}
     tables["At the best rate"] = {heading: _table(group) for heading, group in groups.items()}
     curves = frame.groupby([*by, "method", "rate"], sort=False, dropna=False)
-    curves = curves[MEASURES].mean().reset_index()
+    curves = curves[[*BEST, "seconds"]].mean().reset_index()
     tables["At every rate"] = {
         _heading(by, place): _curve_table(group) for place, group in curves.groupby(by, sort=False)
     }
@@ -115,18 +117,24 @@ def _heading(by, place):
 
 
 def _compare(best, by, unit):
-    found = paired_differences(best, by, unit=unit, baseline=ALPHA_LORA, measures=MEASURES)
-    for measure in ("accuracy", "log_loss"):
+    """Means of every method, the gains of α-LoRA, and the rates; time is that of best accuracy."""
+    found = None
+    for measure, rows in best.items():
+        measures = [measure] if found is not None else [measure, "seconds"]
+        part = paired_differences(rows, by, unit=unit, baseline=ALPHA_LORA, measures=measures)
         # What is found is the row's difference from α-LoRA; the gain has the other sign.
-        names = [f"{measure}_{end}" for end in ("difference", "low", "high")]
-        gain, high, low = (-found.pop(name) for name in names)
-        found = found.assign(
-            **{f"{measure}_gain": gain, f"{measure}_gain_low": low, f"{measure}_gain_high": high}
-        )
-    found = found.drop(columns=[c for c in found if c.startswith("seconds_")])
-    groups = best.groupby([*by, "method"], sort=False)
-    rates = groups.rate.agg(lambda rates: " ".join(f"{r:g}" for r in sorted({*rates.dropna()})))
-    return found.merge(rates.reset_index(), on=[*by, "method"])
+        ends = [part.pop(f"{measure}_{end}") for end in ("difference", "high", "low")]
+        part = part.drop(columns=[c for c in part if c.startswith("seconds_")])
+        for end, values in zip(("gain", "gain_low", "gain_high"), ends):
+            part[f"{measure}_{end}"] = -values
+        rates = rows.groupby([*by, "method"], sort=False).rate.agg(_listed)
+        part = part.merge(rates.rename(f"{measure}_rate").reset_index(), on=[*by, "method"])
+        found = part if found is None else found.merge(part, on=[*by, "method"])
+    return found
+
+
+def _listed(rates):
+    return " ".join(f"{rate:g}" for rate in sorted({*rates.dropna()}))
 
 
 def _table(group):
@@ -135,10 +143,11 @@ def _table(group):
     return pd.DataFrame(
         {
             "method": group.method,
-            "rate": group.rate,
             "accuracy, %": [number(100 * value) for value in group.accuracy],
+            "at rate": group.accuracy_rate,
             "gain, points": [_gain(row, "accuracy", unit=100) for row in rows],
             "log loss": [number(value, ".3f") for value in group.log_loss],
+            "at rate ": group.log_loss_rate,
             "gain": [_gain(row, "log_loss", digits=3) for row in rows],
             "fit, s": [number(seconds, ".2f") for seconds in group.seconds],
         }
@@ -175,7 +184,7 @@ def draw_curves(curves, summary, by, path):
         for method, curve in group[group.rate.notna()].groupby("method", sort=False):
             curve = curve.sort_values("rate")
             ax.plot(curve.rate, 100 * curve.accuracy, ".-", color=colours[method], label=method)
-            for rate in map(float, own.rate[method].split()):
+            for rate in map(float, own.accuracy_rate[method].split()):
                 at = 100 * curve.accuracy[curve.rate == rate]
                 ax.plot([rate], at, "*", color=colours[method], markersize=11)
         for style, (_, row) in zip((":", "--", "-."), group[group.rate.isna()].iterrows()):

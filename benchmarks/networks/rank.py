@@ -1,7 +1,8 @@
-"""Rank of the adapter: LoRA, DoRA, rsLoRA and α-LoRA for ranks 1 to 32.
+"""Rank of the adapter: LoRA, rsLoRA and α-LoRA for ranks 1 to 32.
 
 On digits rotated by 90° with a small transformer that was trained on upright ones. Sources, starts,
-rates and scored images are those of `vision`. rsLoRA is there since its scale depends on the rank.
+rates and scored images are those of `vision`. rsLoRA is there because its scale depends on the
+rank.
 """
 
 from benchmarks._runner import run_cells
@@ -11,14 +12,14 @@ from benchmarks.networks._sweeps import publish_sweep
 from benchmarks.networks.vision import RATES
 
 RANKS = [1, 8, 32]
-PEERS = ["plain-lora", "dora", "rslora", "lora", "probe-dora", "alpha"]
+PEERS = ["plain-lora", "rslora", "lora", "alpha"]
 
 
 def add_arguments(parser):
     """Add ranks, draws and what nets are trained with."""
     parser.add_argument("--ranks", type=int, nargs="+", default=RANKS, help="ranks")
     parser.add_argument("--n", type=int, default=100, help="labelled target rows")
-    parser.add_argument("--draws", type=int, default=8, help="draws of source and target rows")
+    parser.add_argument("--draws", type=int, default=4, help="draws of source and target rows")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the target rows")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="learning rates")
     add_methods(parser, PEERS)
@@ -37,7 +38,7 @@ def main(args):
     frame = run_cells("rank", score_way, cells, resume=args.resume)
     caption = (
         f"Rotated digits, transformer, n = {args.n}, mean of {args.draws} draws of source and "
-        f"target, {args.epochs} epochs. The best rate of a method at a rank is that of least log "
-        "loss on images that are not scored."
+        f"target, {args.epochs} epochs. The best rate of a method at a rank is that on images "
+        "which are not scored."
     )
     publish_sweep(frame, "rank", args, ["rank"], caption)

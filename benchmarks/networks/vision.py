@@ -5,13 +5,13 @@ A small transformer over the 8 rows of an image, and a perceptron, are trained i
 other images with inverted pixels and noise, rotated by 90°, or with noise; or the other five
 classes. The source alone cannot answer for new classes; its head has as many outputs, so all
 methods start from it there too. LoRA, DoRA and rsLoRA are PEFT's and start at the head of the
-source, as full fine-tuning does. LP-FT (all weights), LoRA (α = 1), DoRA from the probe and α-LoRA
-start at the linear probe. The target alone is a new network, trained in full on the n images.
+source, as full fine-tuning does. LP-FT (all weights), LoRA (α = 1) and α-LoRA start at the linear
+probe. The target alone is a new network, trained in full on the n images.
 
-Every method is trained at every rate. Its best rate for a network, a target and an n has the least
-mean log loss on the images with an even number. Images with an odd number are scored. The n images
-of a draw are of either kind, and neither chosen by nor scored in that draw. A user has fewer rows
-to choose a rate: this favours methods whose rate matters much.
+Every method is trained at every rate. Its best rate for a network, a target and an n is that of the
+highest mean accuracy, or the least mean log loss, on the images with an even number. Images with an
+odd number are scored. The n images of a draw are of either kind, and neither choose nor are scored
+in that draw. A user has fewer rows to choose a rate: this favours methods whose rate matters much.
 """
 
 from benchmarks._names import ALONE
@@ -21,7 +21,7 @@ from benchmarks.networks._digit_networks import ARCHITECTURES
 from benchmarks.networks._digit_transfers import TARGET_ALONE, TASKS, score_way
 from benchmarks.networks._sweeps import publish_sweep
 
-PEERS = ["plain-lora", "dora", "rslora", "full", "lp-ft", "lora", "probe-dora", "alpha"]
+PEERS = ["plain-lora", "dora", "rslora", "full", "lp-ft", "lora", "alpha"]
 RATES = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 
 
@@ -32,7 +32,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS[:3], help="targets")
     parser.add_argument("--n", type=int, nargs="+", default=[100], help="labelled target rows")
-    parser.add_argument("--draws", type=int, default=8, help="draws of source and target rows")
+    parser.add_argument("--draws", type=int, default=5, help="draws of source and target rows")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the target rows")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="learning rates")
     add_methods(parser, PEERS)
@@ -54,6 +54,6 @@ def main(args):
     frame = run_cells("vision", score_way, cells, resume=args.resume)
     caption = (
         f"Mean of {args.draws} draws of source and target, {args.epochs} epochs. The best rate of "
-        "a method is that of least log loss on images that are not scored."
+        "a method is that on images which are not scored."
     )
     publish_sweep(frame, "vision", args, ["network", "task", "n"], caption)

@@ -13,24 +13,26 @@ from tests.neural_network.conftest import make_module, make_numbers
 
 
 def frame_of(rows):
-    return pd.DataFrame(rows, columns=["target", "method", "rate", "log_loss", "choice_loss"])
+    frame = pd.DataFrame(rows, columns=["target", "method", "rate", "log_loss", "choice_log_loss"])
+    return frame.assign(accuracy=-frame.log_loss, choice_accuracy=-frame.choice_log_loss)
 
 
-def test_best_rate_has_the_least_loss_on_rows_that_choose():
+@pytest.mark.parametrize("measure", ["accuracy", "log_loss"])
+def test_best_rate_is_that_of_rows_which_choose(measure):
     frame = frame_of(
         [
             ("a", ALONE, np.nan, 0.9, np.nan),
             ("a", "LoRA", 0.1, 0.1, 0.8),
             ("a", "LoRA", 0.2, 0.7, 0.5),
             ("b", "LoRA", 0.1, 0.2, 0.3),
-            ("b", "LoRA", 0.2, 0.1, 0.6),
+            ("b", "LoRA", 0.2, 0.1, 0.7),
         ]
     )
-    best = at_best(frame, ["target"])
+    best = at_best(frame, ["target"], measure)
     assert best.rate.dropna().tolist() == [0.2, 0.1]
     assert best.method.tolist() == [ALONE, "LoRA", "LoRA"]
-    everywhere = at_best(frame.assign(all=0), ["all"])
-    assert everywhere.rate.dropna().tolist() == [0.1, 0.1]  # 0.55 is equal: the first
+    everywhere = at_best(frame.assign(all=0), ["all"], measure)
+    assert everywhere.rate.dropna().tolist() == [0.1, 0.1]
 
 
 def test_a_target_does_not_choose_its_own_rate():
@@ -41,13 +43,14 @@ def test_a_target_does_not_choose_its_own_rate():
         for rate, loss in zip((1.0, 2.0), pair)
     ]
     frame = by_other_groups(frame_of(rows), "target")
-    own = frame.set_index(["target", "rate"]).choice_loss
+    own = frame.set_index(["target", "rate"]).choice_log_loss
     np.testing.assert_allclose(own["a", 1.0], 0.7)
     np.testing.assert_allclose(own["b", 2.0], 0.7)
-    chosen = at_best(frame, ["target"]).set_index("target").rate
-    assert chosen["a"] == 2.0  # although 1 is best there
+    for measure in ("accuracy", "log_loss"):
+        chosen = at_best(frame, ["target"], measure).set_index("target").rate
+        assert chosen["a"] == 2.0  # although 1 is best there
     frame.loc[frame.target == "a", "log_loss"] = 0.0
-    again = by_other_groups(frame, "target").set_index(["target", "rate"]).choice_loss
+    again = by_other_groups(frame, "target").set_index(["target", "rate"]).choice_log_loss
     np.testing.assert_allclose(again["a"], own["a"])
 
 
@@ -58,10 +61,14 @@ def test_gain_is_that_of_alpha_lora():
         for seed, base in enumerate((0.5, 0.9, 0.6))
         for method, gain in ((ALPHA_LORA, 0.02), ("LoRA", 0.0))
     ]
-    row = _compare(pd.DataFrame(rows), ["n"], "seed").set_index("method").loc["LoRA"]
+    frame = pd.DataFrame(rows)
+    found = _compare({"accuracy": frame, "log_loss": frame}, ["n"], "seed")
+    row = found.set_index("method").loc["LoRA"]
     ends = [row[f"accuracy_gain{end}"] for end in ("_low", "", "_high")]
     np.testing.assert_allclose(np.array(ends, dtype=float), 0.02)
-    np.testing.assert_allclose(row.accuracy, 2 / 3)
+    np.testing.assert_allclose([row.accuracy, row.log_loss], [2 / 3, 1 / 3])
+    assert row.accuracy_rate == row.log_loss_rate == "1"
+    np.testing.assert_allclose(row.log_loss_gain, 0.0)
 
 
 def score(place, size):
