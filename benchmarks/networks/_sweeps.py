@@ -1,8 +1,8 @@
 """Methods at several learning rates: each at its own best, and all along the rates.
 
 The best rate of a method for a group of draws is that of the highest mean accuracy, or the least
-mean log loss, on rows that are not scored there: `choice_accuracy`, `choice_log_loss`. The gain of
-α-LoRA over a method is its difference from it on the same draws, each at its best rate.
+mean log loss, on rows that are not scored there: `choice_accuracy`, `choice_log_loss`. Differences
+are those of α-LoRA from a method on the same draws, each at its best rate.
 """
 
 import numpy as np
@@ -18,10 +18,10 @@ from benchmarks.networks._training import device, packages
 BEST = {"accuracy": "idxmax", "log_loss": "idxmin"}
 CHOICE = {measure: f"choice_{measure}" for measure in BEST}
 COLUMNS = ["method", "rate", *BEST, "seconds", "alpha_moved", *CHOICE.values()]
-GAIN = (
-    f"The gain is that of “{ALPHA_LORA}” over the method of the row on the same draws, with its "
-    f"95 % interval (bootstrap; Student's for fewer than {FEW} draws). α-LoRA is better if it is "
-    "above 0 in accuracy, and below 0 in log loss."
+DIFFERENCES = (
+    "α-LoRA less it: the difference of α-LoRA from the method of the row on the same draws, with "
+    f"its 95 % interval (bootstrap; Student's for fewer than {FEW} draws). α-LoRA is better if it "
+    "is above 0 in accuracy, and below 0 in log loss."
 )
 _COLOURS = [BLUE, ORANGE, GREEN, RED, BLACK, "#CC79A7", "#56B4E9", "#8B4513", "0.6"]
 
@@ -101,7 +101,7 @@ def publish_sweep(frame, name, args, by, caption, *, chosen_by=None, unit="seed"
         summary,
         name,
         args,
-        caption=f"{caption} {GAIN} Time: {times}; of the sweep, for all its rates.",
+        caption=f"{caption} {DIFFERENCES} Time: {times}; of the sweep, for all its rates.",
         tables=tables,
         packages=packages(),
     )
@@ -117,15 +117,15 @@ def _heading(by, place):
 
 
 def _compare(best, by, unit):
-    """Means of every method, the gains of α-LoRA, and the rates; time is that of best accuracy."""
+    """Means of methods, differences of α-LoRA, and rates; times are those of best accuracy."""
     found = None
     for measure, rows in best.items():
         measures = [measure] if found is not None else [measure, "seconds"]
         part = paired_differences(rows, by, unit=unit, baseline=ALPHA_LORA, measures=measures)
-        # What is found is the row's difference from α-LoRA; the gain has the other sign.
+        # What is found is the row's difference from α-LoRA, which is shown with the other sign.
         ends = [part.pop(f"{measure}_{end}") for end in ("difference", "high", "low")]
         part = part.drop(columns=[c for c in part if c.startswith("seconds_")])
-        for end, values in zip(("gain", "gain_low", "gain_high"), ends):
+        for end, values in zip(("alpha_less", "alpha_less_low", "alpha_less_high"), ends):
             part[f"{measure}_{end}"] = -values
         rates = rows.groupby([*by, "method"], sort=False).rate.agg(_listed)
         part = part.merge(rates.rename(f"{measure}_rate").reset_index(), on=[*by, "method"])
@@ -144,20 +144,20 @@ def _table(group):
         {
             "method": group.method,
             "accuracy, %": [number(100 * value) for value in group.accuracy],
-            "at rate": group.accuracy_rate,
-            "gain, points": [_gain(row, "accuracy", unit=100) for row in rows],
+            "its rate": group.accuracy_rate,
+            "α-LoRA less it, points": [_difference(row, "accuracy", unit=100) for row in rows],
             "log loss": [number(value, ".3f") for value in group.log_loss],
-            "at rate ": group.log_loss_rate,
-            "gain": [_gain(row, "log_loss", digits=3) for row in rows],
+            "its rate ": group.log_loss_rate,
+            "α-LoRA less it": [_difference(row, "log_loss", digits=3) for row in rows],
             "fit, s": [number(seconds, ".2f") for seconds in group.seconds],
         }
     )
 
 
-def _gain(row, measure, **form):
+def _difference(row, measure, **form):
     if row.method == ALPHA_LORA:
         return ""
-    return interval(*(row[f"{measure}_gain{end}"] for end in ("", "_low", "_high")), **form)
+    return interval(*(row[f"{measure}_alpha_less{end}"] for end in ("", "_low", "_high")), **form)
 
 
 def _curve_table(group):

@@ -54,7 +54,7 @@ def test_a_target_does_not_choose_its_own_rate():
     np.testing.assert_allclose(again["a"], own["a"])
 
 
-def test_gain_is_that_of_alpha_lora():
+def test_difference_is_that_of_alpha_lora():
     rows = [
         {"n": 5, "seed": seed, "method": method, "rate": 1.0, "accuracy": base + gain}
         | {"log_loss": 1 - base, "seconds": 1.0}
@@ -64,11 +64,11 @@ def test_gain_is_that_of_alpha_lora():
     frame = pd.DataFrame(rows)
     found = _compare({"accuracy": frame, "log_loss": frame}, ["n"], "seed")
     row = found.set_index("method").loc["LoRA"]
-    ends = [row[f"accuracy_gain{end}"] for end in ("_low", "", "_high")]
+    ends = [row[f"accuracy_alpha_less{end}"] for end in ("_low", "", "_high")]
     np.testing.assert_allclose(np.array(ends, dtype=float), 0.02)
     np.testing.assert_allclose([row.accuracy, row.log_loss], [2 / 3, 1 / 3])
     assert row.accuracy_rate == row.log_loss_rate == "1"
-    np.testing.assert_allclose(row.log_loss_gain, 0.0)
+    np.testing.assert_allclose(row.log_loss_alpha_less, 0.0)
 
 
 def score(place, size):
