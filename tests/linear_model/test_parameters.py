@@ -39,7 +39,7 @@ def test_what_a_selection_does_not_read_is_said(selection, name, kind, problem):
 def test_a_stream_says_it_once(kind, problem):
     task = problem(kind)
     classes = {"classes": np.unique(task.y)} if kind in ("binary", "classes") else {}
-    model = task.Estimator(task.source, cv=3)
+    model = task.Estimator(task.source, cv=3, selection="evidence")
     with pytest.warns(UserWarning, match="cv is ignored"):
         model.partial_fit(task.X, task.y, **classes)
     assert model.partial_fit(task.X, task.y).coef_.shape[-1] == 7

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score
 
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
-from sklearn_alpha.linear_model._problem import SAMPLE
+from sklearn_alpha.linear_model._data.sample import SIZE, row_keys
 from tests.linear_model.helpers import (
     assert_same_model,
     decisions,
@@ -118,20 +118,20 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
     if hasattr(model, "predict_proba"):
         assert_allclose(full.inverse_temperature_, model.inverse_temperature_, rtol=1e-10)
     if hasattr(model, "predict_proba") and selection != "anchored":  # it has a prior of its own
-        values = full.loo_decision_function_.reshape(24, -1)[sample(24)]
+        values = full.loo_decision_function_.reshape(24, -1)[sample(task.X)]
         if selection in ("evidence", "blend"):
-            values = estimate(full, task)[sample(24)]
+            values = estimate(full, task)[sample(task.X)]
         if selection == "blend":
             other = clone(full).set_params(selection="generative").fit(task.X, task.y)
-            other = other.loo_decision_function_.reshape(24, -1)[sample(24)] - task.common
+            other = other.loo_decision_function_.reshape(24, -1)[sample(task.X)] - task.common
             t, kappa = full.path_.share, np.linalg.norm(values) / np.linalg.norm(other)
             values = (1 - t) * values + t * kappa * other
         if selection == "blend":  # that of the losses which weigh its parts
-            targets = smoothed_targets(task.y[sample(24)], np.ones(10), len(model.classes_))
+            targets = smoothed_targets(task.y[sample(task.X)], np.ones(10), len(model.classes_))
             (beta,), *_ = inverse_temperature(values[None], targets, np.ones(10))
         else:
             values = values - (0 if selection == "evidence" else task.common)
-            beta = temperature(values, task.y[sample(24)], np.ones(10))
+            beta = temperature(values, task.y[sample(task.X)], np.ones(10))
         assert_allclose(model.inverse_temperature_, beta, rtol=1e-6)
     assert not hasattr(
         full.set_params(store_loo=False).fit(task.X, task.y), "loo_decision_function_"
@@ -142,7 +142,7 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
 def test_of_a_given_alpha_too_a_sample_has_the_temperature(kind, problem, sample, estimate):
     task = problem(kind, n=24)
     model = task.Estimator(task.source, alpha=0.7).fit(task.X, task.y)
-    beta = temperature(estimate(model, task)[sample(24)], task.y[sample(24)], np.ones(10))
+    beta = temperature(estimate(model, task)[sample(task.X)], task.y[sample(task.X)], np.ones(10))
     assert_allclose(model.inverse_temperature_, beta, rtol=1e-6)
 
 
@@ -160,10 +160,10 @@ def test_the_quadrature_of_a_sample_moves_the_temperature_by_less_than_its_error
     source = w + rng.normal(size=w.shape) / np.sqrt(p)
     model = AlphaTransferClassifier(source, selection="evidence", store_loo=True).fit(X, y)
     assert len(model.path_.gammas) == 28
-    sample = np.sort(np.random.default_rng(0).choice(1200, SAMPLE, replace=False))
+    sample = np.argsort(row_keys(X))[:SIZE]
     values = model.loo_decision_function_.reshape(1200, -1)[sample]
     values = values - (0 if n_outputs == 1 else 2 / n_outputs - 1)
-    beta = temperature(values, y[sample], np.ones(SAMPLE))
+    beta = temperature(values, y[sample], np.ones(SIZE))
     F = np.column_stack([-values / 2, values / 2]) if n_outputs == 1 else values
     P = softmax(beta * F, axis=1)
     information = ((P * F**2).sum(axis=1) - (P * F).sum(axis=1) ** 2).sum()

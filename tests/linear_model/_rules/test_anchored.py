@@ -478,7 +478,7 @@ def test_left_out_values_of_a_sample_are_those_of_all_rows(kind, height, fitted,
         return
     # α, b, L, β, t and the posterior of γ are of ten of the rows, the ridge fits of all
     of_ten = task.Estimator(as_estimators(task) if fitted else task.source, **options(height))
-    rows = np.sort(sample(24))
+    rows = np.sort(sample(task.X))
     of_ten.fit(task.X[rows], task.y[rows], sample_weight=task.counts[rows])
     assert_allclose(model.alpha_, of_ten.alpha_, rtol=1e-8)
     assert_allclose(model.path_.posterior.sum(), 1)
