@@ -227,16 +227,24 @@ def test_labels_that_are_numbers(task):
 
 def test_balanced_weights_are_those_of_the_classes_that_are_shown(task):
     shown, counts = np.unique(task.y, return_counts=True)
-    weights = dict(zip(shown, len(task.y) / (len(shown) * counts), strict=True))
-    balanced = AlphaTransferClassifier(task.source, class_weight="balanced").fit(task.X, task.y)
-    explicit = AlphaTransferClassifier(task.source).fit(
-        task.X, task.y, sample_weight=[weights[label] for label in task.y]
-    )
+    weights = len(task.y) / (len(shown) * counts)
+
+    def fit(class_weight, sample_weight=None):
+        model = AlphaTransferClassifier(task.source, class_weight=class_weight, store_loo=True)
+        return model.fit(task.X, task.y, sample_weight=sample_weight)
+
+    def assert_same(one, other):
+        for name in ("coef_", "intercept_", "alpha_", "loo_decision_function_"):
+            assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-8, atol=1e-10)
+        assert_allclose(one.inverse_temperature_, other.inverse_temperature_, rtol=1e-8)
+        assert_allclose(one.path_.posterior, other.path_.posterior, rtol=1e-8)
+
+    balanced = fit("balanced")
     assert_array_equal(balanced.classes_, NAMES)
-    # the repetition that is left out of a row differs, and with it the calibration alone
-    assert_allclose(balanced.path_.posterior, explicit.path_.posterior)
-    assert_allclose(balanced.alpha_, explicit.alpha_)
-    assert_allclose(balanced.coef_, explicit.coef_, atol=1e-3)
+    assert_same(balanced, fit(dict(zip(shown, weights, strict=True))))
+    # weights of at most one are those of rows, of which the whole is left out in both
+    small = dict(zip(shown, weights / weights.max(), strict=True))
+    assert_same(fit(small), fit(None, [small[label] for label in task.y]))
 
 
 def test_a_weight_for_a_class_without_rows(task):

@@ -1,23 +1,19 @@
-"""The source's log odds: α by direct summation, the pool by a search of SciPy."""
+"""The source's log odds: α by direct sums, the pool and the shift by searches of SciPy."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, softmax
 
 from sklearn_alpha.linear_model._problem import Problem
-from sklearn_alpha.linear_model._source_odds import (
-    GRID,
-    KNOWN,
-    UNKNOWN,
-    SourceOdds,
-    pool,
-)
+from sklearn_alpha.linear_model._source_odds import SourceOdds, label_shift, pool, prior_of_alpha
+from tests.linear_model._rules import odds as direct
+from tests.linear_model._rules.odds import log_loss, root_mean_square
 
-# sources of any size, and those of the wrong sign, are said to be odd
 # sources of random signs and of any size
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The log odds of the source", "ignore:The labels contradict the source"
@@ -27,7 +23,16 @@ scales = pytest.mark.parametrize("known", [False, True], ids=["array", "probabil
 
 
 def make_task(
-    n_classes, n_sources, known, n=30, p=4, seed=0, noise=1.0, size=1.0, has_intercept=True
+    n_classes,
+    n_sources,
+    known,
+    n=30,
+    p=4,
+    seed=0,
+    noise=1.0,
+    size=1.0,
+    has_intercept=True,
+    shifts=False,
 ):
     """A problem of classes whose log odds are those of the sources, up to noise."""
     rng = np.random.default_rng([seed, n_classes, n_sources])
@@ -59,27 +64,39 @@ def make_task(
         balance=np.ones_like(Y),
         log_odds=log_odds,
         has_intercept=has_intercept,
+        may_hold=shifts,
     )
     S = np.einsum("ip,ckp->ick", X, W) + b
     return SimpleNamespace(problem=problem, S=S, labels=labels, weights=weights, log_odds=log_odds)
 
 
-def log_loss(F, labels, weights):
-    F = np.column_stack([np.zeros(len(F)), F[:, 0]]) if F.shape[1] == 1 else F
-    return -weights @ log_softmax(F, axis=1)[np.arange(len(F)), labels]
+def logits_of(F):
+    return np.column_stack([np.zeros(len(F)), F[:, 0]]) if F.shape[1] == 1 else F
 
 
-def root_mean_square(S, weights):
-    return np.sqrt(np.average((S**2).mean(axis=1), axis=0, weights=weights))
+# ---------------------------------------------------------------- α
 
 
-def test_priors_of_alpha():
-    """Of each, .03 is on zero and .03 below it; the median is 1."""
-    for prior in (KNOWN, UNKNOWN):
-        assert_allclose([prior.sum(), prior[GRID == 0][0], prior[GRID < 0].sum()], [1, 0.03, 0.03])
-        assert prior[np.abs(GRID) < 1].sum() < 0.5 < prior[np.abs(GRID) <= 1].sum()
-    assert KNOWN[GRID == 1] > 0.6 > UNKNOWN[GRID == 1]
-    assert_allclose(GRID, -GRID[::-1])
+@pytest.mark.parametrize("size", [0.01, 2.0, 300.0])
+@scales
+def test_the_grid_of_alpha_and_its_prior(known, size):
+    alphas, prior = prior_of_alpha(size, known)
+    expected = direct.grid_and_prior(size, known)
+    assert_allclose(alphas, expected[0], rtol=1e-12)
+    assert_allclose(prior, expected[1], rtol=1e-12)
+    shares = [prior.sum(), prior[alphas == 0].sum(), prior[alphas < 0].sum()]
+    assert_allclose(shares, [1, 0.03, 0.03])
+    # log-normal, width 1, around a root mean square of 2; the grid ends at 2.1 widths above it
+    unit = 2 / size if known else 1.0
+    usual = np.arange(len(alphas)) < 39
+    for sign in (1, -1):
+        own = usual & (sign * alphas > 0)
+        log_alpha, P = np.log(sign * alphas[own] / unit), prior[own] / prior[own].sum()
+        assert_allclose(P @ log_alpha, 0, atol=0.04)
+        assert_allclose(P @ log_alpha**2, 1, atol=0.08)
+    if known:
+        assert alphas[-1] == 1
+        assert_allclose(prior[-1], 0.7 * 0.94)
 
 
 @n_classes
@@ -91,23 +108,18 @@ def test_alpha_is_its_posterior_mean(n_classes, known, noise, sign):
     odds = SourceOdds.of(task.problem)
     scale = task.log_odds[0] if known else 2 / root_mean_square(task.S, task.weights)[0]
     F = scale * task.S[:, :, 0]
-    likelihood = [np.exp(-log_loss(alpha * F, task.labels, task.weights)) for alpha in GRID]
-    P = (KNOWN if known else UNKNOWN) * likelihood
+    alphas, prior = direct.grid_and_prior(root_mean_square(F, task.weights), known)
+    likelihood = [np.exp(-log_loss(alpha * F, task.labels, task.weights)) for alpha in alphas]
+    P = prior * likelihood
     P /= P.sum()
-    assert_allclose(odds.path["alpha_grid"], GRID)
+    assert_allclose(odds.path["alpha_grid"], alphas)
     assert_allclose(odds.path["alpha_posterior"], P, atol=1e-12)
-    alpha = 0.0
-    for own in (GRID > 0, GRID < 0):  # the geometric mean of each sign
-        log_alpha = P[own] @ np.log(np.abs(GRID[own])) / P[own].sum()
-        alpha += np.sign(GRID[own][0]) * P[own].sum() * np.exp(log_alpha)
+    alpha = direct.mean_of_signs(alphas, P)
     assert_allclose(odds.alpha, np.full((len(odds.alpha), 1), alpha * scale), rtol=1e-10)
     assert_allclose(odds.F, alpha * F, rtol=1e-10)
-    P = softmax(odds.F, axis=1) if n_classes > 2 else 1 / (1 + np.exp(-odds.F))
-    expected = 2 * P - (2 / n_classes if n_classes > 2 else 1)
-    assert_allclose(odds.T, expected, atol=1e-14)
-    assert_allclose(odds.code, (n_classes / 2) ** 0.5 if n_classes > 2 else 2)
     assert not odds.shift.any()
     np.testing.assert_array_equal(odds.labels, task.labels)
+    np.testing.assert_array_equal(odds.weights, task.weights)
 
 
 @n_classes
@@ -218,3 +230,189 @@ def test_an_unknown_intercept_centres_the_values(n_classes, known, n_sources):
     centred = make_task(n_classes, n_sources, known)
     centred.problem.b[:] -= np.einsum("i,ick->ck", task.weights, task.S) / task.weights.sum()
     assert_allclose(SourceOdds.of(centred.problem).F, odds.F)
+
+
+@n_classes
+@scales
+@pytest.mark.parametrize("n_sources", [0, 1, 2])
+@pytest.mark.parametrize("shifts", [False, True])
+@pytest.mark.parametrize("noise", [0.1, 10.0])
+def test_log_odds_are_those_of_the_coefficients(n_classes, known, n_sources, shifts, noise):
+    """F of the sample, F of any row, and α and b apart."""
+    task = make_task(n_classes, n_sources, known, shifts=shifts, noise=noise)
+    odds = SourceOdds.of(task.problem)
+    unit = task.log_odds if known else np.ones(n_sources)
+    expected = direct.odds_oracle(task.S * unit, task.labels, task.weights, known, shifts)
+    alpha = expected.alpha * unit
+    assert_allclose(odds.F, expected.F, atol=1e-6)
+    assert_allclose(odds.alpha, np.tile(alpha, (len(odds.alpha), 1)), atol=1e-6)
+    assert_allclose(odds.shift, expected.shift, atol=1e-6)
+    assert_allclose(task.problem.rows.X @ odds.coef.T + odds.intercept, odds.F, atol=1e-10)
+    assert_allclose(task.S @ alpha + odds.shift, odds.F, atol=1e-6)
+
+
+# ---------------------------------------------------------------- b
+
+
+def shifted(n_classes, n, b=0.0, size=1.0, seed=0):
+    """Log odds F, labels of softmax(F + b), and weights."""
+    rng = np.random.default_rng([seed, n_classes, n])
+    F = size * rng.normal(size=(n, 1 if n_classes == 2 else n_classes))
+    labels = np.argmax(logits_of(F) + b + rng.gumbel(size=(n, n_classes)), axis=1)
+    return F, labels, rng.uniform(0.3, 3, size=n)
+
+
+@n_classes
+@pytest.mark.parametrize("n", [1, 4, 30, 300])
+@pytest.mark.parametrize("size", [0.0, 0.3, 3.0, 30.0])
+@pytest.mark.parametrize("one", [False, True], ids=["labels of F", "labels of one class"])
+def test_the_shift_is_the_mode_times_its_probability(n_classes, n, size, one):
+    F, labels, weights = shifted(n_classes, n, size=size)
+    labels = np.full(n, n_classes - 1) if one else labels
+    found, expected = (of(F, labels, weights) for of in (label_shift, direct.label_shift))
+    assert_allclose(found, expected, atol=1e-5)
+
+
+@n_classes
+@pytest.mark.parametrize("n", [40, 300])
+@pytest.mark.parametrize("b", [0.3, 0.6, 1.2])
+def test_the_shift_is_near_the_exact_posterior_mean(n_classes, n, b):
+    """P(b ≠ 0)E[b | b ≠ 0], by Monte Carlo over the prior; Laplace's approximation is good here."""
+    F, labels, _ = shifted(n_classes, n, b * np.arange(n_classes) / (n_classes - 1))
+    weights = np.ones(n)
+    draws = np.random.default_rng(0).normal(size=(100_000, n_classes))
+    L = logits_of(F)
+    log_likelihood = draws[:, labels].sum(axis=1)
+    for row in L:
+        top = draws + row
+        log_likelihood -= np.log(np.exp(top) @ np.ones(n_classes))
+    log_likelihood += L[np.arange(n), labels].sum()
+    # one weight for each draw under the slab, and that of zero under the spike
+    spike = -log_loss(F, labels, weights)
+    slab = 0.05 * np.exp(log_likelihood - spike) / len(draws)
+    mean = slab @ (draws - draws.mean(axis=1, keepdims=True)) / (slab.sum() + 0.95)
+    found = label_shift(F, labels, weights)
+    found = np.array([-1, 1]) * found / 2 if n_classes == 2 else found
+    # the error of a mean of these draws, and Laplace's 1/n
+    assert_allclose(found, mean, atol=0.05)
+
+
+@n_classes
+def test_balanced_agreement_is_no_shift(n_classes):
+    """The mean of softmax(F) is the shares of the labels: each class has the others' log odds."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(20, n_classes))
+    F = np.concatenate([np.roll(base, k, axis=1) for k in range(n_classes)])
+    labels = np.repeat(np.arange(n_classes), 20)
+    if n_classes == 2:
+        F = F[:, 1:] - F[:, :1]
+    weights = np.tile(rng.uniform(0.3, 3, size=20), n_classes)
+    assert_allclose(label_shift(F, labels, weights), 0, atol=1e-12)
+
+
+@n_classes
+def test_a_shift_is_found_by_many_rows_and_not_by_few(n_classes):
+    b = np.linspace(-1, 1, n_classes)
+    errors, few = [], []
+    for seed in range(20):
+        F, labels, _ = shifted(n_classes, 2000, b, seed=seed)
+        found = label_shift(F, labels, np.ones(2000))
+        errors.append((found - (2.0 if n_classes == 2 else b)) * np.sqrt(2000))
+        F, labels, _ = shifted(n_classes, 8, seed=seed)
+        few.append(label_shift(F, labels, np.ones(8)))
+    # Fisher's information of a row is p(1 − p), on average of these about .1 for each class
+    assert np.abs(np.mean(errors, axis=0)).max() < 3 * np.std(errors) / np.sqrt(20) + 0.5
+    assert np.std(errors) < 5
+    assert np.abs(few).max() < 0.5
+
+
+@n_classes
+def test_the_order_of_classes_and_repetitions_move_no_shift(n_classes):
+    F, labels, weights = shifted(n_classes, 60, np.arange(n_classes))
+    counts = np.ceil(weights).astype(int)
+    b = label_shift(F, labels, counts.astype(float))
+    again = label_shift(
+        np.repeat(F, counts, axis=0), np.repeat(labels, counts), np.ones(sum(counts))
+    )
+    assert_allclose(again, b, rtol=1e-8)
+    order = np.arange(n_classes)[::-1]
+    reverse = -F if n_classes == 2 else F[:, order]
+    moved = label_shift(reverse, n_classes - 1 - labels, counts.astype(float))
+    assert_allclose(moved, -b if n_classes == 2 else b[order], rtol=1e-8)
+    # a column for each of two classes, and what all classes share
+    both = label_shift(logits_of(F) + 3.0, labels, counts.astype(float))
+    assert_allclose(both.sum(), 0, atol=1e-12)
+    assert_allclose(both[1:] - both[0] if n_classes == 2 else both, b, rtol=1e-8)
+
+
+# ---------------------------------------------------------------- expected codes
+
+
+def codes_of(F):
+    """T, of codes ±1 or centred codes of C classes."""
+    if F.shape[1] == 1:
+        return 2 * expit(F) - 1
+    return 2 * softmax(F, axis=1) - 2 / F.shape[1]
+
+
+@n_classes
+@scales
+@pytest.mark.parametrize("n_sources", [1, 2])
+@pytest.mark.parametrize("shifts", [False, True])
+def test_expected_codes_are_a_projection(n_classes, known, n_sources, shifts):
+    """L is a linear function of F, and T − L is orthogonal to 1 and F over the rows."""
+    task = make_task(n_classes, n_sources, known, shifts=shifts)
+    odds = SourceOdds.of(task.problem)
+    coef, intercept = odds.expected_codes()
+    L, T = task.problem.rows.X @ coef.T + intercept, codes_of(odds.F)
+    design = np.column_stack([np.ones(len(T)), odds.F])
+    assert_allclose(design.T @ (task.weights[:, None] * (T - L)), 0, atol=1e-8)
+    on_F = design @ np.linalg.lstsq(design, L, rcond=1e-10)[0]
+    assert_allclose(on_F, L, atol=1e-8)
+    if n_classes > 2:
+        assert_allclose(L.sum(axis=1), 0, atol=1e-8)
+
+
+@n_classes
+def test_small_log_odds_are_their_own_expected_codes(n_classes):
+    """The derivative of the link at zero is 1/2, or 2/C on columns that sum to zero."""
+    odds = SourceOdds.of(make_task(n_classes, 1, True, noise=0.0).problem)
+    small = 1e-4
+    odds = replace(
+        odds,
+        F=small * odds.F,
+        coef=small * odds.coef,
+        intercept=small * odds.intercept,
+    )
+    coef, intercept = odds.expected_codes()
+    slope = 0.5 if n_classes == 2 else 2 / n_classes
+    assert_allclose(coef, slope * odds.coef, rtol=1e-3, atol=1e-3 * small)
+    assert_allclose(intercept, slope * odds.intercept, rtol=1e-3, atol=1e-3 * small)
+
+
+def test_of_normal_log_odds_a_ridge_fit_sees_the_linear_part_of_the_codes():
+    """Bussgang: E[xT(F)] = E[xL], where rows are normal: T − L is no feature's, but for noise."""
+    rng = np.random.default_rng(0)
+    n = 200_000
+    X, w = rng.normal(size=(n, 3)), np.array([1.5, -1.0, 0.0])
+    F = (X @ w)[:, None]
+    none = np.zeros(1)
+    odds = SourceOdds(
+        np.zeros(n, int), np.ones(n), F, w[None], none, np.ones((1, 1)), none, path={}
+    )
+    coef, intercept = odds.expected_codes()
+    rest = np.tanh(F[:, 0] / 2) - X @ coef[0] - intercept
+    assert np.std(rest) > 0.1
+    assert_allclose(X.T @ rest / n, 0, atol=4 * np.std(rest) / np.sqrt(n))
+    # Stein: the slope is the mean derivative, (1 − tanh²)/2
+    slope = np.mean(1 - np.tanh(F / 2) ** 2) / 2
+    assert_allclose(coef[0], slope * w, atol=0.01)
+
+
+@n_classes
+def test_expected_codes_without_sources_are_a_constant(n_classes):
+    """That of the shift alone: T is the same for all rows."""
+    odds = SourceOdds.of(make_task(n_classes, 0, True, n=300, shifts=True).problem)
+    coef, intercept = odds.expected_codes()
+    assert not coef.any()
+    assert_allclose(intercept, codes_of(odds.shift[None])[0], atol=1e-12)
