@@ -13,9 +13,14 @@ SIZE = 1000
 BLOCK = 1 << 20  # entries of X at a time
 
 
+def factors_of(n_features):
+    """Of the features in the sum that a key is made of: odd 64-bit numbers."""
+    return np.random.default_rng(0).integers(2**63, size=n_features, dtype=np.uint64) * 2 + 1
+
+
 def row_keys(X):
     """A 64-bit key of each row of a host's X: equal for equal rows, and otherwise as if random."""
-    factors = np.random.default_rng(0).integers(2**63, size=X.shape[1], dtype=np.uint64) * 2 + 1
+    factors = factors_of(X.shape[1])
     if issparse(X):
         X = X.tocsr()
         parts = bits_of(X.data) * factors[X.indices]
@@ -27,8 +32,9 @@ def row_keys(X):
 
 
 def bits_of(values):
-    """Of the doubles, without the sign of zero."""
-    return np.add(values, 0.0, dtype=np.float64, order="C").view(np.uint64)
+    """Of the doubles, without the sign of zero; whole numbers have none but the high ones."""
+    bits = np.add(values, 0.0, dtype=np.float64, order="C").view(np.uint64)
+    return bits ^ (bits >> np.uint64(32))
 
 
 def mixed(keys):

@@ -27,7 +27,10 @@ from tests.linear_model._rules.odds import odds_oracle
 from tests.linear_model.helpers import decisions
 
 # random sources are at times reversed
-pytestmark = pytest.mark.filterwarnings("ignore:The labels contradict the source")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The labels contradict the source"),
+    pytest.mark.filterwarnings("ignore:The source's predictions on the rows"),
+]
 
 HELD = "held"  # the default: rows of a regression are centred, and its intercept is drawn to zero
 HEIGHTS = {"default": HELD, "inf": np.inf, "0.7": 0.7, "none": 0.0}
