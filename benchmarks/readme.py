@@ -1,7 +1,7 @@
-"""Write the README's results from the files in benchmarks/results.
+"""Write the results in README.md and docs/benchmarks.md from the files in benchmarks/results.
 
-The text between the markers in README.md is made here, from the `summary.csv` of the honest
-benchmarks and the `results.csv` of the benchmarks of networks.
+The text between the markers is made here, from the `summary.csv` of the honest benchmarks and the
+`results.csv` of the others.
 """
 
 from pathlib import Path
@@ -11,9 +11,10 @@ import pandas as pd
 from benchmarks._code import FOLDER
 from benchmarks._names import ALONE, ALPHA_LORA, DEFAULT, LEFT_OUT_ROWS, LORA
 from benchmarks._tables import interval
+from benchmarks.linear.promise import METHODS, verdicts
 
 RESULTS = FOLDER / "results"
-README = FOLDER.parent / "README.md"
+README, PAGE = FOLDER.parent / "README.md", FOLDER.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- {}:begin -->", "<!-- {}:end -->"
 # Heading, folder, and the rows: (name here, source, method).
 TABLES = (
@@ -69,13 +70,14 @@ def add_arguments(parser):
 
 def main(args):
     """Replace the blocks between the markers."""
-    README.write_text(filled(README.read_text("utf-8"), args.out), "utf-8")
-    print(f"Written to {README}, from {args.out}")
+    for path, blocks in BLOCKS.items():
+        path.write_text(filled(path.read_text("utf-8"), blocks, args.out), "utf-8")
+        print(f"Written to {path}, from {args.out}")
 
 
-def filled(text, results=RESULTS):
-    """The README's text with its results from the files."""
-    for name, block in (("external", external), ("results", linear), ("networks", networks)):
+def filled(text, blocks, results=RESULTS):
+    """Text of a document with its blocks, callables by name, made from the files."""
+    for name, block in blocks.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, rest = text.split(begin)
         _, after = rest.split(end)
@@ -138,3 +140,20 @@ def linear(results):
             cells = [f"{summary[model, method, n]:.1f}" for n in sizes]
             lines += [f"| {name} | " + " | ".join(cells) + " |"]
     return "\n".join(lines)
+
+
+def promise(results):
+    """Accuracy and log loss of source, target alone and default, and the verdict."""
+    found = verdicts(pd.read_csv(results / "promise" / "results.csv"))
+    lines = ["| data, n | source alone | target alone | ours | promise |", "| --- |" + " --- |" * 4]
+    for _, row in found.iterrows():
+        pairs = [(row[f"accuracy or MSE, {m}"], row[f"log loss, {m}"]) for m in METHODS.values()]
+        cells = [", ".join(filter(None, pair)) for pair in pairs]
+        lines += ["| " + " | ".join([f"{row.data}, {row.n}", *cells, row.promise]) + " |"]
+    return "\n".join(lines)
+
+
+BLOCKS = {
+    README: {"external": external, "results": linear, "networks": networks},
+    PAGE: {"promise": promise},
+}

@@ -29,10 +29,12 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "benchmark_pages",
     "mathml",
+    "narrow_figures",
     "repository_links",
 ]
 exclude_patterns = ["_build", "_ext", "examples/README*", "examples/GALLERY_HEADER.rst"]

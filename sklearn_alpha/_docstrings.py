@@ -25,7 +25,7 @@ source_report_ : list of Bunch
     1.25) or "rescaled". It prints as a table."""
 
 RULES_OF_SELECTION = """\
-- "anchored" draws α to 1 and b to 0, and fits the adapter to what the source gets wrong;
+- "anchored" draws α to 1 and b to 0, and in classification weighs the adapter by left-out rows;
 - "evidence" profiles α out of the marginal likelihood and averages over γ;
 - "generative" shrinks the mean shift between the classes by empirical Bayes;
 - "blend" averages these two, weighted by leave-one-out predictions of at most 1000 rows;

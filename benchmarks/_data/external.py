@@ -81,15 +81,16 @@ def _photos(domain):
     return StandardScaler().fit_transform(photos.data), photos.target
 
 
-def _pairs(pairs):
-    return [f"{source} → {target}" for source, target in pairs]
+def pairs(domains):
+    """Names of the transfers between pairs of domains."""
+    return [f"{source} → {target}" for source, target in domains]
 
 
 @lru_cache(maxsize=2)
-def _load_photos(task):
+def load_photos(task, C=1e-3):
     """Pictures of two domains, each standardised without labels."""
     domains = [_photos(domain) for domain in task.split(" → ")]
-    source = LogisticRegression(C=1e-3, max_iter=1000).fit(*domains[0])
+    source = LogisticRegression(C=C, max_iter=1000).fit(*domains[0])
     return Problem(source, *domains[0], *domains[1])
 
 
@@ -136,11 +137,11 @@ def _read(local, fetch, name):
         ) from error
 
 
-_PHOTO_TASKS = partial(_pairs, tuple(permutations(PHOTOS, 2)))
+_PHOTO_TASKS = partial(pairs, tuple(permutations(PHOTOS, 2)))
 COLLECTIONS = {
     "School": Collection(_schools, _load_school, (5, 10, 30), "rows", regression=True),
-    "Office-Caltech": Collection(_PHOTO_TASKS, _load_photos, (1, 3, 8), "a class"),
-    "Office-Caltech, random": Collection(_PHOTO_TASKS, _load_photos, (10, 20, 50), "rows"),
+    "Office-Caltech": Collection(_PHOTO_TASKS, load_photos, (1, 3, 8), "a class"),
+    "Office-Caltech, random": Collection(_PHOTO_TASKS, load_photos, (10, 20, 50), "rows"),
     "Spoken digits": Collection(_speakers, _load_speaker, (1, 3, 10), "a class"),
-    "Amazon reviews": Collection(partial(_pairs, PAIRS), _load_reviews, (20, 50, 200), "rows"),
+    "Amazon reviews": Collection(partial(pairs, PAIRS), _load_reviews, (20, 50, 200), "rows"),
 }

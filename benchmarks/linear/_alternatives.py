@@ -13,6 +13,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeCV
 
 from benchmarks._names import ALONE
+from benchmarks.linear._baselines import (
+    RIDGES,
+    TARGET_ALONE,
+    aligned,
+    ridge_alone,
+    ridge_source,
+    source_alone,
+    target_alone,
+)
 from benchmarks.linear._offset_logistic import (
     class_logits,
     fit,
@@ -22,40 +31,20 @@ from benchmarks.linear._offset_logistic import (
     penalties,
     span_of_rows,
 )
-from benchmarks.linear._peers import logistic
+from benchmarks.linear._peers import transferred
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 
 OURS = "α-transfer, default"
 ALPHAS = (0.0, 0.25, 0.5, 1.0, 2.0)  # of angleTL
 SHARES = np.linspace(0, 1, 11)  # of the fine-tuned weights in WiSE-FT
 TARGET_WEIGHTS = (1, 10, 100)  # of a target row, beside 1 of a source row
-RIDGES = np.logspace(-2, 6, 17)
-
-
-def target_alone(problem, own, scored, seed):
-    """LogisticRegressionCV, its penalty chosen by the log loss."""
-    Z = span_of_rows(problem.X, own)[:, :-1]
-    model = logistic(Z[own], problem.y[own], scoring="neg_log_loss")
-    return aligned(model, Z[scored], problem)
 
 
 def ours(problem, own, scored, seed):
     """The estimator with its defaults."""
     model = AlphaTransferClassifier(FrozenEstimator(problem.source))
-    return aligned(model.fit(problem.X[own], problem.y[own]), problem.X[scored], problem)
-
-
-def source_alone(problem, own, scored, seed):
-    """The source."""
-    return aligned(problem.source, problem.X[scored], problem)
-
-
-def aligned(classifier, X, problem):
-    """Probabilities of the source's classes; 0 for those that the classifier does not know."""
-    classes = problem.source.classes_
-    P = np.zeros((X.shape[0], len(classes)))
-    P[:, np.searchsorted(classes, classifier.classes_)] = classifier.predict_proba(X)
-    return P
+    model = transferred(model, problem.X[own], problem.y[own])
+    return aligned(model, problem.X[scored], problem)
 
 
 def pooled(problem, own, scored, seed):
@@ -138,20 +127,10 @@ def half(method):
 # ------------------------------------------------------------------ regression
 
 
-def ridge_alone(problem, own, scored, seed):
-    """RidgeCV."""
-    return RidgeCV(RIDGES).fit(problem.X[own], problem.y[own]).predict(problem.X[scored])
-
-
 def our_regressor(problem, own, scored, seed):
     """The estimator with its defaults."""
     model = AlphaTransferRegressor(FrozenEstimator(problem.source))
     return model.fit(problem.X[own], problem.y[own]).predict(problem.X[scored])
-
-
-def ridge_source(problem, own, scored, seed):
-    """The source."""
-    return problem.source.predict(problem.X[scored])
 
 
 def pooled_ridge(problem, own, scored, seed):
@@ -191,7 +170,7 @@ def angle_tl_ridge(problem, own, scored, seed):
 
 CLASSIFIERS = {
     ALONE: source_alone,
-    "target alone": target_alone,
+    TARGET_ALONE: target_alone,
     "pooled, weight by CV": pooled,
     "WiSE-FT, ½": half(wise_ft),
     "WiSE-FT, by left-out rows": wise_ft,
@@ -200,7 +179,7 @@ CLASSIFIERS = {
 }
 REGRESSORS = {
     ALONE: ridge_source,
-    "target alone": ridge_alone,
+    TARGET_ALONE: ridge_alone,
     "pooled, weight by CV": pooled_ridge,
     "WiSE-FT, ½": half(wise_ft_ridge),
     "WiSE-FT, by left-out rows": wise_ft_ridge,

@@ -9,30 +9,15 @@ import warnings
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import (
-    LogisticRegression,
-    LogisticRegressionCV,
-    RidgeClassifier,
-    RidgeClassifierCV,
-)
+from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 
+from benchmarks.linear._baselines import logistic
 from sklearn_alpha import AlphaTransferClassifier
 
 
 def ridge(X, y, gamma):
     """Ridge classifier with the penalty γ‖w‖² beside a *mean* of squares."""
     return RidgeClassifier(alpha=gamma * len(y)).fit(X, y)
-
-
-def logistic(X, y, scoring="accuracy"):
-    """Logistic regression, its penalty chosen by at most 5-fold cross-validation."""
-    rarest = min(np.unique(y, return_counts=True)[1])
-    if rarest < 2:  # no fold could be scored without losing a class
-        return LogisticRegression().fit(X, y)
-    with warnings.catch_warnings():
-        # The supported versions of scikit-learn announce different changes.
-        warnings.simplefilter("ignore", FutureWarning)
-        return LogisticRegressionCV(cv=min(5, rarest), scoring=scoring, max_iter=500).fit(X, y)
 
 
 def target_ridge(X, y):

@@ -42,6 +42,7 @@ def main(args):
         tables={"": table(frame)},
     )
     draw(frame, folder / "figure.png")
+    draw(frame, folder / "figure-narrow.png", narrow=True)
 
 
 def table(frame):
@@ -94,9 +95,10 @@ def summarise(frame):
     return result.reset_index().drop(columns="given")
 
 
-def draw(frame, path):
-    """Draw one panel per transfer."""
-    figure, axes = subplots(1, len(PAIRS), figsize=(10, 4), sharey=True)
+def draw(frame, path, narrow=False):
+    """Draw one panel per transfer: side by side, or one below the other for a phone."""
+    shape, size = ((len(PAIRS), 1), (4, 9)) if narrow else ((1, len(PAIRS)), (10, 4))
+    figure, axes = subplots(*shape, figsize=size, sharex=True, sharey=True)
     for ax, (source, target) in zip(axes, PAIRS):
         panel = frame[(frame.source == source) & (frame.target == target)].set_index("curve")
         curve = panel.loc[PATH]
@@ -110,8 +112,9 @@ def draw(frame, path):
             ax.plot(alpha, height, marker, color=ORANGE, markersize=8, label=label)
         for name, marker, color in ((PUBLISHED, "D", RED), (EVIDENCE, "o", GREEN)):
             ax.plot(*panel.loc[name, ["alpha", "accuracy"]], marker, color=color, label=name)
-        ax.set(title=f"{source} → {target}", xlabel="α", xlim=(-4.1, 4.1))
-    axes[0].set_ylabel("accuracy on the target, %")
+        ax.set(title=f"{source} → {target}", xlim=(-4.1, 4.1))
+    figure.supxlabel("α", fontsize="medium")
+    figure.supylabel("accuracy on the target, %", fontsize="medium")
     handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize="small")
+    figure.legend(*handles, loc="outside upper center", ncols=1 if narrow else 3)
     return save(figure, path)

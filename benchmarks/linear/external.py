@@ -22,9 +22,8 @@ from benchmarks._runner import run_cells
 from benchmarks._statistics import paired_differences
 from benchmarks._tables import compared, interval, number
 from benchmarks.linear._alternatives import CLASSIFIERS, OURS, REGRESSORS
+from benchmarks.linear._baselines import score_numbers, score_probabilities
 
-LEAST = 1e-6  # probability, in the log loss
-BINS = 15  # of the calibration error
 # Name in tables, factor and digits of each measure; of accuracy more is better, of the rest less.
 MEASURES = {
     "accuracy": ("accuracy, %", 100, 1),
@@ -89,25 +88,6 @@ def score(collection, task, n, seed):
     return rows
 
 
-def score_numbers(predicted, y):
-    """Mean squared error."""
-    return {"mse": np.mean((predicted - y) ** 2)}
-
-
-def score_probabilities(P, labels):
-    """Accuracy, log loss, Brier score and expected calibration error."""
-    Y, rows = np.eye(P.shape[1])[labels], np.arange(len(labels))
-    correct, confidence = P.argmax(axis=1) == labels, P.max(axis=1)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=correct - confidence)
-    return {
-        "accuracy": np.mean(correct),
-        "log_loss": -np.mean(np.log(np.maximum(P[rows, labels], LEAST))),
-        "brier": np.mean(np.sum((P - Y) ** 2, axis=1)),
-        "ece": np.abs(gaps).sum() / len(labels),
-    }
-
-
 def summarise(frame):
     """Means and differences from the source alone, and from the default, by collection and n."""
     measures = [name for name in MEASURES if name in frame]
@@ -159,11 +139,16 @@ def verdict(row):
 def draw_figure(summary, path):
     """Accuracy or mean squared error against n, a panel for each collection."""
     names = summary.collection.unique()
-    figure, axes = subplots(1, len(names), figsize=(3.2 * len(names), 3.6), squeeze=False)
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
+    size = (3.2 * columns, 2.8 * lines + 1)
+    figure, axes = subplots(lines, columns, figsize=size, squeeze=False)
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
     methods = summary.method.unique()
     styles = zip(methods, [BLACK, ORANGE, RED, "0.6", "0.4", BLUE, GREEN], "s^DvP*o")
     for method, colour, marker in styles:
-        for ax, name in zip(axes[0], names):
+        for ax, name in zip(axes.flat, names):
             part = summary[(summary.collection == name) & (summary.method == method)]
             measure = "mse" if COLLECTIONS[name].regression else "accuracy"
             values = MEASURES[measure][1] * part[measure]
@@ -173,5 +158,5 @@ def draw_figure(summary, path):
             ax.set_xticks(part.n, part.n)
             ax.minorticks_off()
     handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize="small")
+    figure.legend(*handles, loc="outside lower center", ncols=3)
     return save(figure, path)

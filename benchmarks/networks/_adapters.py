@@ -1,4 +1,4 @@
-"""Ways to adapt a network: α-LoRA with its options, and other adapters on the same layers."""
+"""Ways to adapt a network: α-LoRA with its options, PEFT's adapters, and all weights."""
 
 from benchmarks._data import MissingData
 from benchmarks._names import ALPHA_LORA, LORA
@@ -14,6 +14,7 @@ except ImportError as error:
         f"The benchmarks of networks need {error.name}: pip install 'sklearn-alpha[bench]'."
     ) from error
 
+PLAIN_LORA = "LoRA"
 HELD_OUT = 0.2  # share of the rows that are held out for α, in the methods that do so
 
 
@@ -35,13 +36,25 @@ class DoRANetClassifier(OtherAdapter):
 
     def adapter(self, lora):
         """LoRA's configuration, and the norms."""
-        return LoraConfig(
-            r=lora.r,
-            lora_alpha=lora.lora_alpha,
-            lora_dropout=lora.lora_dropout,
-            target_modules=lora.target_modules,
-            use_dora=True,
-        )
+        return _variant(lora, use_dora=True)
+
+
+class RsLoRANetClassifier(OtherAdapter):
+    """W' = W + s·√r B A: the product is divided by √r in place of r (arXiv 2312.03732)."""
+
+    def adapter(self, lora):
+        """LoRA's configuration, and the other scale."""
+        return _variant(lora, use_rslora=True)
+
+
+def _variant(lora, **options):
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=lora.target_modules,
+        **options,
+    )
 
 
 class IA3NetClassifier(OtherAdapter):
@@ -54,6 +67,23 @@ class IA3NetClassifier(OtherAdapter):
             target_modules=None if known else lora.target_modules,
             feedforward_modules=None if known else [],
         )
+
+
+class FullNetClassifier(AlphaLoRANetClassifier):
+    """All weights are trained, and no adapter."""
+
+    def initialize_module(self):
+        """The network with an adapter that is switched off."""
+        super().initialize_module()
+        lora = self.module_.network.peft_config["default"]
+        with reproducible(self.seed_, self.processes_):  # a head that is new
+            base = self._load_base()
+            network = adapt(base, _variant(lora))
+        network.base_model.disable_adapter_layers()
+        for name, p in network.named_parameters():
+            p.requires_grad_("lora_" not in name)
+        self.module_ = Adapted(network, base)
+        return self
 
 
 class HeadNetClassifier(AlphaLoRANetClassifier):
@@ -75,31 +105,32 @@ def _held_out(every):
 
 
 _FROM_ONE = {"alpha_init": 1.0, "alpha_lr": 5e-3}
-# By the name on the command line: the name in tables, class and parameters.
+_PROBE = {"alpha": 1.0}
+_SOURCE_HEAD = {"alpha": 1.0, "callbacks__linear_probe": None}
+# By the name on the command line: the name in tables, class and parameters. The first group starts
+# as the default does, at the linear probe; the second at the head of the source, as PEFT does.
 METHODS = {
-    "lora": (LORA, AlphaLoRANetClassifier, {"alpha": 1.0}),
+    "lora": (LORA, AlphaLoRANetClassifier, _PROBE),
     "alpha": (ALPHA_LORA, AlphaLoRANetClassifier, {}),
     "quarter": ("α = 0.25", AlphaLoRANetClassifier, {"alpha": 0.25}),
     "from-1": ("α-LoRA, from α = 1", AlphaLoRANetClassifier, _FROM_ONE),
     "held-1": _held_out(1),
     "held-10": _held_out(10),
     "held-20": _held_out(20),
-    "dora": ("DoRA", DoRANetClassifier, {"alpha": 1.0}),
-    "ia3": ("IA³", IA3NetClassifier, {"alpha": 1.0}),
-    "head": ("head only", HeadNetClassifier, {"alpha": 1.0}),
+    "head": ("head only", HeadNetClassifier, _PROBE),
+    "lp-ft": ("LP-FT", FullNetClassifier, _PROBE),
+    "probe-dora": ("DoRA from the probe", DoRANetClassifier, _PROBE),
+    "plain-lora": (PLAIN_LORA, AlphaLoRANetClassifier, _SOURCE_HEAD),
+    "dora": ("DoRA", DoRANetClassifier, _SOURCE_HEAD),
+    "rslora": ("rsLoRA", RsLoRANetClassifier, _SOURCE_HEAD),
+    "ia3": ("(IA)³", IA3NetClassifier, _SOURCE_HEAD),
+    "full": ("full fine-tuning", FullNetClassifier, _SOURCE_HEAD),
 }
-ALL = [method for method in METHODS if method not in ("quarter", "held-20")]
+AT_THE_PROBE = [name for name in METHODS if METHODS[name][2] is not _SOURCE_HEAD]
 
 
-def add_net_arguments(parser, *, lr, methods=ALL):
-    """Add the methods and their step sizes."""
+def add_methods(parser, methods):
+    """Add the option of the methods."""
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=list(methods), help="ways to adapt"
-    )
-    parser.add_argument(
-        "--lr",
-        type=float,
-        nargs="+",
-        default=lr,
-        help="step sizes; each method chooses among several by rows of its training set",
     )

@@ -59,17 +59,12 @@ def _cell(row, measure, **form):
 
 
 def conditions(args):
-    """Sentences of the captions: what the methods have in common, and how step sizes were set."""
-    steps = ", ".join(f"{step:g}" for step in args.lr)
-    chosen = (
-        f"one step size for all, {steps}"
-        if len(args.lr) == 1
-        else f"step size of {steps} by each method's log loss on a part of its own training rows"
-    )
+    """Sentences of the captions: what the methods have in common, and how long they take."""
     shared = " that other trainings shared" if args.n_jobs != 1 else ""
     where = "on one thread" if device() == "cpu" else f"on a GPU{shared}"
     return (
-        f"All nets: same rows, {args.epochs} epochs, batches and seeds; {chosen}. In brackets the "
-        f"difference from {LORA} on the same draws, with its 95 % interval (bootstrap; Student's "
-        f"for fewer than {FEW} draws). Time: the epochs of one training, {where}."
+        f"All nets: same rows, {args.epochs} epochs, batches and seeds; one step size for all, "
+        f"{args.lr[0]:g}. In brackets the difference from {LORA} on the same draws, with its 95 % "
+        f"interval (bootstrap; Student's for fewer than {FEW} draws). Time: the epochs of one "
+        f"training, {where}."
     )

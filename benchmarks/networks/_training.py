@@ -1,18 +1,19 @@
 """One training loop for all ways to adapt a network, and the scores of what it gives.
 
-Every method gets the same rows, epochs, batches, seed and rank, and starts with the same head; what
-it holds out for α it takes from these rows. Among several step sizes each method chooses by the log
-loss on a part of its own training rows.
+Every method gets the same rows, epochs, batches, seed and rank. What it holds out for α it takes
+from these rows.
 """
 
 import contextlib
+import time
+import warnings
 from importlib import metadata
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from skorch.callbacks import Callback
-from skorch.dataset import ValidSplit
 
 from benchmarks.networks._adapters import HELD_OUT, METHODS
 
@@ -39,7 +40,7 @@ class PublishedStart(Callback):
 
 
 def train(method, model, X, y, *, lr, seed, held_out=HELD_OUT, **options):
-    """Adapt a model by one method, with the best of several step sizes.
+    """Adapt a model by one method at one step size.
 
     Parameters
     ----------
@@ -48,11 +49,7 @@ def train(method, model, X, y, *, lr, seed, held_out=HELD_OUT, **options):
     model : str, module or FrozenEstimator
         As of `AlphaLoRANetClassifier`.
     X, y : training rows
-    lr : list of float
-        If there are several, each is tried with a fifth of the rows held out for validation, and
-        the net is trained again on all rows with the one of lowest log loss. With
-        `early_stopping` in `options`, which holds rows out, these validate instead, and no
-        training is repeated.
+    lr : float
     seed : int
     held_out : float
         `alpha_split` of the methods that have one.
@@ -62,22 +59,30 @@ def train(method, model, X, y, *, lr, seed, held_out=HELD_OUT, **options):
     Returns
     -------
     net : AlphaLoRANetClassifier
+        With `seconds_` of the whole fit: CPU time, on a GPU wall time.
     """
     _, kind, own = METHODS[method]
     own = own | ({"alpha_split": held_out} if "alpha_split" in own else {})
-    options = {"random_state": seed, "device": device(), **options, **own}
-    if options.get("early_stopping"):
-        nets = [kind(model, lr=step, **options).fit(X, y) for step in lr]
-        return min(nets, key=lambda net: min(net.history[:, "valid_loss"]))
-    best = lr[0]
-    if len(lr) > 1:
-        part = ValidSplit(0.2, stratified=True, random_state=seed)
-        losses = {}
-        for step in lr:
-            net = kind(model, lr=step, train_split=part, **options).fit(X, y)
-            losses[step] = net.history[-1, "valid_loss"]
-        best = min(losses, key=losses.get)
-    return kind(model, lr=best, **options).fit(X, y)
+    # The methods are compared where training ends, not where the anchor leaves them.
+    options = {
+        "random_state": seed,
+        "device": device(),
+        "callbacks__anchor": None,
+        **options,
+        **own,
+    }
+    start = clock()
+    with warnings.catch_warnings():
+        # A fit that diverges goes back to its best epoch, and is scored as it is there.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        net = kind(model, lr=lr, **options).fit(X, y)
+    net.seconds_ = clock() - start
+    return net
+
+
+def clock():
+    """Seconds of CPU time, which other processes do not change; on a GPU of wall time."""
+    return time.process_time() if device() == "cpu" else time.perf_counter()
 
 
 def score(classifier, X, y, classes):
@@ -90,16 +95,15 @@ def score(classifier, X, y, classes):
 
 
 def score_net(net, X, y):
-    """`score`, training time, distance of α from 1, and step size of a net from `train`.
+    """`score`, training time and distance of α from 1 of a net.
 
-    The time is that of the epochs of the last fit, without loading and tokenising; the distance is
-    the mean of |α − 1| over all rows of a layer, then over layers.
+    The time is that of the epochs, without loading and tokenising; the distance is the mean of
+    |α − 1| over all rows of a layer, then over layers.
     """
     alphas = [np.abs(alpha - 1).mean() for alpha in net.alpha_.values()]
     return score(net, X, y, net.classes_) | {
         "seconds": float(np.sum(net.history[:, "dur"])),
         "alpha_moved": float(np.mean(alphas)) if alphas else None,
-        "lr": net.lr,
     }
 
 

@@ -15,6 +15,7 @@ from benchmarks._names import LEFT_OUT_ROWS, LORA
 from benchmarks._runner import run_cells
 from benchmarks.networks._comparison import publish_methods
 from benchmarks.networks._digit_networks import ARCHITECTURES
+from benchmarks.networks._digit_transfers import TASKS, load_task
 from benchmarks.networks._rules import (
     CrossFitted,
     Decayed,
@@ -27,7 +28,6 @@ from benchmarks.networks._rules import (
     strength_chosen,
 )
 from benchmarks.networks._training import one_thread, score_net
-from benchmarks.networks.vision import TASKS, load_task
 from sklearn_alpha.neural_network import AlphaLoRANetClassifier
 
 MINILM, TOKENS, N_SCORED = "MiniLM", 64, 500
@@ -126,7 +126,7 @@ def score_rule(network, task, seed, rule, lr, n, epochs):
         X = np.array(X, dtype=object)  # rules index it
         model, own = minilm_path(), own | {"rank": 8, "max_length": TOKENS}
     else:
-        source, X, y = load_task(network, task, seed)
+        source, X, y, _ = load_task(network, task, seed)
         X, X_scored, y, y_scored = train_test_split(
             X, y, train_size=n, stratify=y, random_state=seed
         )

@@ -1,159 +1,113 @@
-"""MiniLM fine-tuned on the reviews of one domain, then adapted to another with n labelled reviews.
+"""MiniLM fine-tuned on reviews of one domain and adapted to another, beside what others would use.
 
-The source net is LoRA (α = 1) on reviews of the source domain; every network method starts from its
-merged weights. The linear methods are logistic regression on the same source reviews, alone and
-under `AlphaTransferClassifier`, on three kinds of features: mean hidden states of the source net,
-those of MiniLM, both z-scored per domain, and TF-IDF of the texts of both domains; for these the
-unlabelled target texts are used. Nets and hidden states see the same tokens of "title. text",
-TF-IDF all words. A target review that is also among the labelled ones, or among the source's, is
-not scored.
+The source net is LoRA on reviews of the source domain. LoRA, DoRA, rsLoRA and (IA)³ are PEFT's and
+start at the source's weights and head, as full fine-tuning does. WiSE-FT takes weights between the
+source's and those of full fine-tuning, at ½ or where a fifth of the labelled rows says. LP-FT, LoRA
+(α = 1) and α-LoRA start at the linear probe. `AlphaTransferClassifier` is fitted to the inputs of
+the source's head, and no network is trained. Averaged sources are the mean weights of the nets of
+the three other domains. SetFit starts from MiniLM and sees no source; it runs if it is installed.
+
+Every method has four rates. Its rate for a target is the one of the highest mean accuracy, or the
+least mean log loss, on the other targets, so that no label of the target chooses it. All see the
+same draws, the first tokens of "title. text", and as many epochs; SetFit has a number of batches of
+pairs instead. Copies of labelled reviews and of the sources' are not scored. Finished cells are
+appended to `draws.csv`, and a rerun goes on there.
 """
 
-import time
-from itertools import product
+import sys
 
 import joblib
-import pandas as pd
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 
-from benchmarks._data.amazon import PAIRS
 from benchmarks._data.embeddings import minilm_path
-from benchmarks._names import ALONE
-from benchmarks._results import publish
-from benchmarks._runner import run_cells
-from benchmarks.networks._adapters import METHODS, add_net_arguments
-from benchmarks.networks._comparison import against_lora, conditions, method_tables
-from benchmarks.networks._reviews import (
-    BATCH_SIZE,
-    draw,
-    features,
-    source_folder,
-    source_net,
-    source_rows,
-)
-from benchmarks.networks._training import (
-    device,
-    one_thread,
-    packages,
-    score,
-    score_net,
-    train,
-)
-from sklearn_alpha import AlphaTransferClassifier
+from benchmarks.networks._appended import append_cells
+from benchmarks.networks._review_methods import BATCH_SIZE, PAIRS, RATES, SOURCES, score_way
+from benchmarks.networks._reviews import source_folder
+from benchmarks.networks._setfit import version
+from benchmarks.networks._sweeps import COLUMNS, by_other_groups, publish_sweep
+from benchmarks.networks._training import device
 
-SOME = (("dvd", "books"), ("books", "kitchen"))
-FEATURES = {"source net": "source net's states", "MiniLM": "MiniLM's states", "TF-IDF": "TF-IDF"}
-# For one or two hours on a CPU, and for a GPU.
-SMALL = {"n": [50, 200], "draws": 5, "epochs": 3, "n_source": 400, "n_scored": 400, "tokens": 48}
-FULL = {"n": [50, 200], "draws": 20, "epochs": 3, "n_source": None, "n_scored": None, "tokens": 256}
+# For an hour of one core, and for a GPU.
+SMALL = {"n": 50, "draws": 2, "epochs": 3, "n_source": 400, "n_scored": 200, "tokens": 64}
+SMALL |= {"setfit_steps": 40}
+FULL = {"n": 50, "draws": 10, "epochs": 10, "n_source": None, "n_scored": None, "tokens": 256}
+FULL |= {"setfit_steps": 160}
 HELP = {
-    "n": "labelled target reviews",
-    "draws": "draws of these per transfer",
-    "epochs": "passes over the rows, of source and target",
-    "n_source": "source reviews",
+    "n": "labelled target reviews, as many of each class",
+    "draws": "draws of these per target",
+    "epochs": "passes over the rows; the sources have 3",
+    "n_source": "reviews of each source",
     "n_scored": "target reviews scored in a draw",
     "tokens": "where texts are cut",
+    "setfit_steps": f"batches of {PAIRS} pairs",
 }
 
 
 def add_arguments(parser):
     """Add the sizes; `--full` has other defaults."""
-    parser.add_argument(
-        "--full", action="store_true", help="all transfers, rows and 256 tokens: for a GPU"
-    )
+    parser.add_argument("--full", action="store_true", help="all rows and 256 tokens: for a GPU")
     for name, text in HELP.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=int,
-            nargs="+" if name == "n" else None,
             help=f"{text} (default {SMALL[name]}; {FULL[name] or 'all'} with --full)",
         )
-    add_net_arguments(parser, lr=[1e-3])
+    parser.add_argument(
+        "--targets", nargs="+", choices=SOURCES, default=list(SOURCES), help="target domains"
+    )
+    parser.add_argument(
+        "--methods", nargs="+", choices=RATES, default=list(RATES), help="ways to adapt"
+    )
+    parser.add_argument("--minutes", type=float, help="start no cell later, and report")
 
 
 def main(args):
-    """Train and score all, and write it down."""
+    """Train and score what the file lacks, and write it down."""
     for name, value in (FULL if args.full else SMALL).items():
         if getattr(args, name) is None:
             setattr(args, name, value)
-    pairs = PAIRS if args.full else SOME
     minilm_path()
-    nets = {"n_source": args.n_source, "tokens": args.tokens, "epochs": args.epochs}
+    nets = {"n_source": args.n_source, "tokens": args.tokens, "precision": "bfloat16"}
     # before any worker needs them
-    joblib.Parallel()(joblib.delayed(source_folder)(source, **nets) for source in dict(pairs))
-    draws = [
-        {"source": source, "target": target, "n": n, "seed": seed, "n_scored": args.n_scored}
-        for source, target in pairs
-        for n in args.n
+    joblib.Parallel()(joblib.delayed(source_folder)(domain, **nets) for domain in SOURCES)
+    methods = [name for name in args.methods if name != "setfit" or version()]
+    fixed = nets | {"n": args.n, "n_scored": args.n_scored, "epochs": args.epochs}
+    fixed |= {"setfit_steps": args.setfit_steps, "on": device()}
+    trained = [(method, rate) for method in methods for rate in RATES[method]]
+    cells = [
+        {"target": target, "seed": seed, "way": way, "lr": rate} | fixed
         for seed in range(args.draws)
+        for target in args.targets
+        for way, rate in [("untrained", None), *trained]
     ]
-    of_nets = [
-        cell | {"method": method, "lr": args.lr, "on": device(), "nets": nets}
-        for cell in draws
-        for method in ["alone", *args.methods]
-    ]
-    # One cell for all draws: features of all rows cost more than the fits.
-    linear = [
-        {"source": source, "target": target, "kind": kind, "nets": nets}
-        | {"ns": args.n, "seeds": args.draws, "n_scored": args.n_scored}
-        for source, target in pairs
-        for kind in FEATURES
-    ]
-    frames = [
-        run_cells("amazon-text", score_method, of_nets, resume=args.resume),
-        run_cells("amazon-text", score_linear, linear, resume=args.resume),
-    ]
-    report(pd.concat(frames, ignore_index=True), args, len(pairs))
-
-
-def report(frame, args, n_pairs):
-    """Write down the mean of all transfers, and each transfer."""
     name = "amazon-text-full" if args.full else "amazon-text"
-    by = ["source", "target", "n"]
-    pairs, means = against_lora(frame, by), against_lora(frame, ["n"], [*by[:2], "seed"])
-    caption = (
-        f"Mean of {n_pairs} transfers x {args.draws} draws. {conditions(args)} The intervals of "
-        "the mean treat the draws of all transfers as independent."
+    frame = append_cells(
+        args.out / name / "draws.csv",
+        score_way,
+        cells,
+        COLUMNS,
+        resume=args.resume,
+        minutes=args.minutes,
     )
-    tables = {
-        "Mean of all transfers": method_tables(means, ["n"]),
-        "Each transfer": method_tables(pairs, by),
-    }
-    publish(pairs, name, args, caption=caption, tables=tables, packages=packages())
+    report(frame, name, args, len(trained) + 1)
 
 
-@one_thread()
-def score_method(source, target, n, seed, n_scored, method, lr, on, nets):
-    """One network method on one draw, or the source net alone; `on` tells devices apart."""
-    net = source_net(source, **nets)
-    texts, y, own, scored = draw(source, target, n, seed, nets["n_source"], n_scored)
-    if method == "alone":
-        return {"method": ALONE} | score(net, texts[scored], y[scored], net.classes_)
-    options = {"max_length": nets["tokens"], "max_epochs": nets["epochs"], "batch_size": BATCH_SIZE}
-    frozen = FrozenEstimator(net)
-    adapted = train(method, frozen, texts[own], y[own], lr=lr, seed=seed, **options)
-    return score_net(adapted, texts[scored], y[scored]) | {"method": METHODS[method][0]}
-
-
-@one_thread()
-def score_linear(source, target, ns, seeds, n_scored, kind, nets):
-    """Logistic regression of the source, alone and fine-tuned in closed form, on all draws."""
-    X_source, X = features(kind, source, target, **nets)
-    y_source = source_rows(source, nets["n_source"])[1]
-    alone = LogisticRegression(max_iter=1000).fit(X_source, y_source)
-    rows = []
-    for n, seed in product(ns, range(seeds)):
-        _, y, own, scored = draw(source, target, n, seed, nets["n_source"], n_scored)
-        start = time.perf_counter()
-        tuned = AlphaTransferClassifier(FrozenEstimator(alone)).fit(X[own], y[own])
-        seconds = time.perf_counter() - start
-        there, there_y = X[scored], y[scored]
-        rows += [
-            {"n": n, "seed": seed, "method": f"{ALONE}, {FEATURES[kind]}"}
-            | score(alone, there, there_y, alone.classes_),
-            {"n": n, "seed": seed, "method": f"AlphaTransferClassifier, {FEATURES[kind]}"}
-            | {"seconds": seconds}
-            | score(tuned, there, there_y, tuned.classes_),
-        ]
-    return rows
+def report(frame, name, args, n_cells):
+    """Write down the draws of which all cells are finished."""
+    draws = frame.groupby(["target", "seed"], sort=False)
+    frame = draws.filter(lambda draw: draw.key.nunique() == n_cells)
+    counts = frame.groupby("target", sort=False).seed.nunique()
+    if len(counts) < 2:
+        sys.exit("A rate is chosen on other targets: finish a draw of at least two of them.")
+    frame = by_other_groups(frame, "target")
+    setfit = f"SetFit {version()}: {args.setfit_steps} batches of {PAIRS} pairs."
+    if not version():
+        setfit = "SetFit is not installed."
+    caption = (
+        f"n = {args.n} labelled reviews, {args.n_scored or 'all'} scored in a draw, {args.tokens} "
+        f"tokens, {args.epochs} epochs in batches of {BATCH_SIZE}, products in bfloat16. "
+        f"Finished draws of {args.draws}: "
+        f"{', '.join(f'{target} {count}' for target, count in counts.items())}. {setfit} "
+        "The rate is the best on the other targets."
+    )
+    overall = "Mean of all targets", ["target", "seed"]
+    publish_sweep(frame, name, args, ["target"], caption, overall=overall)

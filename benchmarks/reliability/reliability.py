@@ -1,16 +1,18 @@
-"""Unusual rows, bad chunks, threads, many fits, global state, killed saves and damaged folders.
+"""Unusual rows, bad chunks, threads, many fits, killed workers and saves, and damaged folders.
 
 Each line of the table says how many tries ended how. Refused: a ValueError that says why (of a
 save, an OSError), and the estimator or the folder as before. Answered: the answer of the plain
-case, which is a float64 array, the same work in one thread, or the net that was saved. Wrong:
-anything else, such as another error, another answer, or numbers that are not finite.
+case, which is a float64 array, the same work in one thread, a stream of the same chunks, or the
+net that was saved. Wrong: anything else, such as another error, another answer, or numbers that are
+not finite. Where a worker is killed, Dask's own `KilledWorker` counts as refused.
 """
 
 import os
+from importlib.util import find_spec
 
 from benchmarks._results import publish
 from benchmarks._runner import run_cells
-from benchmarks.reliability import _rows, _work
+from benchmarks.reliability import _rows, _work, _workers
 
 ROWS = {"forms": _rows.forms, "values": _rows.values, "stream": _rows.stream}
 WORK = {"threads": _work.threads, "memory": _work.memory}
@@ -27,6 +29,8 @@ def main(args):
     cells = [{"part": part} for part in ROWS]
     if os.name == "posix":
         cells += [{"part": part, "networks": not args.no_networks} for part in WORK]
+        if find_spec("distributed"):
+            cells += [{"part": "workers"}]
         if not args.no_networks:
             cells += [{"part": "killed", "n_kills": args.kills}, {"part": "full"}]
             cells += [{"part": "damaged"}, {"part": "shared_state"}]
@@ -44,6 +48,8 @@ def tries(part, networks, n_kills):
     """The rows of one part."""
     if part in ROWS:
         return list(ROWS[part]())
+    if part == "workers":
+        return list(_workers.killed())
     if part in WORK:
         return list(WORK[part](import_networks() if networks else None))
     saves = import_networks()

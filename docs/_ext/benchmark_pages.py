@@ -1,7 +1,7 @@
 """A page for every folder of benchmarks/results, made from its files and never by hand.
 
 The text is the docstring of the benchmark that `meta.json` names, the tables are `table.md`, the
-figures those beside it.
+figures those beside it, but for the narrow forms that `narrow_figures` adds.
 """
 
 import ast
@@ -42,7 +42,11 @@ def demoted(table):
 def page(folder):
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
     title, text = title_and_text(meta["command"])
-    figures = [f"![{path.stem}]({folder.name}/{path.name})" for path in figures_of(folder)]
+    figures = [
+        f"![{path.stem}]({folder.name}/{path.name})"
+        for path in figures_of(folder)
+        if not path.stem.endswith("-narrow")
+    ]
     packages = meta["config"].get("packages", {}) | meta["versions"]
     versions = ", ".join(
         f"{name} {value}" for name, value in packages.items() if isinstance(value, str)

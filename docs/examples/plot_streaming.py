@@ -2,8 +2,8 @@
 Rows that come in chunks
 ========================
 
-`partial_fit` adds up second moments and does not keep the rows. After each chunk, α, γ and the
-model are those of `selection="evidence"` on all rows so far, without a refit.
+`partial_fit` adds up second moments and keeps at most 1000 rows. After each chunk, α, γ and the
+model are those of `fit` on all rows so far.
 """
 
 # %%
@@ -29,7 +29,7 @@ for rows in chunks:
     alphas.append(with_source.alpha_[0, 0])
 
 # %%
-# At first, the source is worth several hundred rows. As more rows arrive, the adapter learns what
+# At first, the source is worth a few hundred rows. As more rows arrive, the adapter learns what
 # the source does not contain, and both curves meet.
 _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=[1.4, 1])
 for name, values in accuracy.items():
@@ -39,7 +39,7 @@ left.axhline(score, color="0.35", linestyle="--", linewidth=1, label="source alo
 left.set(xlabel="rows seen", ylabel="accuracy on the target", xscale="log")
 left.legend()
 right.plot(seen, alphas, color="C2")
-right.set(xlabel="rows seen", ylabel="α", xscale="log", ylim=(0, 0.4))
+right.set(xlabel="rows seen", ylabel="α", xscale="log", ylim=(0, 1.2))
 plt.show()
 
 # %%
@@ -52,5 +52,5 @@ first, second = (
     )
     for part in (slice(0, 1800), slice(1800, None))
 )
-whole = AlphaTransferClassifier(source, selection="evidence").fit(data.X_target, data.y_target)
+whole = AlphaTransferClassifier(source).fit(data.X_target, data.y_target)
 print(f"largest difference of a weight: {np.abs((first + second).coef_ - whole.coef_).max():.0e}")

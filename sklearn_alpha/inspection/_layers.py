@@ -16,12 +16,15 @@ class AlphaLayersDisplay:
         y = α ⊙ (W x) + b + s·B A x            one α for each row of W; α = 1 is LoRA
 
     Layers are shown in the order of the network, and layers of one kind (query, value) share a
-    colour. Create the display with `from_estimator`.
+    colour. If the net has several sources, W = Σ_k α_k W_k, and the α_k are shown above the layers.
+    Create the display with `from_estimator`.
 
     Parameters
     ----------
     alphas : dict of str to ndarray of shape (d_out,)
         α by layer name.
+    source_alpha : ndarray of shape (n_sources,), default=None
+        The share α_k of each source.
 
     Attributes
     ----------
@@ -31,6 +34,8 @@ class AlphaLayersDisplay:
         One line for each layer: from the smallest α to the largest, and between the quartiles.
     medians_ : dict of str to matplotlib Line2D
         The key is the kind of layer: the last part of its name, or "median" if that is a number.
+    sources_ : matplotlib Line2D
+        The α_k, from the first source on; only if there are several.
 
     See Also
     --------
@@ -49,8 +54,9 @@ class AlphaLayersDisplay:
     ['query', 'value']
     """
 
-    def __init__(self, *, alphas):
+    def __init__(self, *, alphas, source_alpha=None):
         self.alphas = alphas
+        self.source_alpha = source_alpha
 
     @classmethod
     @documented
@@ -94,11 +100,12 @@ class AlphaLayersDisplay:
                     f"α of layer {name!r} must be finite and of shape (d_out,), got shape "
                     f"{alpha.shape}."
                 )
-        return cls(alphas=alphas).plot(ax=ax)
+        shares = getattr(estimator, "source_alpha_", None)
+        return cls(alphas=alphas, source_alpha=shares).plot(ax=ax)
 
     @documented
     def plot(self, ax=None, *, line_kw=None):
-        """Draw one line for each layer.
+        """Draw one line for each layer, and one point for each source.
 
         Parameters
         ----------
@@ -112,7 +119,9 @@ class AlphaLayersDisplay:
         ------
         {no_matplotlib}
         """
-        (ax,) = subplots(self, ax, figsize=(6.4, 1.2 + 0.28 * len(self.alphas)))
+        shares = [] if self.source_alpha is None else list(self.source_alpha)
+        n_lines = len(self.alphas) + len(shares)
+        (ax,) = subplots(self, ax, figsize=(6.4, 1.2 + 0.28 * n_lines))
         self.ax_, self.figure_ = ax, ax.figure
         kinds = [kind_of(name) for name in self.alphas]
         colour = {kind: f"C{number}" for number, kind in enumerate(dict.fromkeys(kinds))}
@@ -131,7 +140,11 @@ class AlphaLayersDisplay:
             (self.medians_[kind],) = ax.plot(
                 median[here], place[here], "o", color=colour[kind], markersize=4, label=kind
             )
-        ax.set_yticks(place, short_names(list(self.alphas)))
+        names, above = short_names(list(self.alphas)), np.arange(-len(shares), 0)
+        if shares:
+            (self.sources_,) = ax.plot(shares, above, "D", color="0.35", markersize=5)
+            names = [f"source {number}" for number in range(len(shares))] + names
+        ax.set_yticks(np.append(above, place), names)
         ax.invert_yaxis()
         ax.set_xlabel("α: range, quartiles and median over the rows of a layer")
         if len(colour) <= 10:

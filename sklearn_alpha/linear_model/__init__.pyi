@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,6 +70,7 @@ class AlphaTransferClassifier(ClassifierMixin, _AlphaTransfer):
 
     intercept_: _Floats
     classes_: NDArray[Any]
+    estimators_: list[Self]
     inverse_temperature_: float
 
     def __init__(
@@ -130,11 +131,15 @@ class AlphaTransferRegressor(RegressorMixin, _AlphaTransfer):
     def partial_fit(
         self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self: ...
-    def predict(self, X: _Rows) -> _Floats: ...
+    @overload
+    def predict(self, X: _Rows, return_std: Literal[False] = False) -> _Floats: ...
+    @overload
+    def predict(self, X: _Rows, return_std: Literal[True]) -> tuple[_Floats, _Floats]: ...
     def predict_interval(
         self, X: _Rows, confidence_level: ArrayLike = 0.9
     ) -> tuple[_Floats, _Floats]: ...
     def to_sklearn(self) -> Ridge: ...
+    def set_predict_request(self, *, return_std: _Request = ...) -> Self: ...
     def set_partial_fit_request(self, *, sample_weight: _Request = ...) -> Self: ...
 
 def register_onnx() -> None: ...

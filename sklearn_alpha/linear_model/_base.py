@@ -18,12 +18,14 @@ from sklearn_alpha.linear_model._data.array_api import (
 from sklearn_alpha.linear_model._data.validation import check_range
 from sklearn_alpha.linear_model._export import ConversionMixin
 from sklearn_alpha.linear_model._incremental import SolvedOnRead, add_estimators, forget_solution
+from sklearn_alpha.linear_model._labelwise import report_of_labels
 from sklearn_alpha.linear_model._parameters import (
     folds_of_seen,
     given_alpha,
     grid_of_alphas,
     grid_of_gammas,
     parameter_constraints,
+    warn_of_ignored,
 )
 from sklearn_alpha.linear_model._prediction import LinearPredictionMixin
 from sklearn_alpha.linear_model._problem import Problem
@@ -77,7 +79,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Labelled rows of the target domain.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, of shape (n_samples,), or numbers.
+            Class labels, of shape (n_samples,), an indicator of several labels, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
             Repetitions of each row: weight 2 is the row twice, weight 0 no row.
 
@@ -93,6 +95,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
             to do. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            warn_of_ignored(self)
             if not is_dask(X):
                 self._fit_rows(X, y, sample_weight)
                 return self
@@ -109,7 +112,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
             self._solve_postponed()
         return self
 
-    def _choose(self, X, y, Y, weight, *, classes=None, class_weight=1.0, balance=None):
+    def _choose(self, sources, X, y, Y, weight, *, classes=None, class_weight=1.0, balance=None):
         """Choose (α, γ), set the fitted attributes, and return the problem and its solution.
 
         X, y and weight are of all rows, as scorers and splitters want them; the coded targets Y
@@ -120,7 +123,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         weight, X = weight[seen], X if seen.all() else take_rows(X, np.flatnonzero(seen))
         check_range("X", X)
         check_range("y", Y)
-        W, b, log_odds, has_intercept = self._aligned_sources(X.shape[1], Y.shape[1])
+        W, b, log_odds, has_intercept = self._aligned(sources, X.shape[1], Y.shape[1])
         height, anchor = self._intercept(anchors(self, balance is None, True), balance is None)
         problem = Problem.of_data(
             X,
@@ -132,6 +135,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
             W=W,
             b=b,
             balance=balance,
+            is_classifier=balance is not None,
             solver=self.solver,
             grid=grid_of_gammas(self.gamma, self.gammas),
             log_odds=log_odds,
@@ -140,7 +144,8 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         )
         solution = RULES[self.selection].solve(problem, self._given(problem, **asked))
         self._set(problem, solution)
-        for name in ("_sums", "loo_decision_function_"):  # of an earlier stream or fit
+        # of an earlier stream or fit
+        for name in ("_sums", "loo_decision_function_", "estimators_"):
             vars(self).pop(name, None)
         return problem, solution
 
@@ -148,27 +153,31 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         """Set the fitted attributes from the moments, if `partial_fit` has left that to be done."""
         if self._sums is None or "coef_" in vars(self):
             return
-        W, b, log_odds, _ = self._aligned_sources(len(self._sums.origin), len(self._sums.mean_Y))
-        height, anchor = self._intercept(
-            anchors(self, is_regressor(self), False), is_regressor(self)
-        )
+        sums, regression, sources = self._sums, is_regressor(self), self._read_sources()
+        sizes = len(sums.origin), len(sums.mean_Y)
+        W, b, log_odds, has_intercept = self._aligned(sources, *sizes)
+        anchored = anchors(self, regression, sums.sample is not None)
+        height, anchor = self._intercept(anchored, regression)
         problem = Problem.of_moments(
-            self._sums,
+            sums,
             W=W,
             b=b,
             height=height,
             grid=grid_of_gammas(self.gamma, self.gammas),
             log_odds=log_odds,
+            has_intercept=has_intercept,
+            is_classifier=not regression,
             **anchor,
         )
         rule = RULES[self.selection if reads_moments(self) else "evidence"]
         # In one step: of several threads that read, none sees a part of the attributes.
         solved = object.__new__(type(self))
         vars(solved).update(vars(self))
-        solved._set(problem, rule.solve(problem, self._given(problem)))
-        covariance = self._sums.covariance[: self.n_features_in_, : self.n_features_in_]
+        solution = rule.solve(problem, self._given(problem))
+        solved._set(problem, solution)
+        covariance = sums.covariance[: self.n_features_in_, : self.n_features_in_]
         solved._report = report_of_moments(problem, solved.coef_, solved.alpha_, covariance)
-        solved._complete(problem)
+        solved._complete(problem, solution)
         self.__dict__ = vars(solved)
 
     def _set(self, problem, solution):
@@ -185,6 +194,8 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
     def source_report_(self):
         """What each source gives to the fit: a list of `Bunch`, which prints as a table."""
         alpha = to_host(self.alpha_)
+        if "estimators_" in vars(self):
+            return report_of_labels(self.estimators_)
         if "_report" not in vars(self):
             raise AttributeError(
                 f"this {type(self).__name__} was fitted by a version without reports; fit it again."
@@ -206,9 +217,9 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         return read_sources(self.source, names, classifier=is_classifier(self))
 
-    def _aligned_sources(self, n_features, n_outputs):
+    def _aligned(self, sources, n_features, n_outputs):
         return align_sources(
-            self._read_sources(),
+            sources,
             n_outputs=n_outputs,
             n_features=n_features,
             classes=getattr(self, "classes_", None),

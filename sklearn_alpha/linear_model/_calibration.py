@@ -1,8 +1,9 @@
 """Probabilities from leave-one-out decision values.
 
-P(class c | f) = softmax(βf)_c with one β > 0, the maximum of the likelihood of the left-out rows
-against Platt's smoothed targets, (N_c + 1)/(N_c + C) for a row's own class and 1/(N_c + C) for the
-others. A scale alone keeps the order of the classes, so `predict` and `predict_proba` agree.
+P(class c | f) = softmax(βf)_c with one β > 0, here the maximum of the likelihood of the left-out
+rows against Platt's smoothed targets, (N_c + 1)/(N_c + C) for a row's own class and 1/(N_c + C) for
+the others; `_temperature` has that under a prior. A scale alone keeps the order of the classes, so
+`predict` and `predict_proba` agree.
 
 The anchored rule finds β together with its trust t in the adapter, under priors: `calibrate`.
 """
@@ -25,12 +26,6 @@ def smoothed_targets(labels, weights, n_classes):
     """Platt's targets, (n_rows, n_classes), for labels 0..n_classes-1."""
     counts = np.bincount(labels, weights=weights, minlength=n_classes)[labels, None]
     return (np.eye(n_classes)[labels] * counts + 1) / (counts + n_classes)
-
-
-def left_out_temperature(values, labels, weights, n_classes):
-    """The β that left-out decision values (n_rows, n_outputs) ask for."""
-    targets = smoothed_targets(labels, weights, n_classes)
-    return float(inverse_temperature(values[None], targets, weights)[0][0])
 
 
 def inverse_temperature(values, targets, weights, start=2.0):
@@ -196,12 +191,12 @@ def calibrate(F, adapters, labels, weights, log_prior):
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
         of_beta, of_t = ((grid - CENTRES[:, None]) / WIDTHS[:, None]) ** 2 / 2
         loss += of_beta[:, None, None] + of_t[:, None] - log_prior
+        P = posterior(-loss)
         best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
         at_edge = (best == 0) | (best == N_VALUES - 1)
         if at_edge.any():
             centre = np.where(at_edge, grid[[0, 1], best], centre)
             continue
-        P = posterior(-loss)
         of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
         centre = np.einsum("vi,vi->v", of_each, grid)
         spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))

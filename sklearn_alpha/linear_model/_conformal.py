@@ -141,6 +141,8 @@ class SetMixin:
         >>> float(sets[own].mean().round(1))
         0.9
         """
+        if self._has_labels:
+            raise ValueError("predict_set is for one label; call it on each of estimators_.")
         q = quantiles(self, X, "predict_set", confidence_level)[0]
         scores = 1 - self.predict_proba(X)
         xp, _ = get_namespace(scores)
@@ -176,14 +178,20 @@ def quantiles(estimator, X, method, confidence_level):
             f"{method} needs left-out rows, and this fit kept none: partial_fit and Dask "
             "collections leave second moments alone; fit on rows in memory."
         )
+    levels = levels_of(confidence_level)
+    weights, scores = estimator._conformity
+    return np.stack([upper_quantile(s, weights, levels, method) for s in scores.T])
+
+
+def levels_of(confidence_level):
+    """Levels between 0 and 1, (n_levels,)."""
     levels = np.atleast_1d(np.asarray(confidence_level, dtype=float))
     if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
         raise ValueError(
             f"confidence_level is {confidence_level}; pass a number between 0 and 1, or a list of "
             "such numbers."
         )
-    weights, scores = estimator._conformity
-    return np.stack([upper_quantile(s, weights, levels, method) for s in scores.T])
+    return levels
 
 
 def upper_quantile(scores, weights, levels, method):

@@ -25,7 +25,7 @@ from sklearn_alpha.linear_model._labels import class_weights, some_class_weights
 
 # Attributes that no chunk needs, and that may be large.
 NOT_SENT = ("_sums", "path_", "loo_decision_function_", "source_coef_", "source_intercept_")
-NOT_SENT += ("_w0", "_w1")
+NOT_SENT += ("_w0", "_w1", "_posterior")
 
 
 def lazy_on_dask(method):
@@ -137,9 +137,10 @@ def moments_of_chunk(estimator, number, X, y, weight):
     if y.dtype.kind in "fO":
         check_classification_targets(y)
     classes, labels = np.unique(y, return_inverse=True)
-    weight = weight * some_class_weights(estimator.class_weight, classes)[labels]
-    member = np.eye(len(classes))[labels]
-    return ChunkMoments(number, SecondMoments.of(X, member, weight), classes)
+    of_class = some_class_weights(estimator.class_weight, classes)[labels]
+    member, unit = np.eye(len(classes))[labels], np.minimum(weight, 1) * of_class
+    sums = SecondMoments.of(X, member, weight * of_class, unit=unit)
+    return ChunkMoments(number, sums, classes)
 
 
 def accuracy_of_chunk(estimator, number, X, y, weight):

@@ -49,6 +49,8 @@ class ConversionMixin:
         check_is_fitted(self)
         if is_classifier(self):
             model, y = RidgeClassifier(), self.classes_
+            if self._has_labels:
+                y = np.eye(len(y), dtype=int)
         else:
             model, y = Ridge(), np.zeros(2)
         # fit sets what scikit-learn needs beside the coefficients

@@ -9,10 +9,11 @@ from sklearn_alpha.linear_model._data import is_dask
 from sklearn_alpha.linear_model._data.array_api import is_foreign
 from sklearn_alpha.linear_model._data.moments import SecondMoments
 from sklearn_alpha.linear_model._data.validation import check_chunk, check_range, naming_chunk
-from sklearn_alpha.linear_model._parameters import grid_of_gammas
+from sklearn_alpha.linear_model._parameters import grid_of_gammas, warn_of_ignored
 
 SOLVED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_", "path_")
 SOLVED += ("inverse_temperature_", "_w0", "_w1")
+OF_ROWS = ("_conformity", "_report", "_posterior", "estimators_")
 
 
 class SolvedOnRead:
@@ -38,7 +39,7 @@ class SolvedOnRead:
 
 def forget_solution(estimator):
     """Remove what was solved for, and what was said of single rows."""
-    for name in (*SOLVED, "loo_decision_function_", "best_score_", "_conformity", "_report"):
+    for name in (*SOLVED, "loo_decision_function_", "best_score_", *OF_ROWS):
         vars(estimator).pop(name, None)
 
 
@@ -65,24 +66,28 @@ def read_chunk(estimator, X, y, sample_weight):
     return X, y, weight
 
 
-def add_chunk(estimator, X, Y, weight):
-    """Add the moments of a chunk of coded targets, and forget the solution without it."""
+def add_chunk(estimator, X, Y, weight, unit=None):
+    """Add a chunk of coded targets, and forget the solution without it.
+
+    With one repetition of each row, `unit`, a sample of the rows is kept beside their moments.
+    """
     sums, number = estimator._sums, chunk_number(estimator)
     with naming_chunk(number):
         check_range("y", Y)
     if sums is None:
+        warn_of_ignored(estimator)
         with warnings.catch_warnings():  # they come once, with the solution
             warnings.simplefilter("ignore", UserWarning)
-            estimator._aligned_sources(X.shape[1], Y.shape[1])
+            estimator._aligned(estimator._read_sources(), X.shape[1], Y.shape[1])
         grid_of_gammas(estimator.gamma, estimator.gammas)
-        estimator._sums = SecondMoments.of(X, Y, weight)
+        estimator._sums = SecondMoments.of(X, Y, weight, unit=unit)
     elif Y.shape[1] != len(sums.mean_Y):
         raise ValueError(
             f"chunk {number}: y has {Y.shape[1]} column(s) but earlier chunks have "
             f"{len(sums.mean_Y)}; a stream has the same targets throughout."
         )
     else:
-        estimator._sums = sums + SecondMoments.of(X, Y, weight, sums.origin)
+        estimator._sums = sums + SecondMoments.of(X, Y, weight, sums.origin, unit)
     forget_solution(estimator)
 
 

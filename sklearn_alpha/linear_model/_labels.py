@@ -1,5 +1,7 @@
 """Class labels: their codes and their weights."""
 
+import warnings
+
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -18,6 +20,11 @@ def codes(labels, n_classes):
     return 2 * member - 1 - common, common
 
 
+def labels_of_codes(Y):
+    """The numbers of the classes that codes (n_rows, n_outputs) stand for, as of `codes`."""
+    return Y.argmax(axis=1) if Y.shape[1] > 1 else (Y[:, 0] > 0).astype(int)
+
+
 def check_labels(y):
     """Refuse continuous targets, and warn of what looks like them."""
     # few whole numbers are classes for certain, and the check is slow
@@ -34,6 +41,29 @@ def check_classes(classes):
         )
 
 
+def warn_of_mask(classes, named):
+    """Warn of −1 beside at least two labels ≥ 0, unless −1 is a class that has been named.
+
+    Parameters
+    ----------
+    classes : ndarray
+        Those of the rows.
+    named : list of ndarray
+        Those of the sources.
+    """
+    if classes.dtype.kind not in "if" or len(classes) < 3:
+        return
+    is_beside = classes[0] == -1 and classes[1] >= 0
+    if is_beside and not any(-1 in known.tolist() for known in named):
+        warnings.warn(
+            f"y has the label -1 beside {classes[1:].tolist()}, which looks like a mask for rows "
+            "without a label: leave these rows out. If -1 is a class, name it in the parameter "
+            "classes.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
 def classes_to_tell_apart(asked, shown, known):
     """The classes of an estimator.
 
@@ -44,10 +74,12 @@ def classes_to_tell_apart(asked, shown, known):
     shown : ndarray
         The classes of the rows.
     known : list of ndarray or None
-        The classes of each source, which None joins to them.
+        The classes of each source, which None joins to those of the rows.
     """
+    named = [classes for classes in known if classes is not None]
+    if asked is None or isinstance(asked, str):
+        warn_of_mask(shown, named)
     if asked is None:
-        named = [classes for classes in known if classes is not None]
         # names that the sources share none of are left to the alignment, which says so
         joined = named and np.isin(shown, np.concatenate(named)).any()
         classes = np.unique(np.concatenate([shown, *named])) if joined else shown

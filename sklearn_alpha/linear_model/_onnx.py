@@ -70,6 +70,8 @@ def convert_classifier(scope, operator, container):
     from skl2onnx.common.utils_classifier import get_label_classes
 
     model, version = operator.raw_operator, {"op_version": container.target_opset}
+    if model._has_labels:
+        raise ValueError("an indicator of labels has no ONNX form; convert each of estimators_.")
     # one output becomes two, as in `predict`
     coef, intercept = logits(model.coef_.T), logits(model.intercept_)
     values, dtype = linear_node(operator, coef, intercept, **version)

@@ -1,5 +1,6 @@
 """What parameters may be, and those that are grids, arrays or folds, as the rules want them."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -25,11 +26,32 @@ def parameter_constraints(rules, solvers):
     }
 
 
+READ_BY = {"cv": ("cv",), "scoring": ("loo", "cv"), "alphas": ("loo", "cv")}
+
+
+def warn_of_ignored(estimator):
+    """Warn of parameters that were given and that the selection does not read."""
+    for name, rules in READ_BY.items():
+        if estimator.selection not in rules and getattr(estimator, name) is not None:
+            warnings.warn(
+                f"{name} is ignored under selection={estimator.selection!r}; it is read by "
+                f"selection={' and '.join(map(repr, rules))}.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
 def given_alpha(alpha, shape):
     """The α's asked for, (n_outputs, n_sources); None where they are to be chosen."""
     if isinstance(alpha, str):
         return None
     alpha = np.asarray(alpha, dtype=np.float64)
+    if not shape[1] and alpha.size:
+        warnings.warn(
+            f"alpha={alpha} is ignored, because there is no source for it to rescale; pass source.",
+            UserWarning,
+            stacklevel=2,
+        )
     if not np.isfinite(alpha).all():
         raise ValueError("alpha contains NaN or infinity; pass finite numbers or 'auto'.")
     if alpha.ndim == 1 and shape[1] == 1 and len(alpha) == shape[0]:

@@ -13,6 +13,8 @@ from sklearn.utils import Bunch
 FORMAT = 1
 MARK = "_written_by"  # (format, version); files older than the mark are of format 1 too
 
+NOT_WRITTEN = ("_posterior",)  # as large as the data
+
 
 def of_kind(kind, value):
     """A dictionary, and those in it, of one kind; anything else as it is."""
@@ -25,6 +27,7 @@ def state_to_write(state):
     """The state of an estimator, marked with the version that writes it."""
     from sklearn_alpha import __version__
 
+    state = {name: value for name, value in state.items() if name not in NOT_WRITTEN}
     state = {**state, MARK: (FORMAT, __version__)}
     if "path_" in state:
         state["path_"] = of_kind(dict, state["path_"])  # skops trusts dictionaries, but no Bunch

@@ -9,9 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha.linear_model._calibration import log_probabilities, logits
 from sklearn_alpha.linear_model._data import is_dask
-from sklearn_alpha.linear_model._data.array_api import decision_values, is_foreign, to_host
+from sklearn_alpha.linear_model._data.array_api import decision_values, is_foreign, like, to_host
 from sklearn_alpha.linear_model._data.validation import check_rows_like
 from sklearn_alpha.linear_model._distributed import lazy_on_dask, score_of_dask
+from sklearn_alpha.linear_model._labelwise import label_probabilities, log_label_probabilities
 from sklearn_alpha.linear_model._parameters import path_of_alphas
 from sklearn_alpha.linear_model._scoring import accuracy_path
 
@@ -124,6 +125,11 @@ class LinearPredictionMixin:
 class ClassPredictionMixin:
     """Classes and probabilities from decision values."""
 
+    @property
+    def _has_labels(self):
+        """Whether each row has several labels, and each of them a decision value."""
+        return "estimators_" in vars(self)
+
     @lazy_on_dask
     def decision_function(self, X):
         """Decision values f(x) = X coefᵀ + intercept.
@@ -135,6 +141,7 @@ class ClassPredictionMixin:
         Returns
         -------
         decision : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_classes)
+            Or (n_samples, n_labels).
             Log odds divided by β under "anchored", and in units of the codes ±1 elsewhere; positive
             for `classes_[1]` where there are two classes.
         """
@@ -152,9 +159,12 @@ class ClassPredictionMixin:
         Returns
         -------
         P : ndarray, or lazy Dask array, of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            In the order of `classes_`. If y is an indicator, the probability of each label, of
+            shape (n_samples, n_labels).
         """
         values = self._decisions(X, "predict_proba")
+        if self._has_labels:
+            return label_probabilities(values, like(values, self.inverse_temperature_))
         xp, _ = get_namespace(values)
         return xp.exp(log_probabilities(values, self.inverse_temperature_))
 
@@ -171,15 +181,25 @@ class ClassPredictionMixin:
         log_P : ndarray, or lazy Dask array, of shape (n_samples, n_classes)
         """
         values = self._decisions(X, "predict_log_proba")
+        if self._has_labels:
+            return log_label_probabilities(values, like(values, self.inverse_temperature_))
         return log_probabilities(values, self.inverse_temperature_)
 
     def _predicted(self, values):
+        if self._has_labels:
+            xp, _ = get_namespace(values)
+            return xp.astype(values > 0, xp.int64)
         F = logits(values)
         xp, _ = get_namespace(F)
         best = xp.argmax(F, axis=1)
         if is_foreign(self.classes_):
             return xp.take(self.classes_, best, axis=0)
         return self.classes_[to_host(best)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _score_path(self, f0, f1, alphas, y, sample_weight):
         if f0.shape[1] > 1 or alphas.ndim > 1:
@@ -188,5 +208,7 @@ class ClassPredictionMixin:
         return accuracy_path(f0[:, 0], f1[:, 0, 0], alphas, classes, y, sample_weight)
 
     def _score_decisions(self, values, y, sample_weight):
+        if self._has_labels:
+            return accuracy_score(y, self._predicted(values), sample_weight=sample_weight)
         predicted = to_host(self.classes_)[np.argmax(logits(values), axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)

@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_alpha.linear_model._data.array_api import make_rows
-from sklearn_alpha.linear_model._data.moments import PrimalMoments
-from sklearn_alpha.linear_model._data.rows import Rows
+from sklearn_alpha.linear_model._data.moments import PrimalMoments, SecondMoments
+from sklearn_alpha.linear_model._data.rows import Rows, share_of_mean
+from sklearn_alpha.linear_model._data.sample import SIZE, of_least_keys, summed
 from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 from sklearn_alpha.linear_model._resolvents import (
     DualResolvent,
@@ -18,7 +19,6 @@ from sklearn_alpha.linear_model._resolvents import (
 
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
-SAMPLE = 1000  # rows, at most, whose left-out values stand for those of all
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,15 @@ class Problem:
     b : ndarray of shape (n_outputs, n_sources)
         The sources' intercepts b̃.
     rows : Rows or None
-        None where second moments alone are left.
+        None where second moments are left.
     Y : ndarray of shape (n_rows, n_outputs) or None
-        Target values, or ±1 codes.
-    moments : PrimalMoments or None
+        Target values, or ±1 codes; without rows those of the sample, if there is one.
+    sums : SecondMoments or None
         None where there are rows.
+    height : float
+        As of `Rows`, where there are none.
+    offset : ndarray of shape (n_features,)
+        What is subtracted from the rows.
     trace : float or None
         tr(XᵀX)/n of the moments.
     balance : ndarray of shape (n_rows, n_outputs) or None
@@ -55,6 +59,8 @@ class Problem:
         What brings each source's decision values to log odds; nan where its scale is unknown.
     has_intercept : ndarray of shape (n_sources,)
         Which sources have an intercept; that of an array of coefficients is unknown.
+    is_classifier : bool
+        Whether targets are codes.
     is_anchored : bool
         Whether the anchored rule is to choose, under which α is drawn to 1.
     may_hold : bool
@@ -65,7 +71,9 @@ class Problem:
     b: np.ndarray
     rows: Rows | None = None
     Y: np.ndarray | None = None
-    moments: PrimalMoments | None = None
+    sums: SecondMoments | None = None
+    height: float = 0.0
+    offset: np.ndarray | None = None
     trace: float | None = None
     balance: np.ndarray | None = None
     solver: str = "auto"
@@ -73,6 +81,7 @@ class Problem:
     n_left_out: int = 0
     log_odds: np.ndarray | None = None
     has_intercept: np.ndarray | None = None
+    is_classifier: bool = False
     is_anchored: bool = False
     may_hold: bool = False
 
@@ -93,9 +102,9 @@ class Problem:
             Attributes of the class.
         """
         n = len(weights)
-        n_left_out = n if every_row or n <= SAMPLE else 0
+        n_left_out = n if every_row or n <= SIZE else 0
         rows = make_rows(X, weights, height, unit)
-        return cls(rows=rows, n_left_out=n_left_out, **problem)
+        return cls(rows=rows, offset=rows.offset, n_left_out=n_left_out, **problem)
 
     @classmethod
     def of_moments(cls, sums, *, height, **problem):
@@ -109,17 +118,23 @@ class Problem:
         **problem
             Attributes of the class.
         """
-        p = len(sums.origin)
+        p, sample, offset = len(sums.origin), sums.sample, np.zeros(len(sums.origin))
         spread, size = np.trace(sums.covariance[:p, :p]), sums.mean @ sums.mean
+        if height == "shrunk":
+            rho = share_of_mean(sums.mean, spread, sample.squares / sums.n**2)
+            height, offset, size = 0.0, rho * sums.mean, (1 - rho) ** 2 * size
         trace = max(spread, 0.0) if height == np.inf else spread + size
         height = height if height != "auto" else np.sqrt((spread + size) / p) or 1.0
-        return cls(moments=PrimalMoments.of_sums(sums, height), trace=trace, **problem)
+        Y = sample and sample.Y
+        return cls(sums=sums, height=height, offset=offset, trace=trace, Y=Y, **problem)
 
     @cached_property
     def resolvent(self):
         """The `PrimalResolvent`, `DualResolvent` or `KrylovResolvent` of Z."""
-        moments, rows, form, gammas = self.moments, self.rows, "primal", self.gammas
-        if rows is not None:
+        rows, form, gammas = self.rows, "primal", self.gammas
+        if rows is None:
+            moments = PrimalMoments.of_sums(self.sums, self.height, self.offset)
+        else:
             form = choose_solver(rows.X) if self.solver == "auto" else self.solver
             if form == "primal":
                 moments, rows = PrimalMoments.of_rows(rows, self.Y)
@@ -172,18 +187,14 @@ class Problem:
         return not np.isnan(self.log_odds).any()
 
     @property
-    def is_classifier(self):
-        return self.balance is not None
-
-    @property
     def n(self):
         """Σ sᵢ."""
-        return self.moments.n if self.rows is None else self.rows.n
+        return self.sums.n if self.rows is None else self.rows.n
 
     @property
     def is_centred(self):
         """Whether rows are centred, and b therefore free or held."""
-        return self.moments.centred if self.rows is None else self.rows.centred
+        return self.height == np.inf if self.rows is None else self.rows.centred
 
     @property
     def shape(self):
@@ -198,10 +209,33 @@ class Problem:
     @cached_property
     def sample(self):
         """Numbers of the rows whose left-out values stand for those of all."""
-        n = self.rows.n_rows
-        if n <= SAMPLE:
-            return np.arange(n)
-        return np.sort(np.random.default_rng(0).choice(n, SAMPLE, replace=False))
+        return self._sample[0]
+
+    @cached_property
+    def sampled(self):
+        """The `Rows` of the sample, each with the weight of all its copies."""
+        return self._sample[1]
+
+    @cached_property
+    def _sample(self):
+        if self.rows is None:
+            sample = self.sums.sample
+            rows = Rows.of_sample(sample.X, sample.weights, sample.unit, self.n, self.offset)
+            return np.arange(len(sample.Y)), rows
+        if self.rows.n_rows <= SIZE:
+            return np.arange(self.rows.n_rows), self.rows
+        kept, copies = of_least_keys(self.rows.keys, self.Y)
+        weights = summed(self.rows.weights, copies, len(kept))
+        return kept, self.rows.part(kept, weights)
+
+    def less(self, coef, intercept, gammas):
+        """The problem of y − (x coefᵀ + intercept) at γ's, without sources, of the same sample."""
+        read = self.sampled if self.rows is None else self.rows
+        values = read.outputs(coef[:, None], intercept[:, None])[..., 0]
+        sums = self.sums and self.sums.less(coef, intercept)
+        problem = replace(self.with_targets(self.Y - values), sums=sums, grid=gammas)
+        vars(problem)["_sample"] = self._sample
+        return problem
 
     @cached_property
     def units(self):
@@ -256,7 +290,7 @@ class Problem:
         found = np.empty((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
         start = 0
         for residuals in self.resolvent.leave_one_out(
-            coefficients, gammas, self.rows, self.Y, index, held
+            coefficients, gammas, self.rows or self.sampled, self.Y, index, held
         ):
             stop = start + residuals.shape[1]
             found[..., start:stop, :] = np.tensordot(probabilities, residuals, axes=1)

@@ -1,5 +1,7 @@
 """The regressor: validation, shapes of targets and fitted attributes."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
@@ -9,12 +11,17 @@ from sklearn_alpha._docstrings import REFERENCES, REPORT, RULES_OF_SELECTION, sh
 from sklearn_alpha._fitting import all_or_nothing
 from sklearn_alpha.linear_model._base import AlphaTransfer
 from sklearn_alpha.linear_model._conformal import IntervalMixin, residual_rows
-from sklearn_alpha.linear_model._data.validation import check_rows, columns_of
+from sklearn_alpha.linear_model._data import is_dask
+from sklearn_alpha.linear_model._data.array_api import like
+from sklearn_alpha.linear_model._data.validation import check_rows, check_rows_like, columns_of
 from sklearn_alpha.linear_model._distributed import moments_of_dask
 from sklearn_alpha.linear_model._incremental import add_chunk, read_chunk
+from sklearn_alpha.linear_model._posterior import Posterior
 from sklearn_alpha.linear_model._report import left_out_r2, report_of_rows, squared_error_gain
 from sklearn_alpha.linear_model._rules import has_partial_fit
 from sklearn_alpha.linear_model._solution import every_left_out
+
+IMPLAUSIBLE = 50.0  # standard deviations of y
 
 
 @shared(references=REFERENCES, rules=RULES_OF_SELECTION, report=REPORT)
@@ -60,7 +67,8 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         Grid of α for "loo" and "cv", the same α for all targets and sources. None is as in
         :class:`AlphaTransferClassifier`.
     cv : int, splitter or iterable, default=None
-        Folds of "cv"; None is 5.
+        Folds of "cv"; None is 5. If a fold is a single row, as in `LeaveOneOut`, the left-out
+        values of all folds are scored together.
     scoring : str or callable, default=None
         Score of "loo" (None: minus the squared error) and "cv" (None: R²).
     fit_intercept : bool, default=True
@@ -154,8 +162,9 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
     def _fit_rows(self, X, y, sample_weight):
         X, y, weight = check_rows(self, X, y, sample_weight)
         seen = weight > 0
-        problem, solution = self._choose(X, y, columns_of(y)[seen], weight)
+        problem, solution = self._choose(self._read_sources(), X, y, columns_of(y)[seen], weight)
         index, left_out = residual_rows(problem, solution)
+        warn_of_odd_predictions(problem, index)
         Y, repeats = problem.Y[index], problem.rows.weights[index]
         self._conformity = repeats, abs(Y - left_out)
         self.best_score_ = left_out_r2(left_out, Y, repeats)
@@ -218,9 +227,68 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
             add_chunk(self, X, columns_of(y), weight)
         return self
 
-    def _complete(self, problem):
+    def _complete(self, problem, solution):
         if self._target_ndim == 1:
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+
+    def _set(self, problem, solution):
+        super()._set(problem, solution)
+        self._posterior = Posterior.of(problem, solution)
+
+    def predict(self, X, return_std=False):
+        """The numbers X coefᵀ + intercept, and their posterior standard deviation.
+
+        ::
+
+            Var(y* | y) = τ²(1 + x̃ᵀ(X̃ᵀX̃ + nγI)⁻¹x̃ + 1/n),    τ² = γ rᵀGr/(n − 3),    r = y − αs
+
+        is the variance of a new observation y* = f(x) + noise, if the prior of the adapter is the
+        normal distribution that the ridge stands for, and that of τ² is 1/τ². X̃ are the rows of
+        `fit`, centred. α and γ are those of the fit, and what their choice adds is not in it; the
+        intercept is taken as free.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return the standard deviation, too; for rows in memory.
+
+        Returns
+        -------
+        y : ndarray, or lazy Dask array, of shape (n_samples,) or (n_samples, n_outputs)
+        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            If `return_std`.
+
+        Raises
+        ------
+        ValueError
+            If `return_std`, and the fit has no posterior: with ``solver="krylov"``, with
+            ``selection="generative"``, and if it was read from a file. Files and copies leave it
+            out because it holds a matrix of the size of XᵀX, or XXᵀ and X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_alpha import AlphaTransferRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X, w = rng.normal(size=(50, 3)), np.arange(3.0)
+        >>> model = AlphaTransferRegressor(w).fit(X, X @ w + rng.normal(size=50))
+        >>> y, std = model.predict([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]], return_std=True)
+        >>> std.round(1)
+        array([1. , 1.5])
+        """
+        if not return_std:
+            return super().predict(X)
+        if is_dask(X):
+            raise ValueError("return_std takes rows in memory; call predict on the chunks of X.")
+        y = super().predict(X)
+        if getattr(self, "_posterior", None) is None:
+            raise ValueError(
+                "return_std needs the posterior of a ridge, which files, solver='krylov' and "
+                "selection='generative' do not have; fit again, with another solver or selection."
+            )
+        X = check_rows_like(self, X, self.coef_, "predict")
+        return y, like(y, self._predicted(self._posterior.standard_deviation(X)))
 
     def _predicted(self, values):
         return values[:, 0] if self.coef_.ndim == 1 else values
@@ -232,3 +300,29 @@ class AlphaTransferRegressor(IntervalMixin, RegressorMixin, AlphaTransfer):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def warn_of_odd_predictions(problem, index):
+    """Warn of sources that predict, for rows by number, what no source of these targets does.
+
+    ::
+
+        mean (s − ȳ)² > 50² mean (y − ȳ)²
+    """
+    known, weights = ~np.isnan(problem.log_odds), problem.rows.weights[index]
+    if not known.any() or len(index) < 3:
+        return
+    rows = problem.rows if len(index) == problem.rows.n_rows else problem.rows.part(index)
+    Y, S = problem.Y[index], rows.outputs(problem.W[:, known], problem.b[:, known])
+    mean = np.average(Y, axis=0, weights=weights)
+    spread = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=weights))
+    away = np.sqrt(np.average((S - mean[:, None]) ** 2, axis=0, weights=weights))
+    ratio = (away / np.where(spread > 0, spread, np.inf)[:, None]).max()
+    if ratio > IMPLAUSIBLE:
+        warnings.warn(
+            f"The source's predictions on the rows of X are {ratio:.0f} standard deviations of y "
+            "away from its mean: transform X by the same fitted steps as the source's own rows, "
+            "and give y in the units of the source's targets.",
+            UserWarning,
+            stacklevel=2,
+        )

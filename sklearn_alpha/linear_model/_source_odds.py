@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import helmert
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
@@ -27,6 +28,7 @@ LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 
 PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
 OWN = 0.7  # what is on α = 1 of the prior of positive α, where the source has its own scale
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
+TOLERANCE = 1e-9  # of b
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,22 @@ class SourceOdds:
     def of(cls, problem):
         """From the codes and the sources at the sample of a problem."""
         n_outputs, n_sources = problem.shape
-        rows, Y = problem.rows.part(problem.sample), problem.Y[problem.sample]
+        rows, Y = problem.sampled, problem.Y[problem.sample]
         labels = Y.argmax(axis=1) if n_outputs > 1 else (Y[:, 0] > 0).astype(int)
         weights, S = rows.weights, rows.outputs(problem.W, problem.b)
+        n = weights.sum()
         # an unknown intercept is the one that makes the classes equally likely
-        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / rows.n)
+        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
         S = S + shift
         # of one size and direction, sources count once, and a source without values not at all
         inner = np.einsum("i,ick,icl->kl", weights, S, S)
-        units = unit_combinations(inner) * USUAL * np.sqrt(rows.n * n_outputs)
+        units = unit_combinations(inner) * USUAL * np.sqrt(n * n_outputs)
         known = ~np.isnan(problem.log_odds)
         together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
         scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
         share = scale @ pool(S @ scale, labels, weights)
         F = S @ share
-        sizes = np.sqrt(weights @ F**2 / rows.n)
+        sizes = np.sqrt(weights @ F**2 / n)
         alphas, prior = prior_of_alpha(np.sqrt(np.mean(sizes**2)), n_sources and known.all())
         below = below_own(F, labels)
         P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])
@@ -154,29 +157,30 @@ def mean_alpha(alphas, P):
 def label_shift(F, labels, weights):
     """b (n_outputs,) of softmax(F + b): zero, unless the labels are rather of other shares.
 
-    b ~ N(0, σ²) has the prior share `SHIFTED`, and Laplace's evidence.
+    b ~ N(0, σ²) among what sums to zero has the prior probability `SHIFTED`, and Laplace's
+    evidence.
     """
-    L = logits(F)
-    Y, b = np.eye(L.shape[1])[labels], np.zeros(L.shape[1])
-    eye = np.eye(len(b)) / SHIFT**2
+    L, Q = logits(F), helmert(F.shape[1] if F.shape[1] > 1 else 2).T
+    Y = np.eye(len(Q))[labels]
 
     def loss(b):
-        """−log of the joint density of the labels and b, but for a constant."""
-        return losses(below_own(L + b, labels), weights) + b @ b / (2 * SHIFT**2)
+        return losses(below_own(L + Q @ b, labels), weights) + b @ b / (2 * SHIFT**2)
 
-    for _ in range(50):
-        P = softmax(L + b, axis=1)
-        curvature = np.diag(weights @ P) - (weights[:, None] * P).T @ P + eye
-        step = np.linalg.solve(curvature, weights @ (P - Y) + b / SHIFT**2)
-        while loss(b - step) > loss(b):  # of log odds that are far from the labels
+    b = np.zeros(Q.shape[1])
+    for _ in range(100):  # Newton's method; a few are enough
+        P = softmax(L + Q @ b, axis=1)
+        slope = Q.T @ (weights @ (P - Y)) + b / SHIFT**2
+        curvature = Q.T @ (np.diag(weights @ P) - (weights[:, None] * P).T @ P) @ Q
+        curvature += np.eye(len(b)) / SHIFT**2
+        step, now = np.linalg.solve(curvature, slope), loss(b)
+        while loss(b - step) > now and np.abs(step).max() > TOLERANCE:
             step = step / 2
         b = b - step
-        if np.abs(step).max() < 1e-10:
+        if np.abs(step).max() <= TOLERANCE:
             break
-    log_evidence = loss(0 * b) - loss(b)
-    log_evidence -= np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
-    b = b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
-    return b[1:] - b[:1] if F.shape[1] == 1 else b - b.mean()
+    log_evidence = loss(0 * b) - loss(b) - np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
+    b = Q @ b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
+    return b[1:] - b[:1] if F.shape[1] == 1 else b
 
 
 def pool(S, labels, weights):

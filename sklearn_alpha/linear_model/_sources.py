@@ -1,10 +1,12 @@
 """What a source may be: it is read as a linear model, with the names of its classes.
 
 A source is an array of coefficients, a pair (coefficients, intercept), a triple with the classes,
-a fitted linear estimator, or a `torch.nn.Linear`; a list holds several.
+a fitted linear estimator, a `torch.nn.Linear`, or a classifier of transformers that ends with
+one; a list holds several.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import issparse
@@ -63,13 +65,19 @@ def read_sources(source, feature_names=None, *, classifier):
     -------
     sources : list of LinearSource
     """
-    sources = [] if source is None else source if isinstance(source, list) else [source]
-    _check_list(sources)
+    sources = as_list(source)
     names = ["source"] if len(sources) == 1 else [f"source[{k}]" for k in range(len(sources))]
     return [
         _read(to_host(one), name, feature_names, classifier)
         for one, name in zip(sources, names, strict=True)
     ]
+
+
+def as_list(source):
+    """A list of sources, from one, several or none."""
+    sources = [] if source is None else source if isinstance(source, list) else [source]
+    _check_list(sources)
+    return sources
 
 
 def _check_list(sources):
@@ -89,6 +97,8 @@ def _check_list(sources):
 
 
 def _read(source, name, feature_names, classifier):
+    if isinstance(source, LinearSource):  # one label of several
+        return replace(source, name=name)
     if isinstance(source, str):
         raise ValueError(
             f"{name} is the text {source!r}; pass a fitted linear estimator, or an array of "
@@ -99,10 +109,14 @@ def _read(source, name, feature_names, classifier):
             f"{name} is a number: a list means several sources; pass one source's "
             "coefficients as a NumPy array."
         )
-    if hasattr(source, "in_features") and hasattr(source, "weight"):  # torch.nn.Linear
-        bias = 0.0 if source.bias is None else _detached(source.bias)
-        coef, intercept = _check_coefficients(_detached(source.weight), bias, name)
-        return LinearSource(name, coef, intercept, None, 1.0)
+    layer, classes = _layer(source, name)
+    if layer is not None:
+        bias = 0.0 if layer.bias is None else _detached(layer.bias)
+        coef, intercept = _check_coefficients(_detached(layer.weight), bias, name)
+        if classes is not None:
+            _check_kind(source, name, classifier)
+            _check_rows(coef, classes, name)
+        return LinearSource(name, coef, intercept, classes, 1.0)
     if isinstance(source, np.ndarray | tuple) or issparse(source):
         parts = source if isinstance(source, tuple) and len(source) in (2, 3) else (source,)
         coef, intercept = _check_coefficients(parts[0], *parts[1:2] or (0.0,), name)
@@ -130,8 +144,32 @@ def _read(source, name, feature_names, classifier):
     return LinearSource(name, coef, intercept, classes, scale)
 
 
+def _layer(source, name):
+    """The `torch.nn.Linear` of a source and the names of its classes; None where it has none."""
+    if _is_linear(source):
+        return source, None
+    names = getattr(getattr(source, "config", None), "id2label", None)
+    if names is None:  # no model of transformers
+        return None, None
+    heads = [getattr(source, head, None) for head in ("classifier", "score")]
+    layer = next(filter(_is_linear, heads), None)
+    if layer is None:
+        raise ValueError(
+            f"{name}, a {type(source).__name__}, has no torch.nn.Linear named classifier or score; "
+            "pass its last linear layer, and the inputs of that layer as X."
+        )
+    names = [str(names[number]) for number in sorted(names, key=int)]
+    # without names of its own a model calls its classes LABEL_0, LABEL_1, …
+    placeholders = any(re.fullmatch(r"LABEL_\d+", label) for label in names)
+    return layer, None if placeholders else np.array(names)
+
+
+def _is_linear(module):
+    return hasattr(module, "in_features") and hasattr(module, "weight")
+
+
 def _detached(tensor):
-    return tensor.detach().cpu().numpy()
+    return tensor.detach().cpu().double().numpy()
 
 
 def _check_rows(coef, classes, name, *, pairs=False):
@@ -173,10 +211,16 @@ def _check_coefficients(coef, intercept, name):
     return coef, np.broadcast_to(intercept, len(coef))
 
 
-def _check_estimator(source, name, feature_names, *, classifier):
-    """The fitted linear estimator behind a source."""
+def fitted_behind(source):
+    """The estimator that is frozen, or the best of a search; anything else as it is."""
     while isinstance(source, FrozenEstimator) or hasattr(source, "best_estimator_"):
         source = source.estimator if isinstance(source, FrozenEstimator) else source.best_estimator_
+    return source
+
+
+def _check_estimator(source, name, feature_names, *, classifier):
+    """The fitted linear estimator behind a source."""
+    source = fitted_behind(source)
     if isinstance(source, Pipeline):
         raise ValueError(
             f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass "
@@ -196,12 +240,12 @@ def _check_estimator(source, name, feature_names, *, classifier):
                 f"{name}, a {type(source).__name__}, has no coef_; pass an estimator that is "
                 "linear in the features of X."
             )
-        raise NotFittedError(f"{name}, a {type(source).__name__}, has no coef_: fit it first.")
-    if not classifier and is_classifier(source):
-        raise ValueError(
-            f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "
-            "fitted regressor, or coefficients as an array."
+        raise NotFittedError(
+            f"{name}, a {type(source).__name__}, has no coef_: fit it first. A search un-fits the "
+            "sources of its grid: wrap each in FrozenEstimator there."
         )
+    if is_classifier(source):
+        _check_kind(source, name, classifier)
     if classifier and not hasattr(source, "classes_"):
         raise ValueError(
             f"{name}, a {type(source).__name__}, has no classes_; pass a fitted classifier, or its "
@@ -214,6 +258,15 @@ def _check_estimator(source, name, feature_names, *, classifier):
             "reorder X with X[source.feature_names_in_]."
         )
     return source
+
+
+def _check_kind(source, name, classifier):
+    """Refuse a source of classes where the target is numbers."""
+    if not classifier:
+        raise ValueError(
+            f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "
+            "fitted regressor, or coefficients as an array."
+        )
 
 
 def _is_fitted(estimator):

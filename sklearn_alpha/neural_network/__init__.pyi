@@ -35,15 +35,21 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     alpha_lr: float
     alpha_split: float
     max_length: int | None
+    stride: int | None
     tokenizer: Any
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
-    early_stopping: bool | int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
     precision: Literal["float32", "bfloat16"]
     accelerator: Mapping[str, Any] | None
     random_state: int | np.random.RandomState | None
 
     history_: Any
     starts_at_probe_: bool
+    trained_share_: float
+    source_alpha_: NDArray[np.float64]
+    validation_: dict[str, Any] | None
     module_: torch.nn.Module
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
@@ -67,9 +73,12 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
         max_epochs: int = 10,
         batch_size: int = 16,
         max_length: int | None = None,
+        stride: int | None = None,
         tokenizer: Any = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        early_stopping: bool | int = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 3,
         device: str = "cpu",
         precision: Literal["float32", "bfloat16"] = "float32",
         accelerator: Mapping[str, Any] | None = None,
@@ -86,6 +95,8 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     def alpha_(self) -> dict[str, NDArray[np.float32]]: ...
     @property
     def n_trainable_parameters_(self) -> int: ...
+    @property
+    def inverse_temperature_(self) -> float: ...
     def fit(self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self: ...
     def partial_fit(
         self,
@@ -98,6 +109,9 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     def predict(self, X: _Rows) -> NDArray[Any]: ...
     def predict_proba(self, X: _Rows) -> NDArray[np.float64]: ...
     def predict_log_proba(self, X: _Rows) -> NDArray[np.float64]: ...
+    def predict_set(
+        self, X: _Rows, confidence_level: float | ArrayLike = 0.9
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]: ...
     def set_params(self, **params: Any) -> Self: ...
     def set_score_request(self, *, sample_weight: bool | str | None = ...) -> Self: ...
     def merged_model(self) -> torch.nn.Module: ...

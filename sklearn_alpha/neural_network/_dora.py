@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from sklearn_alpha.neural_network._folders import whole_folder
 from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, alpha_layers
+from sklearn_alpha.neural_network._weights import stores_transpose
 
 
 def export_dora(peft_model, folder, *, adapter_name="default"):
@@ -71,16 +72,19 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
             )
         prefix = f"base_model.model.{name}."
         del state[f"{prefix}{ROWS_AND_BIAS if variant.scale_bias else ROWS}"]
-        B = state[f"{prefix}lora_B.weight"].float() / alpha[:, None]
-        A = state[f"{prefix}lora_A.weight"].float()
         base = layer.get_base_layer()
         W = base.weight.detach().float()
-        W = W.T if layer.fan_in_fan_out else W
-        norms = (W + layer.scaling[adapter_name] * B @ A).norm(dim=1)
+        W = W.T if stores_transpose(layer) else W
+        ones = [1] * (W.ndim - 2)  # of a convolution, whose weight has a height and width too
+        B = state[f"{prefix}lora_B.weight"].float() / alpha.view(-1, 1, *ones)
+        A = state[f"{prefix}lora_A.weight"].float()
+        delta = layer.scaling[adapter_name] * B.flatten(1) @ A.flatten(1)
+        norms = (W.flatten(1) + delta).norm(dim=1)
         if not norms.all():
             raise ValueError(f"a row of {name} is 0, which DoRA cannot express; merge the net.")
         state[f"{prefix}lora_B.weight"] = B
-        state[f"{prefix}lora_magnitude_vector"] = alpha * norms
+        m = alpha * norms
+        state[f"{prefix}lora_magnitude_vector"] = m.view(1, -1, *ones) if ones else m
         if variant.scale_bias and base.bias is not None:
             if config.bias == "none":
                 config.bias = "lora_only"

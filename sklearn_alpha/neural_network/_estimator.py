@@ -2,14 +2,14 @@
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, softmax
 
 from sklearn_alpha.neural_network._files import SavingMixin
 from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._prediction import PredictionMixin
 from sklearn_alpha.neural_network._training import Training
 
 
-class AlphaLoRANetClassifier(SavingMixin, Training):
+class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     r"""Fine-tuning of a transformer, or any network, with α-LoRA.
 
     ::
@@ -25,6 +25,11 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     Without the probe (``callbacks__linear_probe=None``) training starts from v, or from random
     numbers, and at α = 1.
 
+    A source that knows the classes by their names is left only as far as left-out rows say: up to
+    1000 rows are divided into two halves, the net is trained on each, and its loss on the other
+    half decides how much of the training is kept. This doubles the time.
+    ``callbacks__anchor=None`` keeps all of it.
+
     Adapters are PEFT's, training is skorch's: `lr`, `callbacks`, `optimizer__weight_decay`,
     `iterator_train__num_workers` and all other parameters of skorch work as they do there. Texts
     are tokenised once, put in batches of similar length, and padded to the longest of the batch.
@@ -33,12 +38,14 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
 
     Parameters
     ----------
-    model : str, path, torch.nn.Module or AlphaLoRANetClassifier
+    model : str, path, torch.nn.Module, AlphaLoRANetClassifier, or list of these
         The model that is adapted. For texts: a transformers model, its id on the Hugging Face hub
         or its folder, or a PEFT adapter (id, folder or ``PeftModel``), which is merged into W. For
         numbers: a torch module with linear layers that returns logits. Its last linear layer is the
         head, which is replaced if its width is not the number of classes; lazy layers take their
-        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W.
+        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W. The
+        outputs of a head are matched to the classes by the names of its labels. Several sources of
+        one architecture, which know the classes: W = Σ_k α_k W_k, see `source_alpha_`.
     rank : int, default=8
         Rank of A and B.
     lora_alpha : float or None, default=None
@@ -48,7 +55,8 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     target_modules : "auto", str or list of str, default="auto"
         Layers that are adapted, in PEFT's terms. "auto" is PEFT's own choice if it knows the
         architecture, mostly query and value, and "all-linear" otherwise: all linear layers except
-        the head.
+        the head. In a network whose only linear layer is the head, "auto" is all convolutions. A
+        ``Conv2d`` may be named like a linear layer: each of its output channels has an α.
     alpha : "learn", float or dict, default="learn"
         α is learned, or fixed at a number, or at one array for each layer name.
     alpha_init : "auto", float or dict, default="auto"
@@ -74,14 +82,24 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     max_length : int or None, default=None
         Tokens at which texts are cut. None is as many as the model takes, with a warning if a text
         is cut.
+    stride : int or None, default=None
+        None cuts long texts. A number divides them into windows of `max_length` tokens that share
+        so many with the one before, as in tokenizers. Logits are averaged over the windows of a
+        text, in training and in predictions. A step holds all windows of its texts in memory.
     tokenizer : str, path, tokenizer or None, default=None
         None is the model's own.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, multiplied by `sample_weight`.
-    early_stopping : bool or int, default=False
-        Whether to hold out a tenth of the rows, stratified by class, stop when their loss has not
-        decreased for 3 epochs, or for that many, and return to the best epoch. To hold out other
-        rows, use skorch's `train_split`.
+    early_stopping : bool, default=False
+        Whether to hold rows out, stop when their loss has not decreased for `n_iter_no_change`
+        epochs, and return to the epoch with the lowest. With skorch's `train_split` those rows are
+        held out instead.
+    validation_fraction : float, default=0.1
+        Share of the rows that is held out, at random and stratified by class. Only used if
+        `early_stopping` is True.
+    n_iter_no_change : int, default=3
+        Epochs without a lower loss after which training stops. Only used if `early_stopping` is
+        True.
     device : str, default="cpu"
         Device of torch.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -105,11 +123,26 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
     alpha_ : dict of str to ndarray of shape (d_out,)
         α of every adapted layer, by its name in the model.
     history_ : skorch.history.History
-        Losses, scores and durations of each epoch.
+        Losses, scores and durations of each epoch. `train_loss` is the mean over the steps, each
+        under dropout and before it changes the network; `valid_loss` is that of the network at the
+        end of the epoch, without dropout. Both are weighted means over their rows.
     starts_at_probe_ : bool
         Whether head and α started where the probe says. False if there is no probe, or if dropout
         makes its loss in training mode larger than that of the network as it was, or of equal
         probabilities. Training then starts as without the probe.
+    source_alpha_ : ndarray of shape (n_sources,)
+        The share α_k of each source, Σ_k α_k = 1, by the likelihood of the labels. Only if `model`
+        is a list.
+    trained_share_ : float
+        t, how far the net is from its source (0) to where training ended (1), in the weights. It
+        is chosen by left-out rows if the source's head knows the classes by name; else it is 1.
+    inverse_temperature_ : float
+        β of the probabilities softmax(β logits), from the rows that were held out for validation;
+        1 if there are none. Merged and exported models return the logits.
+    validation_ : dict or None
+        Of the rows held out for validation: their number `n_rows`, `accuracy`, `log_loss`, the
+        `inverse_temperature`, and the `scores` and `weights` of `predict_set`. None if no rows were
+        held out.
     n_trainable_parameters_ : int
         Number of trained parameters: adapters, α and head.
     module_ : torch.nn.Module
@@ -172,9 +205,12 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         max_epochs=10,
         batch_size=16,
         max_length=None,
+        stride=None,
         tokenizer=None,
         class_weight=None,
         early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=3,
         device="cpu",
         precision="float32",
         accelerator=None,
@@ -208,9 +244,12 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         self.alpha_lr = alpha_lr
         self.alpha_split = alpha_split
         self.max_length = max_length
+        self.stride = stride
         self.tokenizer = tokenizer
         self.class_weight = class_weight
         self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.precision = precision
         self.accelerator = accelerator
         self.random_state = random_state
@@ -259,67 +298,6 @@ class AlphaLoRANetClassifier(SavingMixin, Training):
         self : AlphaLoRANetClassifier
         """
         return self._fit(X, y, sample_weight, goes_on=self.initialized_, classes=classes)
-
-    # ------------------------------------------------------------ predict
-
-    def decision_function(self, X):
-        """Logits; of two classes the second's minus the first's.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def predict_proba(self, X):
-        """P(class | x) = softmax(logits).
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        P : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        return softmax(self._logits(X).astype(np.float64), axis=1)
-
-    def predict_log_proba(self, X):
-        """Logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        log_P : ndarray of shape (n_samples, n_classes)
-        """
-        return log_softmax(self._logits(X).astype(np.float64), axis=1)
-
-    def predict(self, X):
-        """Class of the largest logit.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        codes = self._logits(X).argmax(axis=1)
-        return self.classes_[codes]
 
     # ------------------------------------------------------------ what was fitted
 

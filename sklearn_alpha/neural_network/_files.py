@@ -1,13 +1,15 @@
 """How a fitted net is kept or passed on: pickles, folders, merged models, DoRA and ONNX."""
 
 import copy
+import inspect
 
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha.neural_network._dora import export_dora
+from sklearn_alpha.neural_network._labels import set_labels
 from sklearn_alpha.neural_network._onnx import write_onnx
 from sklearn_alpha.neural_network._record import load_net, save_net
-from sklearn_alpha.neural_network._state import find_device, pickled
+from sklearn_alpha.neural_network._state import find_device, of_this_version, pickled
 
 
 class SavingMixin:
@@ -17,7 +19,9 @@ class SavingMixin:
         return pickled(self)
 
     def __setstate__(self, state):
-        vars(self).update(state)
+        parameters = inspect.signature(type(self).__init__).parameters
+        new = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+        vars(self).update(of_this_version({**new, **state}))
         find_device(self)
 
     def save(self, folder):
@@ -26,6 +30,8 @@ class SavingMixin:
         If `model` is a hub id or a folder, the base model is not written but loaded from there
         again. If `model` is a fitted net, its merged weights are written. Parameters that are not
         plain data (callbacks, your own optimizer) are not kept: predictions do not depend on them.
+        README.md is a model card with labels, base model, versions and, if rows were held out,
+        metrics; one that you wrote stays. The folder can be uploaded to the Hugging Face hub.
         The folder holds the earlier net or this one completely, also if the process is killed or
         the disk is full. One process at a time may save into a folder.
 
@@ -49,6 +55,8 @@ class SavingMixin:
         Parameters
         ----------
         folder : path-like
+            Or the id of a repository of the Hugging Face hub, "owner/name", to which such a folder
+            was uploaded. It is kept in the hub's cache.
         model : torch.nn.Module, str, path or None, default=None
             The base model. Needed if it was your own torch module; None loads the one that the
             folder names.
@@ -62,6 +70,8 @@ class SavingMixin:
         ValueError
             If `save` did not write the folder, if it is damaged, or if `model` is not the one that
             the net was trained on.
+        OSError
+            If there is neither such a folder nor such a repository.
         """
         return load_net(cls, folder, model)
 
@@ -78,9 +88,7 @@ class SavingMixin:
         model = copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
         if self.module_.reads_text:
             model.config.problem_type = "single_label_classification"  # a source may have another
-            labels = dict(enumerate(map(str, self.classes_)))
-            model.config.id2label = labels
-            model.config.label2id = {label: code for code, label in labels.items()}
+            set_labels(model.config, self.classes_)
         return model
 
     def export_dora(self, folder):

@@ -19,6 +19,8 @@ MANIFEST = "alpha_lora.json"
 FORMAT = 2
 NET, BASE, TOKENIZER = "net", "base", "tokenizer"
 PARTS = (NET, BASE, TOKENIZER)
+CARD = "README.md"
+CARD_IS_OURS = "<!-- Written by sklearn_alpha. Without this line, `save` keeps your changes. -->"
 SUBFOLDER = re.compile(rf"({'|'.join(PARTS)})-[0-9a-f]{{16}}(\.old)?")
 
 
@@ -29,6 +31,7 @@ SUBFOLDER = re.compile(rf"({'|'.join(PARTS)})-[0-9a-f]{{16}}(\.old)?")
 def new_version(folder):
     """A subfolder to write, which is what `folder` holds from the end of the block on.
 
+    A file `.README.md` of it becomes the README.md of `folder`, unless that is the user's own.
     Subfolders of it named in `PARTS` are moved beside it, to a name with the hash of their files,
     so that a part that did not change keeps its path. If the block fails, or the process is
     killed, `folder` holds what it held before.
@@ -72,6 +75,8 @@ def new_version(folder):
                 folder.rmdir()
         raise
     _flush(folder, deep=False)
+    with suppress(OSError):  # the net is there already; the card is for readers
+        _place_card(draft, folder)
     with suppress(OSError):
         _remove_unnamed(folder, folder.iterdir())
 
@@ -88,6 +93,16 @@ def _move(part, folder):
         _discard(place)  # it was damaged
     part.rename(place)
     return place
+
+
+def _place_card(draft, folder):
+    """Move the card beside the parts. It is hidden before, so that no checksum is of it."""
+    card, place = draft / f".{CARD}", folder / CARD
+    if card.exists():
+        if not place.exists() or CARD_IS_OURS.encode() in place.read_bytes():
+            os.replace(card, place)
+        else:
+            card.unlink()
 
 
 def _checksums(parts):

@@ -145,8 +145,15 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
         Their places in `classes`.
     weights : ndarray of float32
         Their weights, of mean 1.
+    factors : ndarray of float
+        What `class_weight` multiplies the weights of each class by.
     """
     _check_no_missing(y)
+    if len(shape := np.shape(y)) > 1 and shape[1] > 1:
+        raise ValueError(
+            f"y has {shape[1]} columns and must have one; for several labels of a row, pass the "
+            "net to sklearn.multioutput.MultiOutputClassifier, which fits one net for each column."
+        )
     y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty(n_rows), y)
     if y.dtype.kind == "f":
@@ -165,9 +172,11 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
             "classes."
         )
     codes = encode_labels(y, classes)
+    factors = np.ones(len(classes))
     if class_weight == "balanced":
         counts = np.bincount(codes, weights=weights, minlength=len(classes))
-        weights = weights * (weights.sum() / (len(seen) * counts))[codes]
+        factors[counts > 0] = weights.sum() / (len(seen) * counts[counts > 0])
     elif class_weight is not None:
-        weights = weights * compute_class_weight(class_weight, classes=classes, y=y)[codes]
-    return classes, rows, codes, (weights / weights.mean()).astype(np.float32)
+        factors = compute_class_weight(class_weight, classes=classes, y=y)
+    weights = weights * factors[codes]
+    return classes, rows, codes, (weights / weights.mean()).astype(np.float32), factors

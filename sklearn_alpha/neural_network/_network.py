@@ -9,6 +9,7 @@ from torch import nn
 
 from sklearn_alpha.neural_network._base_model import lies_within, linear_layers, no_peft_warnings
 from sklearn_alpha.neural_network._peft import add_alpha
+from sklearn_alpha.neural_network._weights import is_plain
 
 
 class Adapted(nn.Module):
@@ -26,6 +27,8 @@ class Adapted(nn.Module):
         Name of the last linear layer, whose outputs are the logits. None if it is adapted.
     head_is_new : bool
         Whether the head was drawn at random.
+    knows_classes : bool
+        Whether the head is that of a classifier of these classes.
     n_trained : int
         Number of trained parameters, α included.
     """
@@ -33,7 +36,7 @@ class Adapted(nn.Module):
     def __init__(self, network, base):
         super().__init__()
         self.network = network
-        self.reads_text = base.reads_text
+        self.reads_text, self.knows_classes = base.reads_text, base.knows_classes
         trained = {name for name, p in network.named_parameters() if p.requires_grad}
         self.n_trained = sum(network.get_parameter(name).numel() for name in trained)
         new = [f"base_model.model.{name}" for name in base.new]
@@ -93,7 +96,7 @@ class Adapted(nn.Module):
 
 
 def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
-    """Freeze the network and put LoRA adapters and α on its linear layers.
+    """Freeze the network and put LoRA adapters and α on its linear layers or convolutions.
 
     Returns
     -------
@@ -102,6 +105,9 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
     """
     network = base.network
     body = [name for name in linear_layers(network) if not lies_within(name, base.head)]
+    images = [name for name in convolutions(network) if not lies_within(name, base.head)]
+    if target_modules == "auto" and not body and images:
+        target_modules = "|".join(map(re.escape, images))
     if target_modules == "auto":
         known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
         peft_knows = base.reads_text and network.config.model_type in known
@@ -121,10 +127,17 @@ def attach(base, *, rank, lora_alpha, lora_dropout, target_modules, alpha=1.0):
         if "arget modules" not in str(error):
             raise
         raise ValueError(
-            f"target_modules={target_modules!r} names no layer of the model; its linear layers "
-            f"are {', '.join(body[:8])}{', ...' if len(body) > 8 else ''}."
+            f"target_modules={target_modules!r} names no layer of the model; its "
+            f"{'layers' if images else 'linear layers'} are {', '.join((body + images)[:8])}"
+            f"{', ...' if len(body + images) > 8 else ''}."
         ) from error
     return Adapted(add_alpha(network, alpha), base)
+
+
+def convolutions(network):
+    """Names of the convolutions that can be adapted, in the order of the module."""
+    named = network.named_modules()
+    return [name for name, m in named if isinstance(m, nn.Conv2d) and is_plain(m)]
 
 
 def adapt(base, config):

@@ -10,6 +10,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from sklearn_alpha.neural_network._early_stopping import check_early_stopping
+
 CONSTRAINTS = {
     "rank": [Interval(Integral, 1, None, closed="left")],
     "lora_alpha": [Interval(Real, 0, None, closed="neither"), None],
@@ -24,8 +26,11 @@ CONSTRAINTS = {
     "max_epochs": [Interval(Integral, 0, None, closed="left")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "max_length": [Interval(Integral, 1, None, closed="left"), None],
+    "stride": [Interval(Integral, 0, None, closed="left"), None],
     "class_weight": [dict, StrOptions({"balanced"}), None],
-    "early_stopping": ["boolean", Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "precision": [StrOptions({"float32", "bfloat16"})],
     "accelerator": [dict, None],
     "random_state": ["random_state"],
@@ -36,6 +41,7 @@ FIXED_ORDER = ("shuffle", "sampler", "batch_sampler", "drop_last")  # options of
 def check_parameters(net):
     """Raise an error for a value that is not allowed, also of a parameter of skorch's."""
     validate_parameter_constraints(CONSTRAINTS, net.get_params(deep=False), type(net).__name__)
+    check_early_stopping(net)
     for name in net._params_to_validate:
         if name.startswith(("module__", "model__")):
             raise ValueError(

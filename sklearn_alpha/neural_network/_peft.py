@@ -4,16 +4,20 @@ A frozen linear layer (W, b) with a LoRA adapter computes
 
     y = α ⊙ (W x) + b + s·B A x
 
-with one α for each row of W. The layer stays PEFT's. PEFT lets a `LoraVariant` compute what a layer
-does with its adapter; this module defines one, and α is a parameter of the layer like A and B. So
-PEFT saves, moves, activates and merges α.
+with one α for each row of W. In a convolution, W x is the convolution and each output channel has
+an α. The layer stays PEFT's. PEFT lets a `LoraVariant` compute what a layer does with its adapter;
+this module defines one, and α is a parameter of the layer like A and B. So PEFT saves, moves,
+activates and merges α.
 """
 
 import torch
 from peft import PeftModel, load_peft_weights
+from peft.tuners.lora.layer import Conv2d as LoraConv2d
 from peft.tuners.lora.layer import Linear as LoraLinear
 from peft.tuners.lora.layer import LoraLayer, LoraVariant
 from torch import nn
+
+from sklearn_alpha.neural_network._weights import column, is_plain, needs_copy, on_outputs, rows_of
 
 # PEFT saves parameters whose names begin with `lora_`. A file holds one of these two names, which
 # says whether the frozen bias is scaled.
@@ -36,7 +40,7 @@ class RowScale(LoraVariant):
 
     def forward(self, module, active_adapter, x, result, **kwargs):
         """From W x + b in `result` to y. At α = 1 bit for bit PEFT's LoRA."""
-        alpha = self.alpha(module, active_adapter)
+        alpha = on_outputs(module, self.alpha(module, active_adapter))
         delta = module.lora_dropout[active_adapter](x)
         delta = module.lora_B[active_adapter](module.lora_A[active_adapter](delta))
         if module.scaling[active_adapter] != 1:
@@ -46,15 +50,15 @@ class RowScale(LoraVariant):
             scaled = alpha * result
         else:
             rest = 1 - alpha.to(torch.promote_types(alpha.dtype, bias.dtype))
-            scaled = torch.addcmul(rest * bias, alpha, result)
+            scaled = torch.addcmul(rest * on_outputs(module, bias), alpha, result)
         return scaled.add_(delta)
 
     def merge_safe(self, module, active_adapter, orig_weight):
         """α ⊙ W + s·B A, computed in float32."""
         alpha = self.alpha(module, active_adapter).detach()
-        small = _small(alpha)
-        module._cache_store(f"{active_adapter}-small", _rows(module, orig_weight)[small].clone())
-        merged = _column(module, alpha) * orig_weight + module.get_delta_weight(active_adapter)
+        small = needs_copy(alpha)
+        module._cache_store(f"{active_adapter}-small", rows_of(module, orig_weight)[small].clone())
+        merged = column(module, alpha) * orig_weight + module.get_delta_weight(active_adapter)
         if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
             module._cache_store(f"{active_adapter}-bias", bias.data.clone())
             # PEFT refuses a weight that is not finite; then the bias must not change either.
@@ -69,31 +73,17 @@ class RowScale(LoraVariant):
     def unmerge(self, module, active_adapter, orig_weight):
         """(W − s·B A) / α."""
         alpha = self.alpha(module, active_adapter).detach()
-        small = _small(alpha)
+        small = needs_copy(alpha)
         weight = orig_weight.data - module.get_delta_weight(active_adapter)
-        weight = (weight / _column(module, alpha.masked_fill(small, 1))).to(orig_weight.dtype)
-        _rows(module, weight)[small] = module._cache_pop(f"{active_adapter}-small")
+        weight = (weight / column(module, alpha.masked_fill(small, 1))).to(orig_weight.dtype)
+        rows_of(module, weight)[small] = module._cache_pop(f"{active_adapter}-small")
         if self.scale_bias and (bias := module.get_base_layer().bias) is not None:
             bias.data = module._cache_pop(f"{active_adapter}-bias")
         return weight
 
 
-def _rows(module, weight):
-    """A view of a weight with one row for each output; GPT-2's layers store the transpose."""
-    return weight.T if module.fan_in_fan_out else weight
-
-
-def _small(alpha):
-    """Rows that are stored while merged: dividing by α multiplies their rounding error by 1/α."""
-    return alpha.abs() < 0.5
-
-
-def _column(module, alpha):
-    return alpha if module.fan_in_fan_out else alpha[:, None]
-
-
 def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"):
-    r"""Put an α on every row of the frozen layers that have a LoRA adapter.
+    r"""Put an α on every row, or output channel, of the frozen layers that have a LoRA adapter.
 
     ::
 
@@ -105,8 +95,8 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
     Parameters
     ----------
     peft_model : PeftModel
-        From ``peft.get_peft_model(model, LoraConfig(...))``, with any linear layers as
-        `target_modules`.
+        From ``peft.get_peft_model(model, LoraConfig(...))``, with any linear layers and
+        ``torch.nn.Conv2d`` as `target_modules`.
     alpha : float or dict, default=1.0
         Where α starts: a number, or for each layer name (see `get_alpha`) an array of shape
         (d_out,).
@@ -124,10 +114,10 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
     ------
     ValueError
         If no LoRA layer has that adapter, if a layer already has a variant (for instance DoRA), has
-        a `lora_bias` or is merged, or if `alpha` does not fit.
+        a `lora_bias`, is merged, or is a convolution with groups, dilation or a padding other than
+        zeros, or if `alpha` does not fit.
     TypeError
-        If a LoRA layer is not linear. Embeddings and convolutions have no rows to scale; leave them
-        out of `target_modules`.
+        If a LoRA layer is neither linear nor a Conv2d. Leave embeddings out of `target_modules`.
 
     Notes
     -----
@@ -186,10 +176,16 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
 
 def _check_layer(name, layer, adapter_name, scale_bias):
     """Raise an error if α has no meaning on a LoRA layer, or if it has another variant."""
-    if not isinstance(layer, LoraLinear):
+    base = layer.get_base_layer()
+    if not isinstance(layer, LoraLinear | LoraConv2d):
         raise TypeError(
-            f"{name} is a LoRA layer on {type(layer.get_base_layer()).__name__}, and α scales the "
-            "rows of linear layers only; leave it out of target_modules."
+            f"{name} is a LoRA layer on {type(base).__name__}, and α scales the rows of linear "
+            "layers and the channels of Conv2d only; leave it out of target_modules."
+        )
+    if isinstance(layer, LoraConv2d) and not is_plain(base):
+        raise ValueError(
+            f"{name} is a convolution with groups, dilation or a padding other than zeros, to "
+            "which PEFT's LoRA cannot be added exactly; leave it out of target_modules."
         )
     if adapter_name in layer.lora_variant:
         raise ValueError(

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load, save
 
+from sklearn_alpha.neural_network._card import model_card
 from sklearn_alpha.neural_network._distributed import reproducible
 from sklearn_alpha.neural_network._folders import (
     BASE,
+    CARD,
     MANIFEST,
     NET,
     TOKENIZER,
@@ -23,9 +25,11 @@ from sklearn_alpha.neural_network._folders import (
     read_manifest,
     read_parts,
 )
+from sklearn_alpha.neural_network._hub import local_folder
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._record_checks import FITTED, check_record
-from sklearn_alpha.neural_network._state import find_device, restore, trained_state
+from sklearn_alpha.neural_network._state import find_device, of_this_version, restore, trained_state
+from sklearn_alpha.neural_network._validation import restored
 
 RECORD, STATE = "net.json", "state.safetensors"
 # Parameters with a place of their own, and one that would let skorch read pickles.
@@ -52,6 +56,7 @@ def save_net(net, folder):
             "fitted": {name: _plain(vars(net)[name]) for name in FITTED if name in vars(net)},
         }
         (draft / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
+        (draft / f".{CARD}").write_text(model_card(net), "utf-8")
 
 
 def _save_model(net, draft):
@@ -122,7 +127,7 @@ def _is_plain(value):
 
 def load_net(cls, folder, model):
     """Read a net from a folder, see `AlphaLoRANetClassifier.load`."""
-    folder = Path(folder)
+    folder = local_folder(folder)
     manifest = read_manifest(folder)
     try:
         return _restored(*_read_net(cls, folder, manifest, model), folder)
@@ -157,7 +162,8 @@ def _read_net(cls, folder, manifest, model):
         parts, record = _read_record(folder, manifest)
         state = load((parts[NET] / STATE).read_bytes())
         left_out = (*REMOVED, *NOT_KEPT)
-        parameters = {n: v for n, v in record["parameters"].items() if n not in left_out}
+        parameters = of_this_version(record["parameters"])
+        parameters = {name: v for name, v in parameters.items() if name not in left_out}
         check_record(cls, record, parameters, state)
         saved, tokenizer = record["model"], record["tokenizer"]
         if model is None and saved is None:
@@ -172,8 +178,11 @@ def _read_net(cls, folder, manifest, model):
         net.attached_["target_modules"] = _layers(net.attached_["target_modules"], state)
         if "feature_names_in_" in vars(net):
             net.feature_names_in_ = np.array(net.feature_names_in_, dtype=object)
+        net.validation_ = restored(net.validation_)
         if net.row_shape_ is not None:
             net.row_shape_ = tuple(net.row_shape_)
+        if "source_alpha_" in vars(net):
+            net.source_alpha_ = np.array(net.source_alpha_)
         net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         return net, state
 

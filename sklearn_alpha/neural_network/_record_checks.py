@@ -7,6 +7,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from sklearn_alpha.neural_network._inputs import NUMBERS, TEXT
 from sklearn_alpha.neural_network._parameters import CONSTRAINTS
+from sklearn_alpha.neural_network._validation import is_validation
 
 LABEL_BYTES = 1 << 16  # of one label, at most
 ROW_SIZE = 1 << 28  # numbers in one row, at most
@@ -101,10 +102,14 @@ FITTED = {
     "attached_": lambda value: isinstance(value, dict),
     "new_modules_": _is_list(str, empty=True),
     "starts_at_probe_": lambda value: isinstance(value, bool),
+    "source_alpha_": _is_list(float),
+    "trained_share_": lambda value: isinstance(value, float) and 0 <= value <= 1,
+    "validation_": lambda value: value is None or is_validation(value),
     "n_features_in_": _is_count,
     "feature_names_in_": _is_list(str),
 }
-OPTIONAL = ("n_features_in_", "feature_names_in_", "starts_at_probe_")
+OPTIONAL = ("n_features_in_", "feature_names_in_", "starts_at_probe_", "validation_")
+OPTIONAL += ("source_alpha_", "trained_share_")
 ATTACHED = {
     name: CONSTRAINTS[name] for name in ("rank", "lora_alpha", "lora_dropout", "target_modules")
 }

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.utils import is_dataset
 
-from sklearn_alpha.neural_network._base_model import fingerprint, load_base
+from sklearn_alpha.neural_network._base_model import fingerprint
 from sklearn_alpha.neural_network._inputs import (
     NUMBERS,
     encode_labels,
@@ -19,8 +19,10 @@ from sklearn_alpha.neural_network._inputs import (
 )
 from sklearn_alpha.neural_network._network import attach
 from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._sources import load_sources, warn_of_other_labels
 from sklearn_alpha.neural_network._state import build
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encoded, tokenize
+from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
 
 
 class SkorchNet(NeuralNetClassifier):
@@ -95,6 +97,7 @@ class SkorchNet(NeuralNetClassifier):
             "target_modules": self.target_modules,
         }
         base = self._load_base()
+        warn_of_other_labels(base, self.classes_inferred_)
         self.new_modules_ = base.new
         self.fingerprint_ = fingerprint(base)
         start = self._alpha_start
@@ -103,7 +106,9 @@ class SkorchNet(NeuralNetClassifier):
 
     def _load_base(self):
         """The pretrained network and its tokenizer."""
-        return load_base(self.model, self.tokenizer, len(self.classes_inferred_), self.row_shape_)
+        shares = getattr(self, "source_alpha_", None)
+        classes = self.classes_inferred_
+        return load_sources(self.model, self.tokenizer, classes, self.row_shape_, shares)
 
     def _attach(self, base, alpha):
         """Add adapters with the parameters that the net was fitted with."""
@@ -160,7 +165,8 @@ class SkorchNet(NeuralNetClassifier):
         """Arguments of the network for each row."""
         if kind == NUMBERS:
             return {"": torch.as_tensor(columns)}
-        return tokenize(self.tokenizer_, columns, self.max_length, self.longest_)
+        lengths = self.max_length, self.longest_, self.stride
+        return tokenize(self.tokenizer_, columns, *lengths)
 
     def _logits(self, X):
         """Logits (n_samples, n_classes)."""
@@ -188,6 +194,8 @@ class SkorchNet(NeuralNetClassifier):
         device = self.processes_.device
         inputs = {name: column.to(device) for name, column in inputs.items()}
         with self.processes_.autocast():
+            if COUNTS in inputs:
+                return mean_logits(self.module_, inputs, self.batch_size)
             return self.module_(inputs)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):

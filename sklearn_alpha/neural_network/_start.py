@@ -4,10 +4,12 @@
 
 z(α) is the input of the head when every row of every adapted layer is at α. v is the head of the
 source (none if the head was drawn at random). α_v, a, b and β are those of
-`AlphaTransferClassifier` on the training rows. β comes from left-out rows, so that the network
-still gets a gradient from rows that the probe fits perfectly. If training began at a random head,
-the first steps would fit the network to meaningless weights (Kumar et al., "Fine-Tuning can Distort
-Pretrained Features and Underperform Out-of-Distribution", arXiv 2202.10054).
+`AlphaTransferClassifier` on the training rows: of its default rule if the head knows the classes by
+their names, so that few rows leave it as it is, and of "blend" otherwise. β comes from left-out
+rows, so that the network still gets a gradient from rows that the probe fits perfectly. If training
+began at a random head, the first steps would fit the network to meaningless weights (Kumar et al.,
+"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", arXiv
+2202.10054).
 
 With dropout the logits are multiplied by a further factor, see `_dropout.py`.
 
@@ -21,9 +23,13 @@ The gain d̄ counts less its standard error over the rows. The threshold g does 
 rows, because neither does the difference between the probe and the trained network.
 """
 
+import warnings
+
 import numpy as np
 import torch
 from scipy.special import expit, log_softmax
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 from torch import nn
@@ -118,10 +124,16 @@ def fit_probe(net, rows, **options):
     if found is None or set(found[1]) != set(range(head.out_features)):
         return None
     Z, codes, weights = found
-    source, has_bias = None, head.bias is not None
+    has_bias = head.bias is not None
+    if net.module_.knows_classes:
+        model = AlphaTransferClassifier(as_logistic(head), fit_intercept=has_bias, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it speaks of the linear model's α and X
+            model.fit(Z, codes, sample_weight=weights)
+        return Bunch(model=model, codes=codes, weights=weights)
+    source = None
     if not net.module_.head_is_new:
-        v = head.weight.detach().double().cpu().numpy()
-        b = head.bias.detach().double().cpu().numpy() if has_bias else np.zeros(len(v))
+        v, b = weights_of(head)
         # two logits make one decision value
         source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
     # The intercept is not penalised, because hidden states may lie far from zero.
@@ -129,6 +141,23 @@ def fit_probe(net, rows, **options):
         source, selection="blend", fit_intercept=has_bias, intercept_scaling=np.inf, **options
     ).fit(Z, codes, sample_weight=weights)
     return Bunch(model=model, codes=codes, weights=weights)
+
+
+def weights_of(head):
+    """v (n_classes, n_features) and b (n_classes,) of a linear layer."""
+    v = head.weight.detach().double().cpu().numpy()
+    b = np.zeros(len(v)) if head.bias is None else head.bias.detach().double().cpu().numpy()
+    return v, b
+
+
+def as_logistic(head):
+    """The head as the fitted classifier that it is: its log odds have a scale of their own."""
+    v, b = weights_of(head)
+    model = LogisticRegression()
+    model.classes_ = np.arange(len(v))
+    model.coef_, model.intercept_ = (v, b) if len(v) > 2 else (v[1:] - v[:1], b[1:] - b[:1])
+    model.n_features_in_ = v.shape[1]
+    return FrozenEstimator(model)
 
 
 def inputs_of(head, net, rows):

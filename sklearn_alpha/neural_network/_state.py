@@ -24,6 +24,14 @@ def pickled(net):
     return attributes
 
 
+def of_this_version(parameters):
+    """Parameters of a pickle or folder; earlier versions had the patience in `early_stopping`."""
+    patience = parameters.get("early_stopping")
+    if type(patience) is int:
+        parameters = {**parameters, "early_stopping": True, "n_iter_no_change": patience}
+    return parameters
+
+
 def build(net):
     """Build the network of an unpickled net. Of several threads one does it."""
     with drawing:

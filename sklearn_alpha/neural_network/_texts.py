@@ -7,6 +7,14 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler, Dataset, Subset
 
+from sklearn_alpha.neural_network._windows import (
+    by_row,
+    check_windows,
+    grouped,
+    n_tokens,
+    windows_of,
+)
+
 # Rows are sorted by length within this many batches: enough for batches with little padding, and no
 # more, so that the rows of a batch differ from pass to pass.
 POOL = 200
@@ -22,8 +30,8 @@ class EncodedRows(Dataset):
     Parameters
     ----------
     inputs : dict of str to list or tensor
-        Arguments of the network's `forward`, each with one entry per row: token lists under the
-        tokenizer's names, or the array of numbers under the name "".
+        Arguments of the network's `forward`, each with one entry per row: token lists, or lists of
+        windows, under the tokenizer's names, or the array of numbers under the name "".
     codes : ndarray of int, or None
         Class numbers.
     weights : ndarray of float, or None
@@ -47,7 +55,7 @@ class EncodedRows(Dataset):
         """Number of tokens of each row, which is 1 for numbers."""
         if "" in self.inputs:
             return np.ones(len(self), dtype=np.int64)
-        return np.fromiter(map(len, self.inputs["input_ids"]), dtype=np.int64, count=len(self))
+        return np.fromiter(map(n_tokens, self.inputs["input_ids"]), dtype=np.int64, count=len(self))
 
 
 def is_encoded(dataset):
@@ -151,7 +159,9 @@ class Collate:
         if self.tokenizer is None:
             batch = {"": torch.stack([row[""] for row in inputs])}
         else:
-            batch = self.pad(inputs)
+            windows, counts = windows_of(inputs)
+            batch = self.pad(windows)
+            batch = batch if counts is None else by_row(batch, counts)
         return (batch, torch.as_tensor(np.array(weights))), torch.as_tensor(np.array(codes))
 
     def pad(self, inputs):
@@ -174,7 +184,7 @@ class Collate:
         return batch
 
 
-def tokenize(tokenizer, columns, max_length, longest):
+def tokenize(tokenizer, columns, max_length, longest, stride=None):
     """Token lists of one or two columns of text, under the names of the network's arguments.
 
     Parameters
@@ -186,24 +196,33 @@ def tokenize(tokenizer, columns, max_length, longest):
         Tokens at which texts are cut. None is `longest`, with a warning if a text is cut.
     longest : int or None
         Most tokens that the network takes.
+    stride : int or None
+        Tokens that the windows of a long text share; None cuts texts. With windows, each text has a
+        list of token lists.
     """
     with _tokenizing:
-        tokens = _tokenize(tokenizer, columns, max_length, longest)
+        tokens = _tokenize(tokenizer, columns, max_length, longest, stride)
+    texts = tokens.get("overflow_to_sample_mapping")
     tokens = {name: tokens[name] for name in tokenizer.model_input_names if name in tokens}
     special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     fill = {"input_ids": next((i for i in special if i is not None), 0), "attention_mask": 1}
     for i in [i for i, row in enumerate(tokens["input_ids"]) if not row]:
         for name in tokens:  # a network takes one token at least
             tokens[name][i] = [fill.get(name, 0)]
-    return tokens
+    return tokens if texts is None else grouped(tokens, texts)
 
 
-def _tokenize(tokenizer, columns, max_length, longest):
+def _tokenize(tokenizer, columns, max_length, longest, stride):
     """What the tokenizer returns; it keeps its truncation, so only one thread may call it."""
     if max_length is not None and longest is not None and max_length > longest:
         raise ValueError(
             f"max_length={max_length} but the model takes at most {longest} tokens; lower it."
         )
+    if stride is not None and columns[0]:
+        length = max_length or longest
+        check_windows(tokenizer, columns, length, stride)
+        options = {"max_length": length, "stride": stride, "return_overflowing_tokens": True}
+        return tokenizer(*columns, truncation=True, padding=False, **options)
     cut = {"truncation": True, "max_length": max_length or longest, "padding": False}
     if max_length is None and longest is not None:
         tokens = tokenizer(*columns, padding=False, verbose=False)

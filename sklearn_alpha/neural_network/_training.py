@@ -6,13 +6,18 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import EarlyStopping
-from skorch.dataset import ValidSplit
-from skorch.utils import TeeGenerator, noop
+from skorch.utils import TeeGenerator
 
 from sklearn_alpha._fitting import all_or_nothing
+from sklearn_alpha.neural_network._anchor import Anchor
 from sklearn_alpha.neural_network._distributed import OneProcess, held_by, processes, reproducible
 from sklearn_alpha.neural_network._divergence import StopAtDivergence
+from sklearn_alpha.neural_network._early_stopping import (
+    check_callbacks,
+    renew_stopping,
+    split_of,
+    stopping,
+)
 from sklearn_alpha.neural_network._held_out import (
     HeldOutAlpha,
     check_shares,
@@ -23,6 +28,7 @@ from sklearn_alpha.neural_network._inputs import TEXT, read_inputs, read_targets
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._schedule import LinearDecay
 from sklearn_alpha.neural_network._skorch import SkorchNet
+from sklearn_alpha.neural_network._sources import weigh_sources
 from sklearn_alpha.neural_network._start import LinearProbe
 from sklearn_alpha.neural_network._texts import (
     Batches,
@@ -32,14 +38,13 @@ from sklearn_alpha.neural_network._texts import (
     in_order,
     lengths_of,
 )
-
-VALIDATION_SHARE = 0.1  # of the rows, for early stopping
+from sklearn_alpha.neural_network._validation import of_mean_one, validate, validation_rows
 
 
 class Training(SkorchNet):
     """The net with its training loop: one optimizer for adapters and head, one for α."""
 
-    held_out_ = None
+    held_out_ = validation_ = None
 
     # ------------------------------------------------------------ fit
 
@@ -60,7 +65,7 @@ class Training(SkorchNet):
                     )
                 known = self.classes_
             n_rows = len(columns[0]) if kind == TEXT else len(columns)
-            known, seen, codes, weights = read_targets(
+            known, seen, codes, weights, self.class_factors_ = read_targets(
                 y, sample_weight, n_rows, classes=known, class_weight=self.class_weight
             )
             columns = [[c[i] for i in seen] for c in columns] if kind == TEXT else columns[seen]
@@ -80,8 +85,10 @@ class Training(SkorchNet):
         """Initialize what is needed and run skorch's epochs."""
         if not goes_on:
             self.history_ = None  # the old one is not changed
-            self.starts_at_probe_ = False
+            self.starts_at_probe_, self.trained_share_ = False, 1.0
+            weigh_sources(self, kind, columns, codes, weights)
             self.initialize()
+        renew_stopping(self)
         self.module_.to(self.processes_.device)
         self.criterion_.to(self.processes_.device)
         # A pickle has no optimizers, and `alpha` may have changed.
@@ -90,9 +97,12 @@ class Training(SkorchNet):
             self._initialize_optimizer()
         rows = EncodedRows(self._encode(kind, columns), codes, weights)
         self.notify("on_train_begin", X=rows, y=codes)
+        self.validation_ = self.validation_rows_ = None
         with suppress(KeyboardInterrupt):  # the net can be used as it is by then
             self.fit_loop(rows, codes)
         self.notify("on_train_end", X=rows, y=codes)
+        self.validation_ = validate(self, self.validation_rows_)
+        self.validation_rows_ = None
 
     @property
     def _default_callbacks(self):
@@ -105,11 +115,8 @@ class Training(SkorchNet):
         if getattr(self, "processes_", OneProcess).process:  # only the first process prints
             callbacks = [(name, callback) for name, callback in callbacks if name != "print_log"]
         if self.early_stopping and self.max_epochs:
-            patience = 3 if self.early_stopping is True else self.early_stopping
-            sink = print if self.verbose else noop
-            stop = EarlyStopping(patience=patience, load_best=True, sink=sink)
-            callbacks.append(("early_stopping", stop))
-        return callbacks
+            callbacks.append(("early_stopping", stopping(self)))
+        return [*callbacks, ("anchor", Anchor())]  # after the best epoch is back
 
     # ------------------------------------------------------------ optimizers
 
@@ -145,32 +152,21 @@ class Training(SkorchNet):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Rows of the adapter and of validation. Rows of α, if any, go to `held_out_`."""
-        split = self.train_split
+        split = split_of(self)
+        check_callbacks(self, validates=split is not None)
         shares = {"alpha_split": self.alpha_split if self._holds_out else 0}
-        if split is None and self.early_stopping:
-            split = ValidSplit(VALIDATION_SHARE, stratified=True, random_state=self.seed_)
-            shares["early_stopping"] = VALIDATION_SHARE
+        if split is not None and self.train_split is None:
+            shares["early_stopping"] = self.validation_fraction
         check_shares(shares, y, self.classes_inferred_)
         train, valid = (X, None) if split is None else split(X, y)
         if valid is not None:
-            valid = self.get_dataset(valid)  # the user may have brought it
-        else:
-            self._check_monitors()
+            train, valid = of_mean_one(train), of_mean_one(validation_rows(self, valid))
         if self._holds_out:
             train, held = hold_out(train, self.alpha_split, self.seed_)
             self.held_out_ = HeldOutAlpha(held)
         # Callbacks pair predictions with labels in the order of the dataset.
-        return train, None if valid is None else by_length(valid)[0]
-
-    def _check_monitors(self):
-        """Raise an error for an `EarlyStopping` that waits for validation rows."""
-        for _, callback in self.callbacks_:
-            monitor = getattr(callback, "monitor", None)
-            if isinstance(callback, EarlyStopping) and str(monitor).startswith("valid"):
-                raise ValueError(
-                    f"EarlyStopping reads {monitor!r}, but no rows are held out for validation; "
-                    "set early_stopping=True instead, or train_split."
-                )
+        self.validation_rows_ = None if valid is None else by_length(valid)[0]
+        return train, self.validation_rows_
 
     @property
     def _holds_out(self):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.reliability import _rows, _saves, _work
+from benchmarks.reliability import _rows, _saves, _work, _workers
 from benchmarks.reliability._outcomes import ANSWERED, REFUSED, WRONG, counted, outcome
 
 
@@ -17,6 +17,7 @@ def small(monkeypatch):
     monkeypatch.setattr(_work, "ROUNDS", 1)
     monkeypatch.setattr(_work, "N_FITS", 4)
     monkeypatch.setattr(_work, "GROWTH", 50.0)
+    monkeypatch.setattr(_workers, "N_KILLS", 1)
     monkeypatch.setattr(_saves, "N_DAMAGES", 2)
     monkeypatch.setattr(_saves, "N_LIMITS", 4)
     for name in ("FORMS", "VALUES"):

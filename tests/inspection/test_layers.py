@@ -71,6 +71,17 @@ def test_a_fitted_net():
         np.testing.assert_array_equal(display.alphas[name], alpha)
 
 
+def test_sources_are_above_the_layers(alphas):
+    net = Net(alphas)
+    net.source_alpha_ = np.array([0.7, 0.2, 0.1])
+    display = AlphaLayersDisplay.from_estimator(net)
+    np.testing.assert_array_equal(display.sources_.get_xdata(), net.source_alpha_)
+    np.testing.assert_array_equal(display.sources_.get_ydata(), [-3, -2, -1])
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels[:4] == ["source 0", "source 1", "source 2", "0.self.query"]
+    assert not hasattr(AlphaLayersDisplay.from_estimator(alphas), "sources_")
+
+
 def test_axes_are_used_as_given(alphas):
     ax = plt.subplots()[1]
     display = AlphaLayersDisplay.from_estimator(alphas, ax=ax)

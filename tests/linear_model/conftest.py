@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model import _problem
+from sklearn_alpha.linear_model._data import sample as rows_of_least_keys
 from sklearn_alpha.linear_model._rules.evidence import quadrature
 
 
@@ -131,9 +132,10 @@ def oracle():
 
 @pytest.fixture
 def sample(monkeypatch):
-    """Estimates read ten rows at most: a function of n that says which."""
-    monkeypatch.setattr(_problem, "SAMPLE", 10)
-    return lambda n: np.random.default_rng(0).choice(n, min(n, 10), replace=False)
+    """Estimates read ten rows at most: a function of X that says which."""
+    for module in (_problem, rows_of_least_keys):
+        monkeypatch.setattr(module, "SIZE", 10)
+    return lambda X: np.argsort(rows_of_least_keys.row_keys(X))[: 10 if len(X) > 10 else None]
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
-from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._rules import RULES
 
 KINDS = ("binary", "classes", "target", "targets")
@@ -32,11 +33,31 @@ def halves(n):
     return [(rows[: n - 2], rows[n - 2 :]), (rows[2:], rows[:2])]
 
 
+def temperature(values, labels, weights):
+    """β of left-out values (n_rows, n_outputs), by SciPy's search for the maximum over log β."""
+    n_outputs = values.shape[1]
+    Y = np.where(labels[:, None] == np.arange(max(n_outputs, 2)), 1.0, -1.0)
+    Y = Y[:, 1:] if n_outputs == 1 else Y - Y.mean(axis=1, keepdims=True)
+    F = np.hstack([np.zeros_like(values), values]) if n_outputs == 1 else values
+    inner = [weights @ (a * b).sum(axis=1) for a, b in ((Y, Y), (Y, values), (values, values))]
+    slope = max(inner[1], 0.1 * np.sqrt(inner[0] * inner[2])) / inner[2]
+    centre = np.log(slope * (2 if n_outputs == 1 else np.sqrt(n_outputs / 2)))
+
+    def loss(x):
+        own = log_softmax(np.exp(x) * F, axis=1)[np.arange(len(labels)), labels]
+        return -weights @ own + ((x - centre) / 0.35) ** 2 / 2
+
+    grid = centre + np.linspace(-5, 5, 401)
+    x = grid[np.argmin([loss(at) for at in grid])]
+    options = {"method": "bounded", "options": {"xatol": 1e-12}}
+    return np.exp(minimize_scalar(loss, bounds=(x - 0.03, x + 0.03), **options).x)
+
+
+def selected(selection, folds):
+    """Parameters of a selection, with the folds of "cv", which no other reads."""
+    return {"selection": selection, **({"cv": folds} if selection == "cv" else {})}
+
+
 def assert_same_model(first, second, X, atol=1e-8):
     assert_allclose(decisions(first, X), decisions(second, X), rtol=0, atol=atol)
     assert_allclose(first.intercept_, second.intercept_, rtol=0, atol=atol)
-
-
-def from_moments(task):
-    """What the default selection is where rows are gone: of classes, the evidence."""
-    return "evidence" if task.Estimator is AlphaTransferClassifier else "anchored"

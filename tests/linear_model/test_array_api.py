@@ -19,7 +19,7 @@ from sklearn_alpha.linear_model._data import array_api
 from sklearn_alpha.linear_model._data.array_api import ArrayAPIRows, make_rows
 from sklearn_alpha.linear_model._data.rows import Rows
 from sklearn_alpha.linear_model._rules import RULES
-from tests.linear_model.helpers import halves, kinds
+from tests.linear_model.helpers import halves, kinds, selected
 
 pytestmark = pytest.mark.skipif(
     parse_version(__version__) < parse_version("1.8"), reason="scikit-learn 1.8 knows the devices"
@@ -64,7 +64,7 @@ def test_everything_is_as_from_numpy_and_lies_where_X_does(
     kind, selection, shape, dtype, put, problem
 ):
     task = problem(kind, *shape, n_sources=2)
-    model = task.Estimator(task.source, selection=selection, cv=halves(shape[0]), store_loo=True)
+    model = task.Estimator(task.source, **selected(selection, halves(shape[0])), store_loo=True)
     X, tolerance = task.X.astype(dtype), 1e-10 if dtype == "float64" else 2e-4
     y = task.y if task.y.dtype.kind == "i" else task.y.astype(dtype)
     with config_context(array_api_dispatch=True):

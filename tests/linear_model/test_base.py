@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import get_tags
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from tests.linear_model.helpers import kinds
+from tests.linear_model.helpers import kinds, selected
 
 
 @kinds
@@ -111,8 +111,7 @@ def test_folds_of_a_number_are_those_of_scikit_learn(kind, problem):
 def test_scorers_get_the_weights_that_they_can_take(selection, problem):
     """Those that are named get weights, where there are any but ones; a function gets none."""
     task = problem("target", 20)
-    grid = {"alphas": [0.0, 0.7], "gammas": [0.1, 1.0], "selection": selection}
-    grid["cv"] = list(KFold(4).split(task.X))
+    grid = {"alphas": [0.0, 0.7], "gammas": [0.1, 1.0], **selected(selection, KFold(4))}
 
     def path(scoring, weights=None):
         model = AlphaTransferRegressor(task.source, scoring=scoring, **grid)

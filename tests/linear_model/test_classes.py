@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._rules import RULES
+from tests.linear_model.helpers import selected
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
 
@@ -64,7 +65,7 @@ def test_target_keeps_to_the_classes_of_the_rows(task):
 
 @pytest.mark.parametrize("selection", sorted(set(RULES) - {"anchored", "theory"}))
 def test_other_selections_keep_to_the_classes_of_the_rows(selection, task):
-    model = AlphaTransferClassifier(task.source, selection=selection, cv=2).fit(task.X, task.y)
+    model = AlphaTransferClassifier(task.source, **selected(selection, 2)).fit(task.X, task.y)
     assert_array_equal(model.classes_, NAMES[:3])
 
 
@@ -272,3 +273,52 @@ def test_sources_of_different_classes_are_joined(two, task):
     assert_array_equal(model.classes_, NAMES)
     assert not model.source_coef_[2:, 0].any()
     assert not model.source_coef_[:2, 1].any()
+
+
+# ---------------------------------------------------------------- −1 for "no label"
+
+
+@pytest.mark.parametrize("selection", ["anchored", "evidence"])
+@pytest.mark.parametrize("classes", [None, "target"])
+@pytest.mark.parametrize(
+    ("labels", "others"),
+    [([-1, 0, 1], "0, 1"), ([-1, 2, 5, 7], "2, 5, 7"), ([-1.0, 0.0, 1.0], "0")],
+)
+def test_minus_one_looks_like_a_mask(labels, others, classes, selection, problem):
+    task = problem("classes", n=30)
+    y = np.array(labels)[np.arange(30) % len(labels)]
+    model = AlphaTransferClassifier(classes=classes, selection=selection)
+    message = rf"label -1 beside \[{others}.*mask.*leave these rows out.*parameter classes"
+    with pytest.warns(UserWarning, match=message):
+        model.fit(task.X, y)
+
+
+@pytest.mark.parametrize(
+    "labels", [[-1, 1], [-1, 0], [0, 1, 2], [-2, -1, 0], [-3, 0, 1], ["-1", "0", "1"]]
+)
+def test_other_labels_are_no_mask(labels, problem):
+    task = problem("classes", n=30)
+    AlphaTransferClassifier().fit(task.X, np.array(labels)[np.arange(30) % len(labels)])
+
+
+@pytest.mark.parametrize("selection", ["anchored", "evidence"])
+def test_minus_one_that_is_named_is_a_class(selection, problem):
+    task = problem("classes", n=30)
+    y = np.arange(30) % 3 - 1
+    model = AlphaTransferClassifier(classes=[-1, 0, 1], selection=selection).fit(task.X, y)
+    assert_array_equal(model.classes_, [-1, 0, 1])
+    source = LogisticRegression().fit(task.X, y)
+    model = AlphaTransferClassifier(source, selection=selection).fit(task.X, y)
+    assert_array_equal(model.classes_, [-1, 0, 1])
+
+
+@pytest.mark.parametrize("selection", ["blend", "generative", "theory"])
+@pytest.mark.parametrize("classes", [[0, 1, 2], [1, 2]])
+def test_a_class_without_rows_is_refused_by_rules_that_read_its_mean(selection, classes, problem):
+    task = problem("binary", n=20)
+    y = np.ones(20, dtype=int) if len(classes) == 2 else task.y
+    model = AlphaTransferClassifier(selection=selection, classes=classes)
+    with pytest.raises(ValueError, match=r"a class has no rows.*'evidence'.*out of classes"):
+        model.fit(task.X, y)
+    model.set_params(selection="evidence").fit(task.X, y)
+    assert np.isfinite(model.predict_proba(task.X)).all()

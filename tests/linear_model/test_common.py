@@ -15,6 +15,8 @@ ESTIMATORS = [
 
 # The checks of scikit-learn 1.6 draw four rows of a class for the five folds of "cv".
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+# The checks of weights give cv to every estimator that has it.
+@pytest.mark.filterwarnings("ignore:cv is ignored:UserWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -7,7 +7,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from tests.linear_model.helpers import KINDS, decisions, halves, heights, kinds, selections
+from tests.linear_model.helpers import (
+    KINDS,
+    decisions,
+    halves,
+    heights,
+    kinds,
+    selected,
+    selections,
+)
 
 
 def assert_usable(model, X):
@@ -76,8 +84,8 @@ def test_degenerate_data(name, kind, selection, height, n_sources, problem):
     change(task)
     rows = np.arange(len(task.X))
     parameters = {"intercept_scaling": height} if height else {"fit_intercept": False}
-    parameters |= {"cv": [(rows, rows)], "store_loo": True}
-    model = task.Estimator(task.source, selection=selection, **parameters)
+    parameters |= {**selected(selection, [(rows, rows)]), "store_loo": True}
+    model = task.Estimator(task.source, **parameters)
     assert_usable(model.fit(task.X, task.y), task.X)
 
 
@@ -94,7 +102,7 @@ def test_dependent_sources(kind, selection, others, problem):
     task = problem(kind, n_sources=2)
     (w, b), (v, c) = task.source
     source = [(w, b), *((s * w + t * v, s * b + t * c) for s, t in others)]
-    model = task.Estimator(source, selection=selection, cv=halves(12), store_loo=True)
+    model = task.Estimator(source, **selected(selection, halves(12)), store_loo=True)
     model.fit(task.X, task.y)
     assert_usable(model, task.X)
     assert np.abs(decisions(model, task.X)).max() < 10 * np.abs(task.Y).max()
@@ -118,7 +126,7 @@ def test_one_sample(selection, parameters, problem):
 @pytest.mark.parametrize("constant", [0.0, 3.0])
 def test_a_constant_target_is_predicted(selection, constant, problem):
     task = problem("target", n_sources=0)
-    model = AlphaTransferRegressor(selection=selection, cv=3)
+    model = AlphaTransferRegressor(**selected(selection, 3))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(task.X, np.full(12, constant))

@@ -26,6 +26,7 @@ from tests.linear_model.helpers import (
     halves,
     heights,
     kinds,
+    selected,
     selections,
     shapes,
 )
@@ -50,9 +51,9 @@ def test_alpha_zero_is_ridge(kind, shape, container, fit_intercept, problem):
 
 
 @pytest.mark.parametrize("kind", ["binary", "classes"])
-def test_alpha_zero_is_ridge_classifier(kind, problem):
+def test_no_source_is_ridge_classifier(kind, problem):
     task = problem(kind)
-    model = AlphaTransferClassifier(alpha=0, gamma=0.3, intercept_scaling=np.inf)
+    model = AlphaTransferClassifier(gamma=0.3, intercept_scaling=np.inf)
     model.fit(task.X, task.y)
     ridge = RidgeClassifier(alpha=len(task.X) * 0.3, solver="svd").fit(task.X, task.y)
     assert_allclose(model.decision_function(task.X), ridge.decision_function(task.X), atol=1e-10)
@@ -166,7 +167,7 @@ def test_dense_equals_sparse_and_primal_equals_dual(kind, shape, selection, heig
 @pytest.mark.parametrize("factor", [1e-9, 1e-3, 1e3, 1e9])
 def test_the_scale_of_the_source_moves_nothing(kind, selection, factor, problem):
     task = problem(kind, n_sources=2)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     scaled = clone(model).set_params(source=[(factor * w, factor * b) for w, b in task.source])
     scaled.fit(task.X, task.y)
     assert_same_model(scaled, model, task.X)
@@ -179,7 +180,7 @@ def test_the_scale_of_the_source_moves_nothing(kind, selection, factor, problem)
 @pytest.mark.parametrize("factor", [1.0, 1e-6])
 def test_a_source_listed_twice_moves_nothing(kind, selection, n_sources, factor, problem):
     task = problem(kind, n_sources=n_sources)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     w, b = task.source[0]
     doubled = clone(model).set_params(source=[*task.source, (factor * w, factor * b)])
     assert_same_model(doubled.fit(task.X, task.y), model, task.X)
@@ -189,7 +190,7 @@ def test_a_source_listed_twice_moves_nothing(kind, selection, n_sources, factor,
 @selections
 def test_the_order_of_sources_moves_nothing(kind, selection, problem):
     task = problem(kind, n_sources=3)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     other = clone(model).set_params(source=task.source[::-1]).fit(task.X, task.y)
     assert_same_model(other, model, task.X)
     assert_allclose(other.alpha_[:, ::-1], model.alpha_, rtol=1e-6)
@@ -199,7 +200,7 @@ def test_the_order_of_sources_moves_nothing(kind, selection, problem):
 @selections
 def test_a_list_of_one_is_the_source(kind, selection, problem):
     task = problem(kind)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     single = clone(model).set_params(source=task.source[0]).fit(task.X, task.y)
     assert_array_equal(single.coef_, model.coef_)
     assert_array_equal(single.alpha_, model.alpha_)
@@ -209,7 +210,7 @@ def test_a_list_of_one_is_the_source(kind, selection, problem):
 @selections
 def test_a_zero_source_is_no_source(kind, selection, problem):
     task = problem(kind)
-    model = task.Estimator(0 * task.W[:, 0], selection=selection, cv=halves(12))
+    model = task.Estimator(0 * task.W[:, 0], **selected(selection, halves(12)))
     none = clone(model).set_params(source=None)
     assert_same_model(model.fit(task.X, task.y), none.fit(task.X, task.y), task.X)
     assert np.isfinite(model.alpha_).all()
@@ -219,7 +220,7 @@ def test_a_zero_source_is_no_source(kind, selection, problem):
 @selections
 def test_units_of_the_features_move_nothing(kind, selection, problem):
     task = problem(kind)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     scaled = clone(model).set_params(source=[(w / 1e3, b) for w, b in task.source])
     scaled.fit(task.X * 1e3, task.y)
     assert_allclose(decisions(scaled, task.X * 1e3), decisions(model, task.X), rtol=0, atol=1e-8)
@@ -229,7 +230,7 @@ def test_units_of_the_features_move_nothing(kind, selection, problem):
 @selections
 def test_units_of_the_target_scale_the_prediction(kind, selection, problem):
     task = problem(kind)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     scaled = clone(model).fit(task.X, task.y * 1e3)
     assert_allclose(scaled.predict(task.X) / 1e3, model.predict(task.X), rtol=0, atol=1e-8)
 
@@ -442,7 +443,7 @@ def test_inputs_are_not_modified(kind, selection, container, problem):
     kept = [array.copy() for array in (X, y, weights, W, b)]
     for array in (X if isinstance(X, np.ndarray) else X.data, y, weights, W, b):
         array.flags.writeable = False
-    model = task.Estimator((W, b), selection=selection, cv=halves(12))
+    model = task.Estimator((W, b), **selected(selection, halves(12)))
     decisions(model.fit(X, y, sample_weight=weights), X)
     for before, after in zip(kept, (X, y, weights, W, b), strict=True):
         assert abs(after - before).max() == 0
@@ -465,7 +466,7 @@ def test_other_dtypes(kind, dtype, problem):
 def test_single_precision_is_read_in_double_and_comes_back_single(kind, selection, problem):
     task = problem(kind, n_sources=2)
     X = task.X.astype(np.float32)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12), store_loo=True)
+    model = task.Estimator(task.source, **selected(selection, halves(12)), store_loo=True)
     double = clone(model).fit(X.astype(np.float64), task.y)
     model.fit(X, task.y)
     for name in ("coef_", "intercept_", "alpha_", "source_coef_", "loo_decision_function_"):
@@ -479,7 +480,7 @@ def test_single_precision_is_read_in_double_and_comes_back_single(kind, selectio
 @selections
 def test_fitting_again_is_fitting_once(kind, selection, problem):
     task, other = problem(kind), problem(kind, n=15, p=4)
-    model = task.Estimator(task.source, selection=selection, cv=2).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, 2)).fit(task.X, task.y)
     again = clone(model).set_params(source=other.source).fit(other.X, other.y)
     again.set_params(source=task.source).fit(task.X, task.y)
     assert_array_equal(again.coef_, model.coef_)

@@ -180,3 +180,12 @@ def test_an_error_leaves_everything_as_it_was(kind, fitted, wrong, problem):
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[name] is before[name] for name in before)
     assert_array_equal(source.coef_, coef)
+
+
+@kinds
+def test_a_search_over_sources_that_it_un_fits_says_what_to_do(kind, problem):
+    task = problem(kind, n=30)
+    grid = {"source": [fitted_on(task, kind)]}
+    search = GridSearchCV(task.Estimator(), grid, cv=3, error_score="raise")
+    with pytest.raises(NotFittedError, match=r"search un-fits the sources .* FrozenEstimator"):
+        search.fit(task.X, task.y)

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 from sklearn_alpha.linear_model._rules import RULES
+from tests.linear_model.helpers import selected
 
 bounded = settings(
     deadline=None, max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -70,7 +71,6 @@ def problems(draw):
     y, n_outputs, Estimator = draw(targets(len(X)))
     parameters = {
         "source": draw(sources(n_outputs, X.shape[1])),
-        "cv": [(np.arange(len(X)), np.arange(len(X)))],
         **draw(
             st.sampled_from(
                 [{}, {"fit_intercept": False}, {"intercept_scaling": np.inf}]
@@ -111,7 +111,8 @@ def assert_finite(model, X):
 @given(problem=problems(), container=st.sampled_from([np.asarray, sparse.csr_matrix]))
 def test_finite_or_an_error(selection, problem, container):
     Estimator, parameters, X, y, weights = problem
-    model = Estimator(selection=selection, **parameters)
+    folds = [(np.arange(len(X)), np.arange(len(X)))]
+    model = Estimator(**selected(selection, folds), **parameters)
     try:
         model.fit(container(X), y, sample_weight=weights)
     except ValueError:
@@ -133,7 +134,7 @@ def test_units_of_the_features_move_nothing(selection, seed, n, p, power, height
     # a power of two, which no rounding touches
     rng, c = np.random.default_rng(seed), 2.0**power
     X, w, y = rng.normal(size=(n, p)), rng.normal(size=p), np.arange(n) % 2
-    parameters = {"selection": selection, "cv": [(np.arange(n), np.arange(n))]}
+    parameters = selected(selection, [(np.arange(n), np.arange(n))])
     parameters["intercept_scaling"] = height
     model = AlphaTransferClassifier((w, 0.5), **parameters).fit(X, y)
     scaled = AlphaTransferClassifier((w / c, 0.5), **parameters).fit(c * X, y)
@@ -153,10 +154,9 @@ def test_leave_one_out_does_not_see_its_row(selection, seed, n, p):
     X, w, y = rng.normal(size=(n, p)), rng.normal(size=p), rng.normal(size=n)
     model = AlphaTransferRegressor(
         w,
-        selection=selection,
+        **selected(selection, [(np.arange(n), np.arange(n))]),
         alpha=0.7,
         gamma=0.1,
-        cv=[(np.arange(n), np.arange(n))],
         store_loo=True,
     )
     before = model.fit(X, y).loo_decision_function_[0]
@@ -188,7 +188,7 @@ def test_fuzz(Estimator, selection):
         y = y > 0.5 if Estimator is AlphaTransferClassifier else y
         source = rng.choice([0, 1e-200, 1.0, 1e200], size=X.shape[1])
         folds = [(np.arange(len(X)),) * 2]
-        model = Estimator(source, selection=selection, cv=folds, store_loo=True)
+        model = Estimator(source, **selected(selection, folds), store_loo=True)
         try:
             model.fit(X, y)
         except ValueError:
@@ -245,7 +245,7 @@ def test_weights_of_classes_beyond_the_range(weights):
 def test_a_class_of_little_weight(selection, weight):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
-    model = AlphaTransferClassifier(rng.normal(size=3), selection=selection, store_loo=True, cv=2)
+    model = AlphaTransferClassifier(rng.normal(size=3), **selected(selection, 2), store_loo=True)
     assert_finite(model.fit(X, y, sample_weight=np.where(y == 1, weight, 1.0)), X)
 
 

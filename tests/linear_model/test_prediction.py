@@ -4,16 +4,23 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 
 from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
-from sklearn_alpha.linear_model._problem import SAMPLE
-from tests.linear_model.helpers import assert_same_model, decisions, halves, kinds, selections
+from sklearn_alpha.linear_model._data.sample import SIZE, row_keys
+from tests.linear_model.helpers import (
+    assert_same_model,
+    decisions,
+    halves,
+    kinds,
+    selected,
+    selections,
+    temperature,
+)
 
 # ---------------------------------------------------------------- classes and probabilities
 
@@ -22,7 +29,7 @@ from tests.linear_model.helpers import assert_same_model, decisions, halves, kin
 def test_permuted_classes_permute_rows(selection, problem):
     task = problem("classes", n_sources=2)
     order = np.array([2, 0, 1])  # class c is now called order[c]
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     permuted = clone(model).set_params(
         source=[(w[np.argsort(order)], b[np.argsort(order)]) for w, b in task.source]
     )
@@ -35,7 +42,7 @@ def test_permuted_classes_permute_rows(selection, problem):
 @selections
 def test_exchanged_classes_exchange_signs(selection, problem):
     task = problem("binary", n_sources=2)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     other = clone(model).set_params(source=[(-w, -b) for w, b in task.source])
     other.fit(task.X, 1 - task.y)
     assert_allclose(other.coef_, -model.coef_, atol=1e-10)
@@ -58,7 +65,7 @@ def test_labels_of_any_kind(labels, problem):
 @selections
 def test_predictions_agree(kind, selection, problem):
     task = problem(kind, n=20)
-    model = task.Estimator(task.source, selection=selection, cv=2).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, 2)).fit(task.X, task.y)
     X = np.random.default_rng(0).normal(size=(200, task.X.shape[1]))
     values, P = model.decision_function(X), model.predict_proba(X)
     assert_allclose(P.sum(axis=1), 1)
@@ -88,18 +95,11 @@ def test_inverse_temperature_is_the_best(kind, weighted, problem):
     weights = task.counts if weighted else np.ones(40, dtype=int)
     model = task.Estimator(selection="evidence", store_loo=True)
     model.fit(task.X, task.y, sample_weight=weights)
-    f = model.loo_decision_function_
-    F = np.repeat(np.column_stack([0 * f, f]) if kind == "binary" else f, weights, axis=0)
-    y = np.repeat(task.y, weights)
-    n_classes, counts = F.shape[1], np.bincount(y)[y][:, None]
-    targets = (np.eye(n_classes)[y] * counts + 1) / (counts + n_classes)
-
-    def loss(beta):
-        return -np.sum(targets * log_softmax(beta * F, axis=1))
-
-    best = minimize_scalar(loss, bounds=(0.1, 100), method="bounded", options={"xatol": 1e-9})
-    assert 0.2 < best.x < 50
-    assert_allclose(model.inverse_temperature_, best.x, rtol=1e-5)
+    values = model.loo_decision_function_.reshape(40, -1) - task.common
+    values, y = np.repeat(values, weights, axis=0), np.repeat(task.y, weights)
+    beta = temperature(values, y, np.ones(len(y)))
+    assert 0.2 < beta < 50
+    assert_allclose(model.inverse_temperature_, beta, rtol=1e-6)
 
 
 @kinds
@@ -108,7 +108,7 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
     kind, selection, problem, sample, estimate
 ):
     task = problem(kind, n=24)
-    options = {"selection": selection, "cv": halves(24)}
+    options = selected(selection, halves(24))
     model = task.Estimator(task.source, **options).fit(task.X, task.y)
     full = task.Estimator(task.source, store_loo=True, **options).fit(task.X, task.y)
     assert not hasattr(model, "loo_decision_function_")
@@ -118,18 +118,21 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
     if hasattr(model, "predict_proba"):
         assert_allclose(full.inverse_temperature_, model.inverse_temperature_, rtol=1e-10)
     if hasattr(model, "predict_proba") and selection != "anchored":  # it has a prior of its own
-        values = full.loo_decision_function_.reshape(24, -1)[sample(24)]
+        values = full.loo_decision_function_.reshape(24, -1)[sample(task.X)]
         if selection in ("evidence", "blend"):
-            values = estimate(full, task)[sample(24)]
+            values = estimate(full, task)[sample(task.X)]
         if selection == "blend":
             other = clone(full).set_params(selection="generative").fit(task.X, task.y)
-            other = other.loo_decision_function_.reshape(24, -1)[sample(24)] - task.common
+            other = other.loo_decision_function_.reshape(24, -1)[sample(task.X)] - task.common
             t, kappa = full.path_.share, np.linalg.norm(values) / np.linalg.norm(other)
             values = (1 - t) * values + t * kappa * other
-        n_classes = len(model.classes_)
-        targets = smoothed_targets(task.y[sample(24)], np.ones(10), n_classes)
-        beta, *_ = inverse_temperature(values[None], targets, np.ones(10))
-        assert_allclose(model.inverse_temperature_, beta[0], rtol=1e-10)
+        if selection == "blend":  # that of the losses which weigh its parts
+            targets = smoothed_targets(task.y[sample(task.X)], np.ones(10), len(model.classes_))
+            (beta,), *_ = inverse_temperature(values[None], targets, np.ones(10))
+        else:
+            values = values - (0 if selection == "evidence" else task.common)
+            beta = temperature(values, task.y[sample(task.X)], np.ones(10))
+        assert_allclose(model.inverse_temperature_, beta, rtol=1e-6)
     assert not hasattr(
         full.set_params(store_loo=False).fit(task.X, task.y), "loo_decision_function_"
     )
@@ -139,10 +142,8 @@ def test_left_out_values_of_all_rows_are_left_where_asked_for_and_change_nothing
 def test_of_a_given_alpha_too_a_sample_has_the_temperature(kind, problem, sample, estimate):
     task = problem(kind, n=24)
     model = task.Estimator(task.source, alpha=0.7).fit(task.X, task.y)
-    values, n_classes = estimate(model, task)[sample(24)], len(model.classes_)
-    targets = smoothed_targets(task.y[sample(24)], np.ones(10), n_classes)
-    beta, *_ = inverse_temperature(values[None], targets, np.ones(10))
-    assert_allclose(model.inverse_temperature_, beta[0], rtol=1e-10)
+    beta = temperature(estimate(model, task)[sample(task.X)], task.y[sample(task.X)], np.ones(10))
+    assert_allclose(model.inverse_temperature_, beta, rtol=1e-6)
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.0, 5.0])
@@ -159,10 +160,10 @@ def test_the_quadrature_of_a_sample_moves_the_temperature_by_less_than_its_error
     source = w + rng.normal(size=w.shape) / np.sqrt(p)
     model = AlphaTransferClassifier(source, selection="evidence", store_loo=True).fit(X, y)
     assert len(model.path_.gammas) == 28
-    sample = np.sort(np.random.default_rng(0).choice(1200, SAMPLE, replace=False))
+    sample = np.argsort(row_keys(X))[:SIZE]
     values = model.loo_decision_function_.reshape(1200, -1)[sample]
-    targets = smoothed_targets(y[sample], np.ones(SAMPLE), len(model.classes_))
-    (beta,), *_ = inverse_temperature(values[None], targets, np.ones(SAMPLE))
+    values = values - (0 if n_outputs == 1 else 2 / n_outputs - 1)
+    beta = temperature(values, y[sample], np.ones(SIZE))
     F = np.column_stack([-values / 2, values / 2]) if n_outputs == 1 else values
     P = softmax(beta * F, axis=1)
     information = ((P * F**2).sum(axis=1) - (P * F).sum(axis=1) ** 2).sum()
@@ -187,7 +188,7 @@ def test_probabilities_are_calibrated_on_new_rows():
 @selections
 def test_a_column_of_targets_is_the_target(selection, problem):
     task = problem("target")
-    model = task.Estimator(task.source, selection=selection, cv=2, store_loo=True)
+    model = task.Estimator(task.source, **selected(selection, 2), store_loo=True)
     model.fit(task.X, task.y)
     column = clone(model).fit(task.X, task.y[:, None])
     assert model.coef_.shape == (7,)
@@ -214,7 +215,7 @@ def test_targets_at_one_gamma_are_fitted_one_by_one(problem):
 @selections
 def test_coefficients_are_the_rescaled_source_and_the_adapter(kind, selection, problem):
     task = problem(kind, n_sources=2)
-    model = task.Estimator(task.source, selection=selection, cv=halves(12)).fit(task.X, task.y)
+    model = task.Estimator(task.source, **selected(selection, halves(12))).fit(task.X, task.y)
     assert_allclose(model.source_coef_, task.W)
     assert_allclose(model.source_intercept_, task.b)
     values = task.X @ np.atleast_2d(model.coef_).T + model.intercept_

@@ -444,6 +444,7 @@ def test_joblib(tmp_path, target):
     assert_array_equal(loaded.fit(target.X, target.y).coef_, model.coef_)
 
 
+@pytest.mark.filterwarnings("ignore:alpha=1.0 is ignored:UserWarning")
 def test_grid_search_over_selection_alpha_and_source(classes):
     strong, weak = (FrozenEstimator(trained(classes, C=C)) for C in (100.0, 0.01))
     grid = {

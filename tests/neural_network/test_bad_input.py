@@ -6,8 +6,6 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from skorch.callbacks import EarlyStopping
-from skorch.dataset import ValidSplit
 from torch import nn
 from transformers import (
     BertForMaskedLM,
@@ -39,6 +37,12 @@ TEXT_CASES = {
     "three texts in a row": ([("a", "b", "c")] * 2, [0, 1], {}, "hold 3 texts; pass one text in"),
     "one and two texts": ([("a",), ("a", "b")], [0, 1], {}, "hold 1, 2 texts; pass one"),
     "three columns": (pd.DataFrame([["a"] * 3] * 2), [0, 1], {}, "X has 3 columns of text; pass"),
+    "several labels of a row": (
+        X,
+        [[0, 1]] * 12,
+        {},
+        "2 columns .* pass the net to sklearn",
+    ),
     "fewer labels": (X, Y[:5], {}, "inconsistent numbers of samples"),
     "one class": (X, ["good"] * 12, {}, r"y has rows of 1 class\(es\).*pass rows of at least 2"),
     "one class that counts": (
@@ -116,7 +120,7 @@ MODULE_CASES = {
     "a convolution": (
         nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 1), nn.Flatten(), nn.Linear(8, 2)),
         {"target_modules": ["1"]},
-        "1 is a LoRA layer on Conv1d, and α scales the rows of linear layers only; leave it out",
+        "1 is a LoRA layer on Conv1d, and α scales the rows of linear layers and the channels of",
     ),
 }
 
@@ -175,15 +179,6 @@ def test_a_path_that_does_not_exist(tiny_bert, path, tmp_path):
             OSError, match=r"folder '.*folder' does not exist; pass another path or"
         ):
             AlphaLoRANetClassifier(tiny_bert, tokenizer=name).fit(X, Y)
-
-
-def test_early_stopping_without_validation_rows():
-    net = AlphaLoRANetClassifier(make_module(), callbacks=[EarlyStopping()], random_state=0)
-    with pytest.raises(ValueError, match=r"reads 'valid_loss'.*; set early_stopping=True"):
-        net.fit(NUMBERS, CODES)
-    net.set_params(train_split=ValidSplit(4, stratified=True)).fit(NUMBERS, CODES)
-    net.set_params(train_split=None, callbacks=[EarlyStopping(monitor="train_loss")])
-    assert net.fit(NUMBERS, CODES).history
 
 
 def test_texts_that_are_too_long_are_cut_with_a_warning_unless_that_is_meant(tiny_bert):

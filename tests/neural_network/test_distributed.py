@@ -53,7 +53,12 @@ def launch(program, *arguments):
 CASES = {
     "numbers": {},
     "held out": {"alpha_split": 0.5, "alpha_every": 2, "batch_size": 5},
-    "early stopping": {"early_stopping": 2, "max_epochs": 6, "batch_size": 7},
+    "early stopping": {
+        "early_stopping": True,
+        "n_iter_no_change": 2,
+        "max_epochs": 6,
+        "batch_size": 7,
+    },
     "text": {},
 }
 PROGRAM = """

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
@@ -455,7 +456,7 @@ def test_a_fitted_net_of_other_classes_is_a_source_with_a_new_head(tiny_bert):
 
 def test_callbacks_score_decoded_labels_and_validation_rows_are_held_out(tiny_bert):
     X, y = make_texts(40)
-    net = fit_texts(tiny_bert, X, y, early_stopping=2, max_epochs=3)
+    net = fit_texts(tiny_bert, X, y, early_stopping=True, max_epochs=3)
     last = net.history_[-1]
     for rows, n in (("train", 36), ("valid", 4)):
         assert sum(batch.get(f"{rows}_batch_size", 0) for batch in last["batches"]) == n
@@ -469,20 +470,6 @@ def test_validation_accuracy_is_that_of_decoded_labels(tiny_bert):
     correct = net.predict([X[i] for i in rows]) == y[rows]
     assert len(rows) == 10
     assert net.history_[-1, "valid_acc"] == np.mean(correct)
-
-
-def test_early_stopping_returns_to_the_best_epoch():
-    X, y = make_numbers(60)
-    y = np.where(np.random.default_rng(0).random(60) < 0.4, 1 - y, y)
-    net = fit_numbers(X=X, y=y, early_stopping=3, max_epochs=40, lr=0.1)
-    losses = [row["valid_loss"] for row in net.history_]
-    assert len(losses) < 40
-    assert len(losses) == np.argmin(losses) + 1 + 3
-    # the validation rows, scored by the net that came back
-    _, valid = net.get_split_datasets(net.get_dataset(X, y), y)
-    logits = torch.cat(list(net.forward_iter(valid)))
-    codes = torch.tensor([valid[i][1] for i in range(len(valid))])
-    assert_allclose(nn.functional.cross_entropy(logits, codes), min(losses), rtol=1e-5)
 
 
 def test_step_sizes_fall_linearly_and_start_again():
@@ -653,6 +640,15 @@ def test_predefined_validation_rows_of_numbers(labels):
     other = SkorchDataset(X_valid, np.full(12, labels[1], dtype=object) + labels[1])
     with pytest.raises(ValueError, match=r"labels \[.*\], which are not among the classes"):
         fit_numbers(X=X, y=y, train_split=predefined_split(other))
+
+
+def test_several_labels_of_a_row_are_several_nets(tiny_bert):
+    X, y = make_texts(24)
+    labels = np.column_stack([y == "good", np.arange(24) % 2 == 0]).astype(int)
+    net = AlphaLoRANetClassifier(tiny_bert, **QUICK)
+    both = MultiOutputClassifier(net).fit(X, labels)
+    each = [clone(net).fit(X, column).predict(X) for column in labels.T]
+    assert_array_equal(both.predict(X), np.column_stack(each))
 
 
 def test_numbers_compete_with_an_ordinary_perceptron():

@@ -337,7 +337,9 @@ def is_read(folder):
 
 
 def files_of(folder):
-    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    """All files that are read. The card is for people, and they may change it."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in files if path != folder / "README.md"]
 
 
 DAMAGES = {
@@ -443,6 +445,14 @@ def test_fitted_attributes_of_wrong_types(folders, version, name):
         assert_refused(folders[version])
 
 
+def validated(record, **changes):
+    """The record of a net with rows held out, changed."""
+    found = {"n_rows": 2, "accuracy": 0.5, "log_loss": 0.7, "inverse_temperature": 0.9}
+    found |= {"weights": [0.5, 1.5], "scores": [0.1, 0.6], **changes}
+    record["fitted"]["validation_"] = found
+    return record
+
+
 HOSTILE = {
     "an attribute of ours": lambda r: r["fitted"].update(forward_iter="x"),
     "a method as a parameter": lambda r: r["parameters"].update(predict="x"),
@@ -460,6 +470,13 @@ HOSTILE = {
     "a seed outside the range": lambda r: r["fitted"].update(seed_=2**80),
     "layers that are not there": lambda r: r["fitted"]["attached_"].update(target_modules=["z"]),
     "text": lambda r: r["fitted"].update(kind_="text", row_shape_=None),
+    "validation without rows": lambda r: validated(r, n_rows=0, weights=[], scores=[]),
+    "validation of other rows": lambda r: validated(r, scores=[0.1]),
+    "a temperature that is not": lambda r: validated(r, inverse_temperature=float("nan")),
+    "a negative temperature": lambda r: validated(r, inverse_temperature=-1.0),
+    "a score that is not": lambda r: validated(r, scores=[0.1, float("nan")]),
+    "weights that are not": lambda r: validated(r, weights=[0.0, 0.0]),
+    "a validation without a part": lambda r: validated(r)["fitted"]["validation_"].pop("accuracy"),
     "a base model outside": lambda r: r.update(model={"folder": "../../etc"}),
     "a tokenizer outside": lambda r: r.update(tokenizer={"folder": "/etc"}),
     "a part that is not there": lambda r: r.update(tokenizer={"folder": "tokenizer", "a": 1}),
@@ -597,3 +614,10 @@ def test_rewriting_changes_nothing_else(folders, nets):
         rewrite(folder, lambda record: None)
         assert_allclose(read(folder).predict_proba(NUMBERS), nets[0].predict_proba(NUMBERS))
         assert_array_equal(read(folder).predict(NUMBERS), nets[0].predict(NUMBERS))
+
+
+def test_a_record_with_validation_is_read(folders):
+    for folder in folders.values():
+        rewrite(folder, validated)
+        assert read(folder).inverse_temperature_ == 0.9
+        assert read(folder).predict_set(NUMBERS, 0.5)[1].shape == (30, 2, 1)

@@ -30,7 +30,7 @@ WAYS = {
     "the same rows": {},
     "held out": {"alpha_split": 0.5, "alpha_every": 2, "batch_size": 5},
     "held": {"alpha": 0.7},
-    "early stopping": {"early_stopping": 2},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 2},
 }
 HALVES = {
     "bfloat16": {"precision": "bfloat16"},

@@ -497,8 +497,8 @@ def two():
     return model.eval()
 
 
-def image():
-    return nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), make_module(18))
+def sequence():
+    return nn.Sequential(nn.Conv1d(1, 2, 2), nn.Flatten(), make_module(18))
 
 
 other = {"adapter_name": "other"}
@@ -506,7 +506,7 @@ other = {"adapter_name": "other"}
 REFUSALS = {
     # The linear layers come after, and stay as they were.
     "embedding": (lambda: make(BASES["bert"](), "word_embeddings", "query"), {}, "on Embedding"),
-    "convolution": (lambda: make(image(), "0", "2.0"), {}, "on Conv2d, .* linear layers only"),
+    "sequence": (lambda: make(sequence(), "0", "2.0"), {}, "on Conv1d, .* channels of Conv2d only"),
     "DoRA": (lambda: make(make_module(), "0", use_dora=True), {}, "the variant DoraLinearVariant"),
     "twice": (adapted, {}, "already has the variant RowScale"),
     "bias of B": (lambda: make(make_module(), "0", lora_bias=True), {}, "adapter with lora_bias"),
@@ -521,7 +521,7 @@ REFUSALS = {
     "missing": (lora, {"alpha": {"0": 1.0}}, r"every LoRA layer and .* differ: \['4'\]"),
     "unknown": (lora, {"alpha": {"0": 1, "2": 1, "4": 1}}, r"and no other; .* differ: \['2'\]"),
 }
-GIVEN = {"embedding": torch.ones(1, 7, dtype=int), "convolution": torch.ones(1, 1, 4, 4)}
+GIVEN = {"embedding": torch.ones(1, 7, dtype=int), "sequence": torch.ones(1, 1, 10)}
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)

@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.special import expit, log_softmax
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 from transformers import (
     AutoModelForSequenceClassification,
@@ -259,6 +260,21 @@ def test_a_class_without_rows_leaves_the_head():
     assert (net.alpha_["0"] == 1).all()
     logits = module(torch.as_tensor(X, dtype=torch.float32)).detach().numpy()
     assert_allclose(net.decision_function(X), logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_head_that_names_the_classes_starts_by_the_default_rule(n_classes):
+    X, y = make_numbers(60, n_classes=n_classes)
+    source = AlphaLoRANetClassifier(make_module(n_out=n_classes), max_epochs=5, random_state=0)
+    source.fit(X, y)
+    options = STILL | {"callbacks__anchor": None}
+    net = AlphaLoRANetClassifier(FrozenEstimator(source), **options).fit(X, y)
+    Z = hidden(source, X)
+    head = LogisticRegression().fit(Z, y)
+    v, b = source_of(source.module_.get_submodule(source.module_.head))
+    head.coef_, head.intercept_ = (v, b) if n_classes > 2 else (2 * v[None], np.array([2 * b]))
+    expected = AlphaTransferClassifier(head).fit(Z, y).predict_proba(Z)
+    assert_allclose(net.predict_proba(X), expected, atol=1e-4)
 
 
 def test_a_source_net_keeps_what_it_knows():

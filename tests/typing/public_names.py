@@ -48,7 +48,7 @@ Floats = NDArray[np.float64]
 
 
 def classifier(X: Floats, y: list[str], source: LogisticRegression) -> Floats:
-    model = AlphaTransferClassifier(FrozenEstimator(source), selection="loo", cv=3)
+    model = AlphaTransferClassifier(FrozenEstimator(source), selection="cv", cv=3)
     AlphaTransferClassifier([X[0], (X[1], 0.5)], alpha=[0.5, 1], gamma=1, class_weight="balanced")
     assert_type(model.fit(X, y, sample_weight=np.ones(len(y))), AlphaTransferClassifier)
     assert_type(model.coef_, Floats)
@@ -56,6 +56,7 @@ def classifier(X: Floats, y: list[str], source: LogisticRegression) -> Floats:
     assert_type(model.gamma_, float)
     assert_type(model.inverse_temperature_, float)
     assert_type(model.best_score_, float)
+    assert_type(model.estimators_, list[AlphaTransferClassifier])
     assert_type(model.source_report_, list[Bunch])
     assert_type(model.predict_set(X, [0.5, 0.9]), tuple[NDArray[Any], NDArray[np.bool_]])
     assert_type(model.decision_function(csr_array(X)), Floats)
@@ -73,6 +74,7 @@ def regressor(X: pd.DataFrame, y: pd.Series) -> Floats:
     assert_type(model.set_fit_request(sample_weight=True), AlphaTransferRegressor)
     register_onnx()
     assert_type(model.predict_interval(X), tuple[Floats, Floats])
+    assert_type(model.predict(X, return_std=True), tuple[Floats, Floats])
     return model.fit(X, y).predict(X)
 
 
@@ -110,9 +112,12 @@ def data() -> None:
 
 def net(texts: list[str], y: list[int], module: torch.nn.Module) -> NDArray[np.float64]:
     model = AlphaLoRANetClassifier(module, rank=4, alpha={"0": 0.5}, random_state=0, lr=0.1)
+    model = AlphaLoRANetClassifier("folder", early_stopping=True, n_iter_no_change=2, stride=8)
     assert_type(model.fit(texts, y), AlphaLoRANetClassifier)
     assert_type(model.n_trainable_parameters_, int)
     assert_type(model.starts_at_probe_, bool)
+    assert_type(model.inverse_temperature_, float)
+    print(model.predict_set(texts, confidence_level=[0.8, 0.9]), model.validation_)
     model.save("folder")
     loaded = AlphaLoRANetClassifier.load("folder", model=module)
     peft_model = add_alpha(load_alpha(module, "folder"), 0.5)

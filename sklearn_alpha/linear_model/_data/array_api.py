@@ -18,6 +18,7 @@ from sklearn.utils._array_api import (
 from sklearn.utils.extmath import safe_sparse_dot
 
 from sklearn_alpha.linear_model._data.rows import Rows
+from sklearn_alpha.linear_model._data.sample import bits_of, factors_of, mixed
 
 
 def is_foreign(array):
@@ -76,6 +77,9 @@ def make_rows(X, *options):
     return (Rows if double else ArrayAPIRows)(X, *options)
 
 
+N_COLUMNS = 6  # that are copied to the host at a time
+
+
 class ArrayAPIRows(Rows):
     """Rows of a dense X of any library and precision; products come back as NumPy's doubles."""
 
@@ -101,6 +105,23 @@ class ArrayAPIRows(Rows):
     def take(self, index):
         """Rows by slice or number, dense."""
         return self._host(self._read(index))
+
+    @property
+    def keys(self):
+        """As of `Rows`; a few columns at a time are copied where the device shows no bits."""
+        factors, (n, p) = factors_of(self.n_features), self.X.shape
+        if self._dtype == self._xp.float64 and hasattr(self.X, "view"):
+            on_device = self._xp.asarray(factors.view(np.int64), device=self._device)
+            raw = (self._xp.astype(self._raw(index), self._dtype) for index in self._slices())
+            bits = ((X + 0.0).view(self._xp.int64) for X in raw)
+            high = (1 << 32) - 1  # a shift of signed numbers repeats the sign
+            sums = [((b ^ ((b >> 32) & high)) * on_device).sum(1) for b in bits]
+            return mixed(np.concatenate([_convert_to_numpy(x, self._xp) for x in sums]).view("u8"))
+        sums = np.zeros(n, np.uint64)
+        for start in range(0, p, N_COLUMNS):
+            part = slice(start, min(start + N_COLUMNS, p))
+            sums += bits_of(self._host(self.X[:, part])) @ factors[part]
+        return mixed(sums)
 
     def _norms(self):
         return np.concatenate([self._host(self._xp.sum(X * X, axis=1)) for _, X in self.blocks()])

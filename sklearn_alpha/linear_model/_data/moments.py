@@ -1,9 +1,9 @@
 """Second moments of rows: sums over chunks, and what the primal form reads of them.
 
-Of rows z = [x − o, 1, y] about an origin o, the mean of the first chunk, Σ sᵢ zᵢzᵢᵀ is all that is
-kept: O(p²) numbers, however many rows. Two such sums with origins o and o' are added after
-x − o = (x − o') + (o' − o), which is exact. The order and the size of the chunks, and the machines
-that read them, therefore change nothing but rounding.
+Of rows z = [x − o, 1, y] about an origin o, the mean of the first chunk, Σ sᵢ zᵢzᵢᵀ is kept, and
+for a classifier a sample of the rows: O(p²) numbers, however many rows. Two such sums with origins
+o and o' are added after x − o = (x − o') + (o' − o), which is exact. The order and the size of the
+chunks, and the machines that read them, therefore change nothing but rounding.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sklearn_alpha.linear_model._data.rows import add_square, mirror
+from sklearn_alpha.linear_model._data.sample import RowSample
 
 BLOCK = 1 << 18  # entries of X at a time: a block stays in the processor's cache
 
@@ -26,17 +27,29 @@ class SecondMoments:
     total : ndarray of shape (n_features + 1 + n_outputs,) * 2
     n_chunks : int
         How many chunks are in it.
+    sample : RowSample or None
+        Rows for what moments do not tell.
     """
 
-    def __init__(self, origin, total, n_chunks=1):
-        self.origin, self.total, self.n_chunks = origin, total, n_chunks
+    sample = None  # of sums that were written by version 0.1
+
+    def __init__(self, origin, total, n_chunks=1, sample=None):
+        self.origin, self.total, self.n_chunks, self.sample = origin, total, n_chunks, sample
 
     @classmethod
-    def of(cls, X, Y, weights, origin=None):
-        """The sums over one chunk; `origin` is its mean where None is given."""
+    def of(cls, X, Y, weights, origin=None, unit=None):
+        """The sums over one chunk; `origin` is its mean where None is given.
+
+        They have a sample of the rows where `unit` says what one repetition of a row is.
+        """
+        sums = (cls._of_sparse if issparse(X) else cls._of_dense)(X, Y, weights, origin)
+        if unit is not None:
+            sums.sample = RowSample.of(X, Y, weights, unit)
+        return sums
+
+    @classmethod
+    def _of_dense(cls, X, Y, weights, origin):
         n, p = X.shape
-        if issparse(X):
-            return cls._of_sparse(X, Y, weights, origin)
         if origin is None:
             origin = weights @ X / weights.sum()
         width = p + 1 + Y.shape[1]
@@ -73,7 +86,7 @@ class SecondMoments:
         total = self.total.copy(order="F")
         total[:, :p] += np.outer(total[:, p], move)
         total[:p] += np.outer(move, total[p])
-        return SecondMoments(origin, total, self.n_chunks)
+        return SecondMoments(origin, total, self.n_chunks, self.sample)
 
     def with_targets(self, A):
         """The same sums where targets are yA."""
@@ -83,11 +96,21 @@ class SecondMoments:
         total[:p, p:] = self.total[:p, p:] @ A
         total[p:, :p] = total[:p, p:].T
         total[p:, p:] = A.T @ self.total[p:, p:] @ A
+        sample = self.sample and self.sample.with_targets(A)
+        return SecondMoments(self.origin, total, self.n_chunks, sample)
+
+    def less(self, coef, intercept):
+        """The same sums where targets are y − (x coefᵀ + intercept), without a sample."""
+        p, n_outputs = len(self.origin), len(intercept)
+        Y = np.vstack([-coef.T, -(intercept + coef @ self.origin), np.eye(n_outputs)])
+        A = np.column_stack([np.eye(len(self.total), p + 1), Y])
+        total = np.asfortranarray(A.T @ self.total @ A)
         return SecondMoments(self.origin, total, self.n_chunks)
 
     def __add__(self, other):
         total = self.total + other.about(self.origin).total
-        return SecondMoments(self.origin, total, self.n_chunks + other.n_chunks)
+        sample = self.sample and other.sample and self.sample + other.sample
+        return SecondMoments(self.origin, total, self.n_chunks + other.n_chunks, sample)
 
     @property
     def n(self):
@@ -145,10 +168,15 @@ class PrimalMoments:
     def centred(self):
         return self.height == np.inf
 
+    def targets(self, Y):
+        """E (n_rows, n_outputs), or one more, of some of the rows."""
+        return targets(Y, self.mean_Y, self.height)
+
     @classmethod
     def of_rows(cls, rows, Y):
         """The moments of rows in memory, and the rows with the sums that this gives as well."""
-        E, k = rows.targets(Y), rows.height
+        mean_Y, k = rows.average(Y), rows.height
+        E = targets(Y, mean_Y, k)
         gram, cross, rows = rows.moments(E, constant=0 < k < np.inf)
         moments = cls(
             n=rows.n,
@@ -157,14 +185,14 @@ class PrimalMoments:
             cross=cross,
             square=(rows.weights[:, None] * E).T @ E / rows.n,
             mean=rows.mean + rows.offset,
-            mean_Y=rows.average(Y),
+            mean_Y=mean_Y,
         )
         return moments, rows
 
     @classmethod
-    def of_sums(cls, sums, k):
-        """The moments of sums over chunks, under a constant column of height k."""
-        p, mean, mean_Y, C = len(sums.origin), sums.mean, sums.mean_Y, sums.covariance
+    def of_sums(cls, sums, k, offset=0.0):
+        """The moments of rows less an offset, under a constant column of height k, from sums."""
+        p, mean, mean_Y, C = len(sums.origin), sums.mean - offset, sums.mean_Y, sums.covariance
         gram, cross, square = C[:p, :p], C[:p, p:], C[p:, p:]
         if k < np.inf:
             gram = gram + np.outer(mean, mean)
@@ -177,3 +205,13 @@ class PrimalMoments:
             cross = np.column_stack([cross, mean])
             square = np.block([[square, mean_Y[:, None]], [mean_Y, 1.0]])
         return cls(sums.n, k, np.array(gram, order="F"), cross, square, mean, mean_Y)
+
+
+def targets(Y, mean_Y, k):
+    """E: Y, less its mean where rows are centred.
+
+    Where there is no intercept, a column of ones beside Y keeps the sums over the rows.
+    """
+    if k == np.inf:
+        return Y - mean_Y
+    return Y if k else np.column_stack([Y, np.ones(len(Y))])

@@ -9,6 +9,8 @@ from scipy.sparse import issparse
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
+from sklearn_alpha.linear_model._data.sample import row_keys
+
 BLOCK = 1 << 15, 1 << 20  # least and most entries of X in one block
 
 
@@ -43,21 +45,23 @@ class Rows:
         self.offset = np.zeros(self.n_features)
         if self._shifted:
             self.offset = self.rdot(weights) / self.n
-        if self._shrinks:
-            self.offset, height = self._share_of_mean() * self.offset, 0.0
+        if self._shrinks:  # `_norms` are those of the centred rows by now
+            spread = weights @ unit / self.n**2
+            rho = share_of_mean(self.offset, self.average(self._norms()), spread)
+            self.offset, height = rho * self.offset, 0.0
         self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
+
+    @classmethod
+    def of_sample(cls, X, weights, unit, n, offset):
+        """Some of n rows, less the offset of all."""
+        rows = cls(X, weights, 0.0, unit)
+        rows.n, rows.offset, rows._shifted = n, offset, True
+        return rows
 
     @property
     def asked(self):
         """The height, to be asked of some of the rows."""
         return "shrunk" if self._shrinks else self.height
-
-    def _share_of_mean(self):
-        """ρ, while the offset is the mean: `_norms` are those of the centred rows."""
-        spread = self.weights @ self.unit / self.n**2  # the variance of a mean over that of a row
-        noise = self.average(self._norms()) * spread / (1 - spread) if spread < 1 else np.inf
-        size = self.offset @ self.offset
-        return max(1 - noise / size, 0.0) if size > 0 else 0.0
 
     @cached_property
     def repeats(self):
@@ -116,18 +120,15 @@ class Rows:
         """Weighted mean over the rows, columns of shape (n_rows, ...)."""
         return self.weights @ columns / self.n
 
-    def targets(self, Y):
-        """E (n_rows, n_outputs), or one more: Y, centred where the rows are.
+    @property
+    def keys(self):
+        """The rows' keys, of which the least are a sample."""
+        return row_keys(self.X)
 
-        Where there is no intercept, a column of ones beside Y keeps the sums over the rows.
-        """
-        if self.centred:
-            return Y - self.average(Y)
-        return Y if self.height else np.column_stack([Y, np.ones(len(Y))])
-
-    def part(self, index):
-        """Some of the rows, by number."""
-        return type(self)(self._raw(index), self.weights[index], self.asked, self.unit[index])
+    def part(self, index, weights=None):
+        """Some of the rows, by number, with their own weights or others."""
+        weights = self.weights[index] if weights is None else weights
+        return type(self)(self._raw(index), weights, self.asked, self.unit[index])
 
     def reweighted(self, weights):
         """The same rows under other weights: centred anew, or less the same share of the mean."""
@@ -260,6 +261,13 @@ class Rows:
             add_square(total, (X - self.offset[columns] if self._shifted else X).T)
         mirror(total)
         return total
+
+
+def share_of_mean(mean, variance, spread):
+    """ρ, from the mean, tr(Cov X), and the variance of a mean over that of a row."""
+    noise = variance * spread / (1 - spread) if spread < 1 else np.inf
+    size = mean @ mean
+    return max(1 - noise / size, 0.0) if size > 0 else 0.0
 
 
 def times(A, columns):

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils._array_api import get_namespace, get_namespace_and_device
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -14,9 +14,9 @@ from sklearn_alpha.linear_model._data.array_api import floats, is_foreign, to_ho
 def check_rows(estimator, X, y, sample_weight):
     """Rows in their library; targets and weights as NumPy's arrays."""
     y, sample_weight = to_host(y), to_host(sample_weight)
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=floats(X), **target_checks(estimator)
-    )
+    checks = {**target_checks(estimator), "multi_output": is_regressor(estimator) or has_columns(y)}
+    X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=floats(X), **checks)
+    y = y.toarray() if issparse(y) else y
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():  # scikit-learn 1.6 lets this pass
         raise ValueError("All weights are zero; pass rows of positive weight.")
@@ -58,6 +58,12 @@ def check_rows_like(estimator, X, coef, method):
 def target_checks(estimator):
     """Options of `validate_data` for y."""
     return {} if is_classifier(estimator) else {"multi_output": True, "y_numeric": True}
+
+
+def has_columns(y):
+    """Whether y has several columns."""
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
+    return len(shape) == 2 and shape[1] > 1
 
 
 def columns_of(y):

@@ -16,6 +16,7 @@ Z = [Y, S] of targets and sources' outputs, under
     leave_one_out(C, γ)    residuals of Z C(γ) at left-out rows, for as many rows as are asked for;
                            of centred rows the intercept is free, or held: it leaves a share s of
                            the mean in the residuals
+    spread(γ)              the function xᵀ(MᵀM/n + γI)⁻¹x of new rows, centred where the rows are
     refine(γ, P)           make the above better where P has weight; whether it was needed
     log_det_error(γ)       standard error of log_det
 """

@@ -91,6 +91,24 @@ class DualResolvent(DualForm, ExactResolvent):
         zeros = self.n - self.centred - self.rows.n_rows
         return -zeros * np.log(gammas) - self._basis.log_det(gammas)
 
+    def __len__(self):
+        return len(self._basis)
+
+    def spread(self, gamma):
+        """As in :class:`PrimalResolvent`: (‖x‖² − (Mx)ᵀ(MMᵀ/n + γI)⁻¹Mx/n)/γ."""
+        rows, forms = self.rows, self._basis.forms(np.array([gamma]))
+        constant = rows.height**2 if 0 < rows.height < np.inf else 0.0
+
+        def of_rows(X):
+            columns = (X - rows.offset - rows.mean if rows.centred else X).T
+            # of a sparse X the mean is taken from the products
+            products = rows.dot(columns) - rows.centred * (rows.mean @ columns) + constant
+            square = np.einsum("pi,pi->i", columns, columns) + constant
+            products *= rows.root[:, None] / np.sqrt(rows.n)
+            return np.maximum(square - forms(products)[0], 0) / gamma
+
+        return of_rows
+
     def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
         """As in :class:`PrimalResolvent`."""
         dual = gammas[:, None, None] * (self._weights(gammas) @ coefficients)

@@ -109,6 +109,17 @@ class PrimalResolvent(ExactResolvent):
         trace = self._basis.sqnorms(np.eye(len(self)), np.array([gamma])).sum()
         return (len(self) - gamma * trace + self.centred) / self.n
 
+    def spread(self, gamma):
+        """The function xᵀ(MᵀM/n + γI)⁻¹x of new rows (n_rows, n_features); x has M's constant."""
+        moments, forms = self._moments, self._basis.forms(np.array([gamma]))
+
+        def of_rows(X):
+            columns = np.full((len(self), len(X)), moments.height)
+            columns[: X.shape[1]] = (X - moments.mean if moments.centred else X).T
+            return forms(columns)[0]
+
+        return of_rows
+
     def adapter(self, coefficients, gammas, probabilities):
         """Σ_γ P(γ) A(γ)C(γ).
 
@@ -137,16 +148,16 @@ class PrimalResolvent(ExactResolvent):
         """Residuals of Z C(γ) (n_gammas, n_rows, m) of some of the rows numbered `index` a time."""
         moments, basis = self._moments, self._basis
         k, leverages, (s, mean) = moments.height, basis.forms(gammas), held
-        E, of_E, (of_e, of_v) = rows.targets(Y), self._D @ coefficients, self._weights(gammas)
+        E, of_E, (of_e, of_v) = moments.targets(Y), self._D @ coefficients, self._weights(gammas)
         of_M = np.hstack([*((self._v - of_v) @ coefficients - of_e @ of_E)])
         of_M = basis.rotate_back(of_M)
         for part in batches(index, len(gammas), rows):
             columns = np.full((len(basis), len(part)), k)
             columns[: rows.n_features] = rows.take(part).T
             if moments.centred:
-                columns -= rows.mean[:, None]
+                columns -= (moments.mean - rows.offset)[:, None]
             fitted = (columns.T @ of_M).reshape(len(part), len(gammas), -1).swapaxes(0, 1)
             share = rows.weights[part] / rows.n
-            free = 1 - share * (leverages(columns) + rows.centred * (1 - s))
+            free = 1 - share * (leverages(columns) + moments.centred * (1 - s))
             residuals = E[part] @ of_E + fitted + s * mean
             yield left_out_residuals(residuals, free, rows, part)

@@ -22,8 +22,6 @@ where all classes are equally likely and 1 where two are left.
 In regression the link is the identity, and `anchored_regression` is the rule.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -42,10 +40,7 @@ def from_moments(is_given):
 
 
 def solve(problem, given):
-    """The anchored solution; the evidence where α or γ is given, or the rows are gone.
-
-    Of a stream, regression needs nothing but moments, and classification would need T.
-    """
+    """The anchored solution; the evidence where α or γ is given."""
     if problem.is_anchored:
         return (classification if problem.is_classifier else anchored_regression.solve)(problem)
     return evidence.solve(problem, given)
@@ -53,11 +48,11 @@ def solve(problem, given):
 
 def classification(problem):
     """α and b by likelihood, and γ, t and β by the log loss of left-out rows."""
-    odds, centre, rows = SourceOdds.of(problem), problem.gamma_centre, problem.rows
+    odds, centre = SourceOdds.of(problem), problem.gamma_centre
     gammas = GAMMAS * centre if problem.grid is None else problem.grid
-    v = problem.Y - outputs(rows, *odds.expected_codes()) / 2
-    problem = replace(problem.with_targets(v), grid=gammas)
-    resolvent, sample, n_gammas = problem.resolvent, problem.sample, len(gammas)
+    coef, intercept = odds.expected_codes()
+    problem = problem.less(coef / 2, intercept / 2, gammas)
+    resolvent, v, sample, n_gammas = problem.resolvent, problem.Y, problem.sample, len(gammas)
     log_prior = -((np.log(gammas / (CENTRE * centre)) / WIDTH) ** 2) / 2
     while resolvent.refine(gammas, posterior(log_prior)):
         pass
@@ -75,16 +70,17 @@ def classification(problem):
     beta, t, P = calibrate(odds.F, of_sample, odds.labels, odds.weights, log_prior)
 
     def left_out(index):
-        F = outputs(rows.part(index), odds.coef, odds.intercept)
+        rows = problem.rows.part(index)
+        F = rows.outputs(odds.coef[:, None], odds.intercept[:, None])[..., 0]
         return F + np.tensordot(t, adapters(index), axes=1)
 
     a, b = resolvent.adapter(fit_v, gammas, t * scale[:, 0, 0])
     return Solution(
         alpha=odds.alpha,
-        gamma=float(t @ gammas / t.sum()),
+        gamma=float(P @ gammas),
         a=a,
         # the mean of centred rows is in b already
-        b=b + odds.shift - (0.0 if rows.centred else a @ rows.offset),
+        b=b + odds.shift - (0.0 if problem.is_centred else a @ problem.offset),
         path=Bunch(
             gammas=gammas,
             posterior=P,
@@ -97,8 +93,3 @@ def classification(problem):
         inverse_temperature=beta,
         moves_with_alpha=False,
     )
-
-
-def outputs(rows, coef, intercept):
-    """Rows times weights (n_outputs, n_features), plus intercepts: (n_rows, n_outputs)."""
-    return rows.outputs(coef[:, None], intercept[:, None])[..., 0]

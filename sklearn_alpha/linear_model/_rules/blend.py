@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_alpha.linear_model._calibration import inverse_temperature, smoothed_targets
+from sklearn_alpha.linear_model._labels import labels_of_codes
 from sklearn_alpha.linear_model._rules import evidence, generative
 from sklearn_alpha.linear_model._solution import TINY, Solution, posterior
 
@@ -31,13 +32,17 @@ def left_out_losses(problem, first, second):
 
 def log_losses(problem, mixtures):
     """Log losses of sets of decision values (n_sets, n_sample, n_outputs), one array for each."""
-    weights, Y, guess = problem.rows.weights[problem.sample], problem.Y[problem.sample], 2.0
-    codes = np.hstack([-Y, Y]) if Y.shape[1] == 1 else Y
-    targets = smoothed_targets(codes.argmax(axis=1), weights, codes.shape[1])
+    (targets, weights), guess = targets_of_sample(problem), 2.0
     for values in mixtures:
         beta, loss, size = inverse_temperature(values, targets, weights, guess)
         guess = beta[-1] * size[-1]  # the start for the next set
         yield loss
+
+
+def targets_of_sample(problem):
+    """Smoothed targets of the rows that are left out, and their weights."""
+    weights, Y = problem.rows.weights[problem.sample], problem.Y[problem.sample]
+    return smoothed_targets(labels_of_codes(Y), weights, max(Y.shape[1], 2)), weights
 
 
 def error_losses(problem, mixtures):
@@ -74,6 +79,9 @@ def solve(problem, given):
     def mix(one, two):
         return (1 - t) * one + t * kappa * two
 
+    beta = None
+    if problem.is_classifier:  # the temperature of the losses
+        beta = float(inverse_temperature(mix(*sampled)[None], *targets_of_sample(problem))[0][0])
     return Solution(
         alpha=mix(first.alpha, second.alpha),
         gamma=first.gamma,
@@ -82,4 +90,5 @@ def solve(problem, given):
         path=Bunch(**first.path, **second.path, shares=SHARES, share_posterior=P, share=float(t)),
         left_out=lambda index: mix(first.left_out(index), second.left_out(index)),
         sampled=lambda: mix(*sampled),
+        inverse_temperature=beta,
     )

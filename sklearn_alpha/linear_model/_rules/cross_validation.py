@@ -20,20 +20,38 @@ def solve(problem, given):
     ``given.folds`` holds (train, test) row numbers, and ``given.score(decision_values, test)`` is
     more where it is better. Where no grid of α is given, the candidates are multiples of each γ's
     own α(γ) by generalised least squares, whatever the sources' number, scale and sign.
+
+    Where a fold is too small to be scored alone, as in leave-one-out, the decision values of all
+    folds are scored together.
     """
-    gammas, scores = problem.gammas, []
-    for train, test in given.folds:
-        part, rows = problem.subset(train), problem.rows.part(test)
-        cells = []
-        for gamma, tried in zip(gammas, candidates(part, given), strict=True):
-            y, s = decision_parts(part, gamma, rows, problem.S[test])
-            cells.append([given.score(y + combine(s, at), test) for at in tried])
-        scores.append(cells)
+    gammas = problem.gammas
+    folds = ((test, decisions(problem, given, train, test)) for train, test in given.folds)
+    if not all(can_be_scored(problem, test) for _, test in given.folds):
+        tests, values = zip(*folds, strict=True)
+        folds = [(np.concatenate(tests), np.concatenate(values, axis=2))]
+    scores = [[[given.score(F, test) for F in row] for row in values] for test, values in folds]
     mean = np.mean(scores, axis=0)
     row, column = np.unravel_index(np.argmax(mean), mean.shape)
     chosen = candidates(problem, given)
     path = Bunch(gammas=gammas, cv_score=mean, alphas=chosen)
     return family(problem, [chosen[row, column]], [gammas[row]], path=path)
+
+
+def decisions(problem, given, train, test):
+    """Decision values of each γ and candidate, (n_gammas, n_candidates, n_test, n_outputs)."""
+    part, rows, values = problem.subset(train), problem.rows.part(test), []
+    for gamma, tried in zip(problem.gammas, candidates(part, given), strict=True):
+        y, s = decision_parts(part, gamma, rows, problem.S[test])
+        values.append([y + combine(s, at) for at in tried])
+    return np.array(values)
+
+
+def can_be_scored(problem, test):
+    """Whether rows have all classes, or are at least two in regression."""
+    if not problem.is_classifier:
+        return len(test) > 1
+    shown, whole = (np.ptp(np.sign(Y), axis=0) > 0 for Y in (problem.Y[test], problem.Y))
+    return (shown == whole).all()
 
 
 def candidates(problem, given):

@@ -251,6 +251,11 @@ def left_out_shifts(problem, centred, shift, j):
 
 def shifted(problem):
     """Codes less their balanced mean, and the balancing weights."""
+    if problem.is_classifier and (np.ptp(np.sign(problem.Y), axis=0) == 0).any():
+        raise ValueError(
+            "a class has no rows, and this selection reads the mean of each class; pass "
+            "selection='anchored', 'evidence', 'loo' or 'cv', or leave the class out of classes."
+        )
     balance = np.ones_like(problem.Y) if problem.balance is None else problem.balance
     return problem.Y - problem.rows.average(balance * problem.Y), balance
 

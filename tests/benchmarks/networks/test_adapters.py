@@ -6,16 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 
 from benchmarks._names import LORA
-from benchmarks.networks._adapters import METHODS
+from benchmarks.networks._adapters import AT_THE_PROBE, METHODS
 from benchmarks.networks._comparison import against_lora, method_tables
 from benchmarks.networks._training import PublishedStart, score, score_net, train
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 OPTIONS = {"max_epochs": 1, "batch_size": 8, "rank": 2}
-ADAPTERS = {"dora": "lora_magnitude_vector", "ia3": "ia3_l"}
-HELD = ("lora", "quarter")  # α is given
+ADAPTERS = {"dora": "lora_magnitude_vector", "probe-dora": "lora_magnitude_vector", "ia3": "ia3_l"}
+ADAPTERS |= {"rslora": "lora_B"}
+FULL = ("full", "lp-ft")
+HELD = ("lora", "plain-lora", "quarter")  # α is given
 
 
 @pytest.mark.parametrize("kind", ["text", "numbers"])
@@ -24,13 +27,18 @@ def test_methods(method, kind, tiny_bert):
     model, (X, y) = (
         (tiny_bert, make_texts(40)) if kind == "text" else (make_module(), make_numbers(40))
     )
-    net = train(method, model, X, y, lr=[0.01], seed=0, **OPTIONS)
-    start = train(method, model, X, y, lr=[0.01], seed=0, **OPTIONS | {"max_epochs": 0})
+    net = train(method, model, X, y, lr=0.01, seed=0, **OPTIONS)
+    start = train(method, model, X, y, lr=0.01, seed=0, **OPTIONS | {"max_epochs": 0})
     before = dict(start.module_.named_parameters())
     moved = {n for n, p in net.module_.named_parameters() if not torch.equal(p, before[n])}
     heads = {name for name in moved if re.search(r"model\.(classifier|4)\.", name)}
     body = moved - heads
     assert heads
+    if method in FULL:
+        assert not any("lora_" in name for name in body)
+        weights = {name for name in before if "lora_" not in name and ".embeddings." not in name}
+        assert {name for name in weights if name.endswith("weight")} <= moved
+        return
     if method == "head":
         assert not body
     elif method in ADAPTERS:
@@ -41,32 +49,43 @@ def test_methods(method, kind, tiny_bert):
     assert not any("base_layer" in name or "original_module" in name for name in body)
     row = score_net(net, X, y)
     assert (row["alpha_moved"] is None) == (method in ADAPTERS)
+    assert net.seconds_ > 0
     assert row["seconds"] > 0
     np.testing.assert_allclose(row["accuracy"], net.score(X, y))
 
 
-def test_all_methods_start_from_the_same_predictions(tiny_bert):
+def test_methods_at_the_probe_start_from_the_same_predictions(tiny_bert):
     X, y = make_texts(24)
     logits = [
-        train(
-            m, tiny_bert, X, y, lr=[0.01], seed=3, **OPTIONS | {"max_epochs": 0}
-        ).decision_function(X)
-        for m in METHODS
+        train(m, tiny_bert, X, y, lr=0.01, seed=3, **OPTIONS | {"max_epochs": 0}).decision_function(
+            X
+        )
+        for m in AT_THE_PROBE
         if m != "quarter"  # which starts where no other may
     ]
     for other in logits[1:]:
         np.testing.assert_allclose(other, logits[0], rtol=1e-4, atol=1e-5)
 
 
-def test_step_size_is_the_one_of_lower_log_loss_on_its_own_rows(monkeypatch):
-    X, y = make_numbers(60)
-    options = OPTIONS | {"callbacks__linear_probe": None}  # which is too good to be stepped from
-    options |= {"lr": [1e-6, 0.05], "seed": 0}
-    net = train("lora", make_module(), X, y, **options | {"max_epochs": 5})
-    assert net.lr == 0.05
-    assert net.train_split is None  # the last fit is on all rows
-    stopped = train("lora", make_module(), X, y, early_stopping=5, **options)
-    assert stopped.lr == 0.05
+@pytest.mark.parametrize("method", sorted({*METHODS} - {*AT_THE_PROBE}))
+def test_other_methods_start_from_the_predictions_of_the_source(method, tiny_bert):
+    X, y = make_texts(24)
+    source = train("lora", tiny_bert, X, y, lr=0.01, seed=3, **OPTIONS)
+    start = OPTIONS | {"max_epochs": 0}
+    net = train(method, FrozenEstimator(source), X, y, lr=0.01, seed=3, **start)
+    P = source.predict_proba(X)
+    np.testing.assert_allclose(net.predict_proba(X), P, rtol=1e-4, atol=1e-5)
+
+
+def test_scale_of_rslora_is_root_of_the_rank():
+    X, y = make_numbers(40)
+    options = OPTIONS | {"rank": 4, "max_epochs": 0}
+    scales = {}
+    for method in ("plain-lora", "rslora"):
+        net = train(method, make_module(), X, y, lr=0.01, seed=0, **options)
+        layers = [m for m in net.module_.modules() if hasattr(m, "lora_A")]
+        scales[method] = {layer.scaling["default"] for layer in layers}
+    assert scales == {"plain-lora": {1.0}, "rslora": {2.0}}
 
 
 def test_published_start_has_deviation_one_over_root_of_the_rank():
@@ -78,7 +97,7 @@ def test_published_start_has_deviation_one_over_root_of_the_rank():
         ),
         X,
         y,
-        lr=[0.0],
+        lr=0.0,
         seed=0,
         callbacks=[("published_start", PublishedStart())],
         **OPTIONS | {"rank": 4, "max_epochs": 0},
@@ -89,7 +108,7 @@ def test_published_start_has_deviation_one_over_root_of_the_rank():
 
 def test_score_is_scikit_learns():
     X, y = make_numbers(30)
-    net = train("lora", make_module(), X, y, lr=[0.01], seed=0, **OPTIONS)
+    net = train("lora", make_module(), X, y, lr=0.01, seed=0, **OPTIONS)
     P = net.predict_proba(X)
     result = score(net, X, y, net.classes_)
     np.testing.assert_allclose(result["log_loss"], -np.log(P[np.arange(30), y]).mean())

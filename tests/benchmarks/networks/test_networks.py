@@ -13,20 +13,26 @@ from benchmarks import _names
 from benchmarks.__main__ import main
 from benchmarks._data import amazon, files
 from benchmarks._data import glue as glue_data
-from benchmarks.networks import _reviews, alpha_rules, amazon_text, glue, rank, vision
+from benchmarks.networks import _digit_transfers as digit_transfers
+from benchmarks.networks import _glue_methods as glue_methods
+from benchmarks.networks import _review_methods as review_methods
+from benchmarks.networks import _reviews, alpha_rules, amazon_text, glue
+from benchmarks.networks._adapters import PLAIN_LORA
 from benchmarks.speed import _steps, memory, overhead
 from tests.neural_network.conftest import make_texts
 
-SMALL = ["--epochs", "1", "--methods", "lora", "alpha", "head"]
+SMALL = ["--epochs", "1", "--methods", "plain-lora", "alpha"]
+RATES = ["--rates", "0.001", "0.01"]
 
 
 @pytest.fixture
 def short_pretraining(clean_cache, monkeypatch):
     """Digits learned in two epochs."""
-    vision.load_task.cache_clear()
-    monkeypatch.setattr(vision, "pretrain", partial(vision.pretrain, epochs=2))
+    digit_transfers.load_task.cache_clear()
+    short = partial(digit_transfers.pretrain, epochs=2)
+    monkeypatch.setattr(digit_transfers, "pretrain", short)
     yield
-    vision.load_task.cache_clear()
+    digit_transfers.load_task.cache_clear()
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def texts(tiny_minilm, monkeypatch):
         target = (labels == "good") * 1
         return Bunch(data=np.array(data, dtype=object), target=target, groups=groups)
 
-    kept = (_reviews.reviews, _reviews.source_net)
+    kept = (_reviews.reviews, _reviews.source_net, _reviews.source_model)
     for function in kept:
         function.cache_clear()
     monkeypatch.setattr(amazon, "fetch_amazon_text", fetch)
@@ -79,32 +85,98 @@ def check(folder, methods):
     assert meta["config"]["packages"]["torch"]
 
 
+AMAZON = ["amazon-text", "--n", "20", "--n-source", "30", "--n-scored", "20", "--tokens", "16"]
+AMAZON += ["--epochs", "1", "--targets", "books", "kitchen"]
+
+
 @pytest.mark.usefixtures("texts")
-def test_amazon_text(tmp_path, capsys):
-    argv = ["amazon-text", "--n", "20", "--draws", "2", "--n-source", "30", "--n-scored", "20"]
-    argv += ["--tokens", "16", *SMALL, "--out", str(tmp_path)]
-    main(argv)
-    names = [_names.ALONE, _names.LORA, _names.ALPHA_LORA, "head only"]
-    names += [f"AlphaTransferClassifier, {f}" for f in amazon_text.FEATURES.values()]
-    check(tmp_path / "amazon-text", names)
-    assert len(list((tmp_path / "cache" / "nets").iterdir())) == 2  # a source is trained once
+def test_amazon_text(tmp_path, monkeypatch, capsys):
+    def setfit(model, X, y, X_scored, y_scored, **options):
+        return {"accuracy": 0.5, "log_loss": 0.7, "seconds": 1.0}
+
+    for module in (amazon_text, review_methods):
+        monkeypatch.setitem(module.RATES, "full", [1e-4, 1e-3])
+    monkeypatch.setattr(review_methods, "score_setfit", setfit)
+    monkeypatch.setattr(amazon_text, "version", lambda: "1.2.0")
+    methods = ["--methods", "plain-lora", "alpha", "full", "setfit"]
+    main([*AMAZON, "--draws", "2", *methods, "--out", str(tmp_path)])
+    names = [_names.ALONE, "averaged sources", review_methods.CLOSED_FORM, "SetFit"]
+    names += [PLAIN_LORA, _names.ALPHA_LORA, "full fine-tuning"]
+    check(tmp_path / "amazon-text", [*names, "WiSE-FT, λ = ½", "WiSE-FT, λ by held-out rows"])
+    assert len(list((tmp_path / "cache" / "nets").iterdir())) == 4  # a source is trained once
+    for figure in ("figure", "seconds"):
+        assert (tmp_path / "amazon-text" / f"{figure}.png").stat().st_size > 10_000
+    assert (
+        "SetFit 1.2.0: 40 batches of 8 pairs."
+        in (tmp_path / "amazon-text" / "table.md").read_text()
+    )
+
+
+@pytest.mark.usefixtures("texts")
+def test_amazon_text_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    trained = []
+
+    def count(way, *args, **options):
+        trained.append(way)
+        return _reviews.train(way, *args, **options)
+
+    monkeypatch.setattr(review_methods, "train", count)
+    argv = [*AMAZON, "--methods", "alpha", "--out", str(tmp_path)]
+    main([*argv, "--draws", "1"])
+    assert len(trained) == 8  # two targets, four rates
+    assert "SetFit is not installed." in (tmp_path / "amazon-text" / "table.md").read_text()
+    main([*argv, "--draws", "2"])
+    assert len(trained) == 16
+    assert "books 2, kitchen 2" in (tmp_path / "amazon-text" / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("texts")
+def test_amazon_text_needs_a_draw_of_two_targets(tmp_path):
+    with pytest.raises(SystemExit, match="finish a draw of at least two of them"):
+        main([*AMAZON, "--minutes", "1e-9", "--out", str(tmp_path)])
+
+
+@pytest.mark.usefixtures("texts")
+def test_network_sources(tmp_path, capsys):
+    main(
+        ["network-sources", "--targets", "dvd", "--n", "20", "--draws", "2", "--n-source", "30"]
+        + ["--n-scored", "20", "--tokens", "16", "--epochs", "1", "--out", str(tmp_path)]
+    )
+    frame = pd.read_csv(tmp_path / "network-sources" / "results.csv")
+    assert len(frame) == 2 * frame.method.nunique() == 18
+    assert frame.accuracy.between(0, 1).all()
+    kept = frame.trained_share.dropna()
+    assert len(kept) == 4
+    assert kept.between(0, 1).all()
 
 
 @pytest.mark.usefixtures("texts")
 def test_copies_of_known_texts_are_not_scored():
-    texts, _, own, scored = _reviews.draw("dvd", "books", 20, 0, 30, None)
+    texts, _, own, scored = _reviews.draw("books", 20, 0, 30, None)
     known = {*texts[own], *_reviews.source_rows("dvd", 30)[0]}
     assert not known & {*texts[scored]}
     assert len(own) == 20
+
+
+@pytest.mark.usefixtures("texts")
+def test_averaged_weights_of_one_source_are_its_own(monkeypatch):
+    nets = {"n_source": 30, "tokens": 16, "precision": "float32"}
+    monkeypatch.setattr(_reviews, "DOMAINS", ("books", "dvd"))
+    net, averaged = _reviews.source_net("dvd", **nets), _reviews.averaged_net("books", **nets)
+    X = _reviews.source_rows("kitchen", 20)[0]
+    P = net.predict_proba(X)
+    np.testing.assert_allclose(averaged.predict_proba(X), P, rtol=1e-4, atol=1e-5)
+    Z, source = _reviews.states_and_source(net, X)
+    np.testing.assert_allclose(source.predict_proba(Z), P, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.usefixtures("tasks")
 def test_glue(tmp_path, capsys):
     main(
         ["glue", "--tasks", "SST-2", "RTE", "--n", "40", "--seeds", "2", "--tokens", "16", *SMALL]
-        + ["--out", str(tmp_path)]
+        + [*RATES, "--out", str(tmp_path)]
     )
-    check(tmp_path / "glue", [glue.SHARES, _names.LORA, _names.ALPHA_LORA])
+    check(tmp_path / "glue", [glue_methods.SHARES, PLAIN_LORA, _names.ALPHA_LORA])
 
 
 @pytest.mark.usefixtures("tasks")
@@ -115,7 +187,12 @@ def test_glue_in_the_papers_setup(tmp_path, tiny_bert):
     )
     meta = json.loads((tmp_path / "glue" / "meta.json").read_text())
     assert meta["config"]["methods"] == ["lora", "alpha", "held-1", "held-10", "held-20"]
-    assert meta["config"]["lr"] == [1e-4]
+    assert meta["config"]["rates"] == [1e-4]
+
+
+def test_all_weights_have_smaller_rates():
+    assert glue.rates_of("alpha", [3e-4, 1e-2]) == [3e-4, 1e-2]
+    assert glue.rates_of("full", [3e-4, 1e-2]) == [1e-5, 3e-4]
 
 
 @pytest.mark.usefixtures("tasks")
@@ -156,19 +233,19 @@ def test_no_label_of_a_dev_row_is_used(monkeypatch):
         kept.append(net.predict_proba(X))
         return {}
 
-    monkeypatch.setattr(glue, "score_net", record)
+    monkeypatch.setattr(glue_methods, "score_net", record)
     load = glue_data.load
-    cell = {"task": "SST-2", "seed": 0, "method": "alpha", "lr": [1e-3, 1e-2], "n": 40}
-    cell |= {"n_scored": None}
-    cell |= {"model": "MiniLM", "tokens": 16, "hub": False, "on": "cpu", "epochs": 1}
-    glue.score_method(**cell)
+    cell = {"task": "SST-2", "seed": 0, "way": "alpha", "lr": 1e-3, "n": 40, "n_scored": None}
+    cell |= {"model": "MiniLM", "tokens": 16, "hub": False, "on": "cpu", "epochs": 2}
+    cell |= {"precision": "float32", "preset": "small"}
+    glue_methods.score_way(**cell)
 
     def flipped(task, split, hub):
         X, y = load(task, split, hub)
         return X, 1 - y if split == "dev" else y
 
     monkeypatch.setattr(glue_data, "load", flipped)
-    glue.score_method(**cell)
+    glue_methods.score_way(**cell)
     np.testing.assert_array_equal(*kept)
 
 
@@ -176,10 +253,29 @@ def test_no_label_of_a_dev_row_is_used(monkeypatch):
 def test_vision(tmp_path, capsys):
     main(
         ["vision", "--networks", "perceptron", "--tasks", "rotated", "new classes", "--n", "60"]
-        + ["--draws", "2", "--lr", "0.01", *SMALL, "--out", str(tmp_path)]
+        + ["--draws", "2", *SMALL, *RATES, "--out", str(tmp_path)]
     )
-    check(tmp_path / "vision", [_names.ALONE, _names.LORA, _names.ALPHA_LORA, "head only"])
+    names = [_names.ALONE, digit_transfers.TARGET_ALONE, PLAIN_LORA, _names.ALPHA_LORA]
+    check(tmp_path / "vision", names)
     assert (tmp_path / "vision" / "figure.png").stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("short_pretraining")
+def test_images_that_choose_a_rate_are_not_scored(monkeypatch):
+    seen = []
+
+    def record(net, X, y, *classes):
+        seen.append({row.tobytes() for row in X})
+        return {"accuracy": 0.0, "log_loss": 0.0}
+
+    monkeypatch.setattr(digit_transfers, "score_net", record)
+    monkeypatch.setattr(digit_transfers, "score", record)
+    cell = {"network": "perceptron", "task": "rotated", "n": 60, "lr": 0.01, "epochs": 1}
+    for seed in range(2):
+        digit_transfers.score_way(seed=seed, way="alpha", **cell)
+    choice, scored = seen[0] | seen[2], seen[1] | seen[3]
+    assert min(map(len, seen)) > 400
+    assert not scored & choice
 
 
 def test_shifts():
@@ -187,26 +283,19 @@ def test_shifts():
     rng = np.random.default_rng(0)
     rotated = image
     for _ in range(4):
-        rotated = vision.shift(rotated, "rotated", rng)
+        rotated = digit_transfers.shift(rotated, "rotated", rng)
     np.testing.assert_array_equal(rotated, image)
     many = np.zeros((4000, 64), dtype=np.float32) + 0.5
     for task, mean, deviation in (("inverted", -0.5, 0.3), ("noisy", 0.5, 1.0)):
-        shifted = vision.shift(many, task, rng)
+        shifted = digit_transfers.shift(many, task, rng)
         np.testing.assert_allclose(shifted.mean(), mean, atol=4 * deviation / 506)
         np.testing.assert_allclose(shifted.std(), deviation, rtol=0.02)
 
 
 @pytest.mark.usefixtures("short_pretraining")
 def test_rank(tmp_path, capsys):
-    main(["rank", "--ranks", "1", "4", "--draws", "2", *SMALL, "--out", str(tmp_path)])
-    check(tmp_path / "rank", [_names.ALONE, _names.LORA])
-
-
-@pytest.mark.usefixtures("tasks")
-def test_rank_of_text(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(rank.SST2, "tokens", 16)
-    main(["rank", "--text", "--ranks", "2", "--draws", "2", *SMALL, "--out", str(tmp_path)])
-    check(tmp_path / "rank-text", [glue.SHARES, _names.LORA])
+    main(["rank", "--ranks", "1", "4", "--draws", "2", *SMALL, *RATES, "--out", str(tmp_path)])
+    check(tmp_path / "rank", [PLAIN_LORA, _names.ALPHA_LORA])
 
 
 @pytest.mark.usefixtures("texts", "tasks")

@@ -23,7 +23,7 @@ from sklearn_alpha.linear_model._resolvents import (
 )
 from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 from sklearn_alpha.linear_model._rules import RULES
-from tests.linear_model.helpers import KINDS
+from tests.linear_model.helpers import KINDS, selected
 
 SHAPES = [(5, 9), (9, 5), (6, 6)]
 HEIGHTS = [0.0, 0.7, np.inf]
@@ -260,7 +260,7 @@ def peak_memory(function):
 @pytest.mark.parametrize("shape", [(20, 2000), (2000, 20)])
 def test_no_matrix_of_the_larger_dimension(shape, kind, selection, problem):
     task = problem(kind, *shape)
-    model = task.Estimator(task.source, selection=selection, cv=2)
+    model = task.Estimator(task.source, **selected(selection, 2))
     assert peak_memory(lambda: model.fit(task.X, task.y)) < 2000**2 * 8
 
 
@@ -285,5 +285,5 @@ def test_sparse_stays_sparse(Estimator, selection):
     shape = 60, 20_000
     X = sparse.random(*shape, density=1e-3, format="csr", random_state=rng)
     y = rng.integers(0, 2, size=shape[0])
-    model = Estimator(rng.normal(size=shape[1]), selection=selection, cv=2)
+    model = Estimator(rng.normal(size=shape[1]), **selected(selection, 2))
     assert peak_memory(lambda: model.fit(X, y)) < np.prod(shape) * 8 / 2

@@ -43,7 +43,7 @@ def test_blend_weighs_the_two_rules_by_left_out_predictions_of_a_sample(
     )
     classifier = task.Estimator is AlphaTransferClassifier
     f = estimate(first, task) if n > 10 else left_out_values(first, task)
-    index = np.repeat(sample(n), counts[sample(n)])
+    index = np.repeat(sample(task.X), counts[sample(task.X)])
     f, g = f[index], left_out_values(second, task)[index]
     kappa = np.linalg.norm(f) / np.linalg.norm(g) if classifier else 1.0
     shares = np.linspace(0, 1, 21)

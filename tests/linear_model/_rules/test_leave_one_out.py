@@ -18,6 +18,7 @@ from tests.linear_model._rules.oracles import (
     residual,
     shapes,
 )
+from tests.linear_model.helpers import selected
 
 
 @kinds
@@ -45,9 +46,9 @@ def test_every_selection_gives_the_same_left_out_values_at_given_alpha_and_gamma
     kind, selection, problem
 ):
     task = problem(kind)
-    model = task.Estimator(task.source, alpha=0.8, gamma=0.3, cv=2, store_loo=True)
+    model = task.Estimator(task.source, alpha=0.8, gamma=0.3, store_loo=True)
     model.fit(task.X, task.y)
-    other = clone(model).set_params(selection=selection).fit(task.X, task.y)
+    other = clone(model).set_params(**selected(selection, 2)).fit(task.X, task.y)
     assert_allclose(other.loo_decision_function_, model.loo_decision_function_, atol=1e-12)
 
 

@@ -6,13 +6,14 @@ from sklearn.base import clone
 
 from sklearn_alpha.linear_model._rules import RULES
 from tests.linear_model._rules.oracles import kinds
+from tests.linear_model.helpers import selected
 
 
 @pytest.mark.parametrize("selection", RULES)
 @kinds
 def test_a_given_gamma_is_kept(kind, selection, problem):
     task = problem(kind)
-    model = task.Estimator(task.source, gamma=0.25, selection=selection, cv=2)
+    model = task.Estimator(task.source, gamma=0.25, **selected(selection, 2))
     assert model.fit(task.X, task.y).gamma_ == 0.25
 
 

@@ -1,0 +1,144 @@
+"""A source that is a classifier of the same classes is left only as far as left-out rows say.
+
+    θ(t) = θ̃ + t (θ̂ − θ̃),    P(t | rows) ∝ π(t) Π_i p(y_i | x_i; θ₋ᵢ(t)),    t̂ = Σ_t t P(t | rows)
+
+θ̃ is the network as it came, with its own head, and θ̂ the network after the closed-form start and
+training. θ₋ᵢ is θ̂ of the rows outside the fold of row i: the rows are divided into folds, and for
+each the network is trained once more, from θ̃, on the others. Of the prior π .8 is on t = 0, and .05
+on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
+α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
+
+If rows are held out for validation, they stand for the left-out rows, and θ̂ for every θ₋ᵢ.
+
+Of few rows the likelihood hardly differs between the t, and t̂ stays near its prior mean: a few
+labels do not move a strong source far. More than `MOST_ROWS` rows need no such care.
+"""
+
+import copy
+import warnings
+from contextlib import suppress
+
+import numpy as np
+import torch
+from scipy.special import log_softmax, softmax
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback, LRScheduler
+from skorch.history import History
+from torch.utils.data import Subset
+
+from sklearn_alpha.neural_network._divergence import StopAtDivergence
+from sklearn_alpha.neural_network._dropout import copy_of_state
+from sklearn_alpha.neural_network._schedule import LinearDecay
+from sklearn_alpha.neural_network._start import LinearProbe
+from sklearn_alpha.neural_network._texts import by_length, codes_of
+
+MOST_ROWS, N_FOLDS = 1000, 2
+GRID = np.array([0, 0.25, 0.5, 0.75, 1])
+PRIOR = np.array([0.8, 0.05, 0.05, 0.05, 0.05])
+# Callbacks that belong to training; the user's others see one fit.
+OF_TRAINING = (LinearProbe, LinearDecay, StopAtDivergence, LRScheduler)
+
+
+class Anchor(Callback):
+    """Moves a trained net back towards its source, if that knows the classes by their names.
+
+    Only the first fit of a net does this, not `partial_fit` on a trained one, and only if one
+    process trains.
+    """
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.source_ = None
+        module, first = net.module_, not len(net.history)
+        is_source = module.head is not None and module.knows_classes
+        if first and is_source and net.processes_.n_processes == 1 and len(X) <= MOST_ROWS:
+            self.source_ = copy_of_state(net)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        source, valid = self.source_, net.validation_rows_
+        self.source_ = None  # pickles do not keep it
+        if source is None or not len(net.history):
+            return
+        log_likelihood = np.zeros(len(GRID))
+        if valid is not None:
+            log_likelihood += path_likelihood(net, source, copy_of_state(net), valid)
+        else:
+            for rest, fold in folds(codes_of(X), net.seed_):
+                part = trained_on(net, source, Subset(X, rest))
+                log_likelihood += path_likelihood(
+                    part, source, copy_of_state(part), Subset(X, fold)
+                )
+        net.trained_share_ = mean_step(log_likelihood)
+        move(net, source, copy_of_state(net), net.trained_share_)
+
+
+def folds(codes, seed):
+    """Rows outside and in each fold; every class is spread over the folds."""
+    order = np.random.default_rng(seed).permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    for number in range(N_FOLDS):
+        held = order[number::N_FOLDS]
+        if len(held) and len(held) < len(codes):
+            yield np.setdiff1d(order, held).tolist(), held.tolist()
+
+
+def trained_on(net, source, rows):
+    """A copy of the net, trained from the source on these rows for as many epochs."""
+    part = object.__new__(type(net))
+    vars(part).update(vars(net))
+    # Frozen weights are shared.
+    shared = {id(p): p for p in net.module_.parameters() if not p.requires_grad}
+    module = copy.deepcopy(net.module_, shared)
+    module.load_state_dict(source)
+    callbacks = [(name, copy.copy(c)) for name, c in net.callbacks_ if isinstance(c, OF_TRAINING)]
+    vars(part).update(
+        module_=module,
+        callbacks_=callbacks,
+        history_=History(),
+        max_epochs=len(net.history),
+        early_stopping=False,
+        train_split=None,
+        alpha_split=0.0,
+        verbose=0,
+    )
+    part._initialize_optimizer()
+    codes = codes_of(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the net itself has warned
+        part.notify("on_train_begin", X=rows, y=codes)
+        with suppress(KeyboardInterrupt):  # it has diverged
+            part.fit_loop(rows, codes)
+    return part
+
+
+def path_likelihood(net, source, trained, rows):
+    """Σ_i log p(y_i | x_i; θ(t)) for each t of the grid."""
+    rows = by_length(rows)[0]
+    found = []
+    for t in GRID:
+        move(net, source, trained, t)
+        batches = list(net.get_iterator(rows))
+        net.module_.eval()
+        with torch.no_grad():
+            logits = torch.cat([net.infer(inputs) for inputs, _ in batches]).double().cpu().numpy()
+        codes = np.concatenate([codes.numpy() for _, codes in batches])
+        weights = np.concatenate([inputs[1].numpy() for inputs, _ in batches])
+        log_p = log_softmax(logits, axis=1)[np.arange(len(codes)), codes]
+        found.append(weights @ log_p)
+    move(net, source, trained, 1.0)
+    return np.nan_to_num(found, nan=-np.inf)
+
+
+def mean_step(log_likelihood):
+    """t̂."""
+    return float(softmax(log_likelihood + np.log(PRIOR)) @ GRID)
+
+
+def move(net, source, trained, t):
+    """Set the parameters to θ(t)."""
+    state = {}
+    for name, end in trained.items():
+        start = source[name]
+        # The product BA is linear in t if A is.
+        is_fixed = ".lora_A." in name or not end.is_floating_point()
+        state[name] = end if is_fixed else torch.lerp(start, end, t)
+    net.module_.load_state_dict(state)

@@ -1,0 +1,155 @@
+"""The model card of a saved net: README.md, with the metadata that the Hugging Face hub reads."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import peft
+import torch
+import transformers
+from huggingface_hub import ModelCardData, metadata_load, try_to_load_from_cache
+from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+from sklearn_alpha import __version__
+from sklearn_alpha.neural_network._folders import CARD, CARD_IS_OURS
+
+LOAD = """\
+```python
+from sklearn_alpha import AlphaLoRANetClassifier
+
+net = AlphaLoRANetClassifier.load({arguments})
+net.predict_proba(X)
+```
+
+`folder` is the path of this folder, or "owner/name" for the repository of the Hugging Face hub
+that it was uploaded to."""
+
+PLAIN = """\
+## Without sklearn_alpha
+
+`merged_model` gives a plain transformers model. Write it once:
+
+```python
+net.merged_model().save_pretrained("model")
+net.tokenizer_.save_pretrained("model")
+```
+
+and load it with transformers alone:
+
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", "model")
+```"""
+
+DORA = """\
+The adapters here are α-LoRA, which PEFT does not read. After `net.export_dora("adapter")`, PEFT
+loads the same weights as a DoRA adapter of the base model:
+
+```python
+from peft import AutoPeftModelForSequenceClassification
+
+network = AutoPeftModelForSequenceClassification.from_pretrained("adapter")
+```"""
+
+
+def model_card(net):
+    """Text of the card.
+
+    Parameters
+    ----------
+    net : AlphaLoRANetClassifier
+        Fitted.
+
+    Returns
+    -------
+    text : str
+        YAML between two lines of three hyphens, then Markdown. It names no local path.
+    """
+    reads_text, found = net.module_.reads_text, net.validation_
+    base, licence = base_of(net), licence_of(net)
+    data = ModelCardData(
+        library_name="sklearn-alpha",
+        base_model=base,
+        license=licence,
+        pipeline_tag="text-classification" if reads_text else None,
+        tags=["sklearn-alpha", "alpha-lora", "lora"],
+        metrics=None if found is None else ["accuracy"],
+    )
+    versions = f"sklearn_alpha {__version__}, peft {peft.__version__}, torch {torch.__version__}"
+    if reads_text:
+        versions += f", transformers {transformers.__version__}"
+    facts = {
+        "Base model": f"`{base}`" if base else "not one of the Hugging Face hub",
+        "Licence of the base model": f"`{one_line(licence)}`" if licence else "not stated by it",
+        "Adapters": f"α-LoRA of rank {net.attached_['rank']} on {len(net.alpha_)} layers",
+        "Trained parameters": f"{net.n_trainable_parameters_:,}",
+        "Written by": versions,
+    }
+    parts = [
+        f"---\n{data.to_yaml()}\n---",
+        f"# α-LoRA classifier of {'texts' if reads_text else 'numbers'}",
+        "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {v} |" for name, v in facts.items())]),
+        "## Labels",
+        f"```json\n{json.dumps(net.classes_.tolist(), ensure_ascii=False)}\n```",
+    ]
+    if found is not None:
+        parts += [
+            "## Metrics",
+            f"Of the {found['n_rows']} rows that were held out for validation:",
+            f"| accuracy | log loss |\n| --- | --- |\n"
+            f"| {found['accuracy']:.3f} | {found['log_loss']:.3f} |",
+            "These rows have also chosen the temperature of the probabilities"
+            + (", and the epoch." if net.early_stopping else "."),
+        ]
+    arguments = "folder" if reads_text else "folder, model=module"
+    parts += ["## Use", LOAD.format(arguments=arguments)]
+    if reads_text:
+        parts += [PLAIN, DORA] if base else [PLAIN]
+        if found is not None:
+            parts.append(
+                "The logits are those of the net. Its probabilities are the softmax of "
+                f"{net.inverse_temperature_:.4g} times the logits."
+            )
+    return "\n\n".join([*parts, CARD_IS_OURS]) + "\n"
+
+
+def base_of(net):
+    """Id of the base model on the hub, or None."""
+    names = [net.model] if isinstance(net.model, str | os.PathLike) else []
+    if net.module_.reads_text:
+        names.append(config_of(net).name_or_path)
+    for name in map(str, names):
+        with suppress(HFValidationError, OSError, ValueError):
+            validate_repo_id(name)
+            if not Path(name).exists():
+                return name
+    return None
+
+
+def licence_of(net):
+    """Licence of the base model: of its configuration, its tokenizer or its card, or None."""
+    if not net.module_.reads_text:
+        return None
+    config = config_of(net)
+    found = [
+        getattr(config, "license", None),
+        getattr(net.tokenizer_, "init_kwargs", {}).get("license"),
+    ]
+    base = base_of(net)
+    card = try_to_load_from_cache(base, CARD) if base else Path(config.name_or_path) / CARD
+    if isinstance(card, str | Path):
+        with suppress(Exception):  # a card that cannot be read says nothing
+            found.append((metadata_load(card) or {}).get("license"))
+    return next((licence for licence in found if isinstance(licence, str) and licence), None)
+
+
+def config_of(net):
+    """transformers' configuration of the base model."""
+    return net.module_.network.get_base_model().config
+
+
+def one_line(text):
+    """A text for a cell of a table."""
+    return " ".join(text.split()).replace("`", "'").replace("|", "/")

@@ -1,0 +1,276 @@
+"""The pretrained model: load or copy it, check that it fits the data, give it a head."""
+
+import copy
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import transformers
+from peft import PeftConfig, PeftModel, load_peft_weights
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+)
+from transformers.utils.peft_utils import find_adapter_config_file
+
+from sklearn_alpha.neural_network._base_model import (
+    Base,
+    first_line,
+    fit_head,
+    lies_within,
+    no_peft_warnings,
+)
+from sklearn_alpha.neural_network._labels import (
+    aligned_rows,
+    have_names,
+    labels_of,
+    set_labels,
+    take_rows,
+)
+from sklearn_alpha.neural_network._padding import (
+    n_unused_positions,
+    set_padding_side,
+    set_padding_token,
+)
+from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, load_alpha
+
+
+def load_base(model, tokenizer, classes, row_shape=None):
+    """Load or copy the network and give it a head with one output per class.
+
+    The outputs of a head whose labels have names are put in the order of `classes`.
+
+    Parameters
+    ----------
+    model : str, path, torch.nn.Module or fitted net
+        A module or a net is copied and never changed. Adapters of PEFT are merged.
+    tokenizer : str, path, tokenizer or None
+        None is the model's own.
+    classes : ndarray
+        Labels, sorted.
+    row_shape : tuple or None
+        Shape of a row of numbers. None if X holds text.
+
+    Returns
+    -------
+    base : Base
+    """
+    model, tokenizer, labels = _unwrap(model, tokenizer)
+    if isinstance(model, nn.Module):
+        network = copy.deepcopy(model).float()
+        if isinstance(network, PreTrainedModel) != (row_shape is None):
+            raise _other_kind(row_shape)
+        if row_shape is not None:
+            return _fit_numbers(network, row_shape, labels, classes)
+        if network.base_model is network and not hasattr(network, "num_labels"):
+            raise ValueError(
+                f"model is a {type(network).__name__}, which has no head; load it with "
+                "AutoModelForSequenceClassification.from_pretrained, or pass its folder or hub id."
+            )
+        base, origin = Base(network, name=network.config.name_or_path), None
+    elif not isinstance(model, str | os.PathLike):
+        raise ValueError(
+            f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
+            "a folder, a torch.nn.Module, or a fitted net."
+        )
+    else:
+        _check_exists(str(model))
+        if find_adapter_config_file(str(model)):
+            base, origin = _load_adapter(str(model), classes), None  # not a base model alone
+        else:
+            base, origin = _load_transformer(str(model), classes), str(model)
+        if row_shape is not None:
+            raise _other_kind(row_shape)
+    if labels is None:
+        labels = labels_of(base.network.config)
+    base = _align(base, labels, classes)
+    network = base.network
+    tokenizer = _load_tokenizer(tokenizer, base.name)
+    set_padding_token(tokenizer, network.config)
+    if not n_unused_positions(network):
+        # Decoders look for the last token that is not padding, and the tokenizer pads.
+        network.config.pad_token_id = tokenizer.pad_token_id
+    set_padding_side(tokenizer, network)
+    return replace(base, tokenizer=tokenizer, name=origin)
+
+
+def _unwrap(model, tokenizer):
+    """The module behind a frozen estimator, a fitted net or PEFT's wrapper, its tokenizer and
+    labels.
+    """
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    if isinstance(model, PeftModel):
+        if not hasattr(model, "merge_and_unload"):
+            raise ValueError(
+                f"model has an adapter of type {model.active_peft_config.peft_type.value}, which "
+                "cannot be merged into the weights; pass its base model instead."
+            )
+        return copy.deepcopy(model).merge_and_unload(), tokenizer, None
+    if not hasattr(model, "merged_model"):
+        return model, tokenizer, None
+    if not model.initialized_:
+        raise NotFittedError(
+            "model is a net that is not fitted; fit it first, and pass FrozenEstimator(net), "
+            "because grid searches and cross-validation call clone(), which returns any other "
+            "estimator unfitted."
+        )
+    own = model.tokenizer_ if tokenizer is None else tokenizer
+    return model.merged_model(), own, model.classes_.tolist()
+
+
+def _align(base, labels, classes):
+    """The base with the head's rows in the order of the classes, or with a new head."""
+    known = have_names(labels) and not base.head_is_new
+    rows = aligned_rows(labels, classes)
+    if rows is not None and base.network.get_submodule(base.last_layer).out_features == len(labels):
+        take_rows(base.network, base.last_layer, rows)
+        if known:
+            set_labels(base.network.config, classes)
+        return replace(base, knows_classes=known)
+    if known or getattr(base.network, "num_labels", None) != len(classes):
+        network, new = _with_new_head(base.network, len(classes))
+        base = replace(base, network=network, new=tuple(sorted({*base.new, *new})))
+    return replace(base, other_labels=labels if known else None)
+
+
+def _other_kind(row_shape):
+    has, reads = ("text", "numbers") if row_shape is None else ("numbers", "text")
+    return ValueError(
+        f"X holds {has} but model reads {reads}; text needs a transformers model, numbers any "
+        "other torch module."
+    )
+
+
+def _load_transformer(name, classes):
+    """A transformers model with its own head, or with one for the classes."""
+    labels = labels_of(_from_pretrained(AutoConfig, name))
+    return _load_with_head(name, (classes if aligned_rows(labels, classes) is None else labels))
+
+
+def _load_with_head(name, labels):
+    """A transformers model whose head has so many outputs."""
+    network, report = _from_pretrained(
+        AutoModelForSequenceClassification,
+        name,
+        num_labels=len(labels),
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        dtype=torch.float32,
+    )
+    new = _modules_of({*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])})
+    return Base(network, new=new, name=name)
+
+
+def _load_adapter(folder, classes):
+    """A PEFT adapter merged into its base model. The name is that of the tokenizer.
+
+    The head is the adapter's, if it was saved with one.
+    """
+    source = PeftConfig.from_pretrained(folder).base_model_name_or_path
+    if not source:
+        raise ValueError(
+            f"the adapter {folder} does not name its base model; load both with "
+            "peft.PeftModel.from_pretrained, and pass the result as model."
+        )
+    saved = load_peft_weights(folder, device="cpu")
+    base = _load_transformer(source, classes)
+    head = saved.get(f"base_model.model.{base.last_layer}.weight")
+    if head is not None:
+        base = _load_with_head(source, head)
+        new = (name for name in base.new if f"base_model.model.{name}.weight" not in saved)
+        base = replace(base, new=tuple(new))
+    has_alpha = any(name.endswith((ROWS, ROWS_AND_BIAS)) for name in saved)
+    with no_peft_warnings():
+        adapted = (load_alpha if has_alpha else PeftModel.from_pretrained)(base.network, folder)
+    own_tokenizer = (Path(folder) / "tokenizer_config.json").exists()
+    return replace(
+        base, network=adapted.merge_and_unload(), name=folder if own_tokenizer else source
+    )
+
+
+def _load_tokenizer(tokenizer, name):
+    """A copy of the tokenizer that was passed, or the one saved with the model."""
+    if tokenizer is None and not name:
+        raise ValueError("model has no tokenizer; pass tokenizer=, a folder or hub id.")
+    if tokenizer is None or isinstance(tokenizer, str | os.PathLike):
+        _check_exists(str(tokenizer or name))
+        return _from_pretrained(AutoTokenizer, str(tokenizer or name))
+    return copy.deepcopy(tokenizer)
+
+
+def _with_new_head(network, n_classes):
+    """The same transformers model with a new last layer, and the names of new modules."""
+    config = copy.deepcopy(network.config)
+    config.num_labels = n_classes
+    fresh = type(network)(config)
+    state, last = fresh.state_dict(), Base(fresh).last_layer
+    kept = {
+        name: value
+        for name, value in network.state_dict().items()
+        if name in state and state[name].shape == value.shape and not lies_within(name, (last,))
+    }
+    fresh.load_state_dict(kept, strict=False)
+    return fresh, _modules_of(state.keys() - kept.keys())
+
+
+def _modules_of(parameters):
+    return tuple(sorted({name.rpartition(".")[0] for name in parameters}))
+
+
+def _check_exists(name):
+    """Raise an error if a name can only be a path, and there is no such folder."""
+    is_path = Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+    if is_path and not Path(name).exists():
+        raise OSError(f"the folder {name!r} does not exist; pass another path or a hub id.")
+
+
+def _from_pretrained(kind, name, **options):
+    try:
+        with silent_transformers():
+            # Without this, transformers asks at a terminal whether to run code of the model.
+            return kind.from_pretrained(name, trust_remote_code=False, **options)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{name!r} could not be loaded ({first_line(error)}); pass the id of a model on the "
+            "Hugging Face hub, and check the connection, or the path of a folder that "
+            "`save_pretrained` wrote."
+        ) from error
+
+
+@contextmanager
+def silent_transformers():
+    """Inside, transformers prints no message about new heads and no progress bar."""
+    level = transformers.logging.get_verbosity()
+    bar = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(level)
+        if bar:
+            transformers.logging.enable_progress_bar()
+
+
+def _fit_numbers(network, row_shape, labels, classes):
+    """A network of numbers with a head for the classes. A module has no labels, a net has."""
+    rows = None if labels is None else aligned_rows(labels, classes)
+    if labels is None or rows is None:
+        base = fit_head(network, row_shape, len(classes))
+        if labels is None or base.head_is_new:
+            return base
+        name, last = base.last_layer, network.get_submodule(base.last_layer)
+        new = nn.Linear(last.in_features, last.out_features, last.bias is not None)
+        network.set_submodule(name, new)
+        return replace(base, new=(name,), other_labels=labels)
+    base = fit_head(network, row_shape, len(labels))
+    take_rows(network, base.last_layer, rows)
+    return replace(base, knows_classes=True)

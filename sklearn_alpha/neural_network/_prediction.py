@@ -1,0 +1,127 @@
+"""Predictions of a fitted net, from its logits."""
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from sklearn_alpha.linear_model._conformal import levels_of, upper_quantile
+
+
+class PredictionMixin:
+    """The methods of a classifier that predict."""
+
+    def decision_function(self, X):
+        """Logits; of two classes the second's minus the first's.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X):
+        """P(class | x) = softmax(β logits).
+
+        β is `inverse_temperature_`, which rows that were held out choose, and 1 without such rows.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        return softmax(self._scaled_logits(X), axis=1)
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+        """
+        return log_softmax(self._scaled_logits(X), axis=1)
+
+    def predict(self, X):
+        """Class of the largest logit.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        codes = self._logits(X).argmax(axis=1)
+        return self.classes_[codes]
+
+    def predict_set(self, X, confidence_level=0.9):
+        """Predictions, and sets of classes that contain the true one with a given probability.
+
+        ::
+
+            C(x) = {c: 1 − P(c | x) ≤ q},   q = the ⌈(1 − δ)(n + 1)⌉-th smallest of 1 − P(yᵢ | xᵢ)
+
+        at the confidence level 1 − δ, over the n rows that were held out. These are the least
+        ambiguous sets of `AlphaTransferClassifier.predict_set`. A set is empty where no class is as
+        probable as the level asks for.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+        confidence_level : float or array-like of shape (n_levels,), default=0.9
+            Between 0 and 1. n rows allow levels up to n/(n + 1).
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            As of `predict`.
+        sets : ndarray of shape (n_samples, n_classes, n_levels), bool
+            Whether a class, in the order of `classes_`, is in the set of a row.
+
+        Raises
+        ------
+        ValueError
+            If no rows were held out, or too few for the level.
+
+        Notes
+        -----
+        A row counts with its `sample_weight`. The same rows choose the temperature, and with
+        `early_stopping` the epoch, so that with a few dozen of them the coverage is slightly below
+        the level.
+        """
+        levels = levels_of(confidence_level)
+        logits = self._scaled_logits(X)
+        found = self.validation_
+        if found is None:
+            raise ValueError(
+                "predict_set needs rows that were held out, and this fit held out none; set "
+                "early_stopping=True or train_split, and fit again."
+            )
+        q = upper_quantile(found["scores"], found["weights"], levels, "predict_set")
+        sets = 1 - softmax(logits, axis=1)[..., None] <= q
+        return self.classes_[logits.argmax(axis=1)], sets
+
+    @property
+    def inverse_temperature_(self):
+        """β of the probabilities softmax(β logits), 1 if no rows were held out."""
+        return 1.0 if self.validation_ is None else self.validation_["inverse_temperature"]
+
+    def _scaled_logits(self, X):
+        return self.inverse_temperature_ * self._logits(X).astype(np.float64)

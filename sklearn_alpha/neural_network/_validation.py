@@ -1,0 +1,142 @@
+"""Rows that validate: their losses, and the temperature and prediction sets that they allow.
+
+With their logits f, class numbers y and weights w of mean 1,
+
+    β = argmin Σ wᵢ ℓᵢ(β) + (log β / 0.35)² / 2,    ℓᵢ(β) = −log softmax(β fᵢ)_yᵢ
+
+is the maximum of the likelihood times a log-normal prior around the network as it is.
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from torch.utils.data import Subset
+
+from sklearn_alpha.neural_network._texts import EncodedRows, is_encoded
+
+WIDTH = 0.35  # of the prior of log β, as in the linear models
+LARGEST = 7.0  # |log β|
+
+
+# ---------------------------------------------------------------- the rows
+
+
+def validation_rows(net, valid):
+    """Encoded rows of a dataset. Those that the user brings get the class weights of `fit`."""
+    if is_encoded(valid):
+        return valid
+    rows = net.get_dataset(valid)
+    return EncodedRows(rows.inputs, rows.codes, net.class_factors_[rows.codes])
+
+
+def of_mean_one(dataset):
+    """The same rows with weights of mean 1: then the mean of weighted losses is a weighted mean."""
+    rows, index = flat(dataset)
+    mean = rows.weights[index].mean(dtype=np.float64)
+    if mean == 1:
+        return dataset
+    weights = (rows.weights / mean).astype(np.float32)
+    return Subset(EncodedRows(rows.inputs, rows.codes, weights), index.tolist())
+
+
+def flat(dataset):
+    """Encoded rows, and the numbers of those that a (nested) subset holds."""
+    index = np.arange(len(dataset))
+    while isinstance(dataset, Subset):
+        index = np.asarray(dataset.indices)[index]
+        dataset = dataset.dataset
+    return dataset, index
+
+
+# ---------------------------------------------------------------- what they say of the network
+
+
+def validate(net, dataset):
+    """What the rows say of a trained net, see `AlphaLoRANetClassifier.validation_`.
+
+    Returns
+    -------
+    found : dict or None
+        None if there are no rows, or if a logit is not finite.
+    """
+    if dataset is None:
+        return None
+    logits = torch.cat(list(net.forward_iter(dataset))).double().cpu().numpy()
+    rows, index = flat(dataset)
+    codes, weights = rows.codes[index], rows.weights[index].astype(np.float64)
+    if not net.processes_.agree(bool(np.isfinite(logits).all())):
+        return None
+    beta = net.processes_.agree(inverse_temperature(logits, codes, weights))
+    own = own_log_probability(beta * logits, codes)
+    factors = net.class_factors_[codes]  # a row is counted without the weight of its class
+    counts = np.divide(weights, factors, out=np.zeros_like(weights), where=factors > 0)
+    counts /= counts.mean()
+    return {
+        "n_rows": len(codes),
+        "accuracy": float(np.average(logits.argmax(axis=1) == codes, weights=counts)),
+        "log_loss": float(-np.average(own, weights=counts)),
+        "inverse_temperature": beta,
+        "weights": counts,
+        "scores": 1 - np.exp(own),
+    }
+
+
+def own_log_probability(logits, codes):
+    """log P(y | x) of the own class of each row."""
+    return log_softmax(logits, axis=1)[np.arange(len(codes)), codes]
+
+
+def inverse_temperature(logits, codes, weights):
+    """β. The loss may have two minima in log β, so that a grid comes first."""
+
+    def loss(log_beta):
+        own = own_log_probability(np.exp(log_beta) * logits, codes)
+        return (log_beta / WIDTH) ** 2 / 2 - weights @ own
+
+    grid = np.linspace(-LARGEST, LARGEST, 57)
+    best = grid[np.argmin([loss(log_beta) for log_beta in grid])]
+    step = grid[1] - grid[0]
+    options = {"xatol": 1e-8}
+    bounds = (best - step, best + step)
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, options=options).x))
+
+
+# ---------------------------------------------------------------- saved nets
+
+
+def is_validation(value):
+    """Whether the record of a saved net holds what `validate` returns."""
+    if not isinstance(value, dict) or value.keys() != KINDS.keys():
+        return False
+    if not all(type(value[name]) is kind for name, kind in KINDS.items()):
+        return False
+    lists = value["weights"], value["scores"]
+    if not all(type(entry) is float for entries in lists for entry in entries):
+        return False
+    weights, scores = map(np.array, lists)
+    return (
+        len(weights) == len(scores) == value["n_rows"] > 0
+        and weights.sum() > 0
+        and bool((weights >= 0).all() and np.isfinite(weights).all())
+        and bool(((scores >= 0) & (scores <= 1)).all())
+        and 0 <= value["accuracy"] <= 1
+        and 0 <= value["log_loss"] < np.inf
+        and np.exp(-LARGEST - 1) < value["inverse_temperature"] < np.exp(LARGEST + 1)
+    )
+
+
+KINDS = {
+    "n_rows": int,
+    "accuracy": float,
+    "log_loss": float,
+    "inverse_temperature": float,
+    "weights": list,
+    "scores": list,
+}
+
+
+def restored(found):
+    """What `validate` returned, from a record."""
+    arrays = {name: np.array(found[name]) for name in ("weights", "scores")} if found else {}
+    return found and {**found, **arrays}

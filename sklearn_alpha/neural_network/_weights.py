@@ -1,0 +1,35 @@
+"""Where the outputs of a layer are in its weight, for PEFT's LoRA layers."""
+
+from peft.tuners.lora.layer import Conv2d as LoraConv2d
+
+
+def rows_of(module, weight):
+    """A view of a weight with one row for each output."""
+    return weight.T if stores_transpose(module) else weight
+
+
+def stores_transpose(module):
+    """Whether a column of the weight is an output, as in GPT-2's layers."""
+    return getattr(module, "fan_in_fan_out", False)  # convolutions do not have it
+
+
+def needs_copy(alpha):
+    """Rows to copy before merging: dividing by α multiplies their rounding error by 1/α."""
+    return alpha.abs() < 0.5
+
+
+def column(module, alpha):
+    """α with a dimension for each of the weight, to be multiplied with it."""
+    ones = [1] * (module.get_base_layer().weight.ndim - 1)
+    return alpha if stores_transpose(module) else alpha.view(-1, *ones)
+
+
+def on_outputs(module, values):
+    """One value for each output, to be multiplied with outputs; a channel is an image."""
+    return values[:, None, None] if isinstance(module, LoraConv2d) else values
+
+
+def is_plain(convolution):
+    """Whether PEFT's LoRA of a convolution is a change of its weight."""
+    plain = convolution.groups == 1 and set(convolution.dilation) == {1}
+    return plain and convolution.padding_mode == "zeros"

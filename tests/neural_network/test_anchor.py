@@ -1,0 +1,158 @@
+"""A source that knows the classes is left only as far as left-out rows say."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
+from skorch.callbacks import Callback
+
+from sklearn_alpha import AlphaLoRANetClassifier
+from sklearn_alpha.neural_network import _anchor
+from sklearn_alpha.neural_network._anchor import GRID, PRIOR
+from tests.neural_network.conftest import make_module, make_numbers, make_texts
+
+OPTIONS = {"rank": 2, "lr": 0.02, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def source():
+    X, y = make_numbers(400)
+    net = AlphaLoRANetClassifier(make_module(), max_epochs=20, **OPTIONS).fit(X, y)
+    return FrozenEstimator(net)
+
+
+def merged(net):
+    return net.merged_model().state_dict()
+
+
+def test_the_network_is_on_the_line_from_the_source_to_where_training_ends(source):
+    X, y = make_numbers(40, seed=1)
+    net = AlphaLoRANetClassifier(source, **OPTIONS).fit(X, y)
+    free = AlphaLoRANetClassifier(source, callbacks__anchor=None, **OPTIONS).fit(X, y)
+    t = net.trained_share_
+    assert 0 < t < 1
+    assert free.trained_share_ == 1
+    start, end = merged(source.estimator), merged(free)
+    for name, value in merged(net).items():
+        assert_allclose(value, start[name] + t * (end[name] - start[name]), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 6, 20])
+def test_few_rows_of_the_same_task_leave_the_source_nearly_as_it_is(source, n):
+    X, y = make_numbers(1000, seed=2)
+    alone = source.estimator
+    for seed in range(3):
+        few, labels = make_numbers(n, seed=10 + seed)
+        net = AlphaLoRANetClassifier(source, **OPTIONS).fit(few, labels)
+        assert net.score(X, y) > alone.score(X, y) - 0.01
+        assert log_loss(y, net.predict_proba(X)) < log_loss(y, alone.predict_proba(X)) + 0.02
+
+
+def test_rows_that_contradict_the_source_move_it(source):
+    X, y = make_numbers(60, seed=1)
+    net = AlphaLoRANetClassifier(source, **OPTIONS).fit(X, 1 - y)
+    assert net.trained_share_ > 0.9
+    assert net.score(*make_numbers(400, seed=2)) < 0.2
+
+
+def test_the_likelihood_is_that_of_left_out_rows(source, monkeypatch):
+    """Each row is scored once, by a network that was trained on the others alone."""
+    X, y = make_numbers(31, seed=1)
+    seen, scored = [], []
+    train, score = _anchor.trained_on, _anchor.path_likelihood
+
+    def trained_on(net, start, rows):
+        seen.append(set(rows.indices))
+        return train(net, start, rows)
+
+    def path_likelihood(net, start, end, rows):
+        scored.append(set(rows.indices))
+        return score(net, start, end, rows)
+
+    monkeypatch.setattr(_anchor, "trained_on", trained_on)
+    monkeypatch.setattr(_anchor, "path_likelihood", path_likelihood)
+    AlphaLoRANetClassifier(source, **OPTIONS).fit(X, y)
+    assert all(not (a & b) and len(a | b) == 31 for a, b in zip(seen, scored))
+    assert set.union(*scored) == set(range(31))
+    assert sum(map(len, scored)) == 31
+
+
+def test_the_step_is_the_posterior_mean(source):
+    """With rows that validate the likelihood can be computed from plain models."""
+    X, y = make_numbers(60, seed=1)
+    options = OPTIONS | {"early_stopping": True, "validation_fraction": 0.3}
+    net = AlphaLoRANetClassifier(source, **options).fit(X, y)
+    free = AlphaLoRANetClassifier(source, callbacks__anchor=None, **options).fit(X, y)
+    held = []
+
+    class Spy(Callback):
+        def on_train_end(self, net, X=None, y=None, **kwargs):
+            for rows, code, _ in net.validation_rows_:
+                held.append((rows[""], code))
+
+    AlphaLoRANetClassifier(source, callbacks=[Spy()], **options).fit(X, y)
+    rows, codes = torch.stack([row for row, _ in held]), torch.tensor([code for _, code in held])
+    start, end, model = merged(source.estimator), merged(free), free.merged_model()
+    log_p = []
+    for t in GRID:
+        model.load_state_dict({k: torch.lerp(start[k], end[k], float(t)) for k in start})
+        with torch.no_grad():
+            log_p.append(-torch.nn.functional.cross_entropy(model(rows), codes, reduction="sum"))
+    posterior = PRIOR * np.exp(np.array(log_p, dtype=float))
+    assert_allclose(net.trained_share_, posterior @ GRID / posterior.sum(), rtol=1e-4)
+
+
+def test_folds_share_out_every_class():
+    codes = np.repeat([0, 1, 2], [10, 7, 1])
+    held = [fold for _, fold in _anchor.folds(codes, seed=0)]
+    assert_array_equal(np.sort(np.concatenate(held)), np.arange(18))
+    for code in (0, 1):
+        counts = [np.sum(codes[fold] == code) for fold in held]
+        assert np.ptp(counts) <= 1
+
+
+@pytest.mark.parametrize("kind", ["module", "names of transformers", "new head"])
+def test_a_source_that_may_not_know_the_classes_is_left_freely(tiny_bert, kind):
+    X, y = make_texts(24)
+    model = tiny_bert
+    if kind == "module":
+        model, (X, y) = make_module(), make_numbers(24)
+    if kind == "new head":
+        y = np.arange(24) % 3
+    net = AlphaLoRANetClassifier(model, max_epochs=1, rank=2, random_state=0).fit(X, y)
+    assert net.trained_share_ == 1
+
+
+def test_the_callbacks_of_the_user_see_one_fit(source):
+    epochs = []
+
+    class Counter(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            epochs.append(len(net.history))
+
+    X, y = make_numbers(20, seed=1)
+    net = AlphaLoRANetClassifier(source, callbacks=[Counter()], max_epochs=3, **OPTIONS).fit(X, y)
+    assert epochs == [1, 2, 3] == net.history[:, "epoch"]
+
+
+def test_training_goes_on_from_there(source):
+    X, y = make_numbers(20, seed=1)
+    net = AlphaLoRANetClassifier(source, alpha=1.0, **OPTIONS).fit(X, y)
+    share, before = net.trained_share_, net.decision_function(X)
+    net.set_params(lr=0.0, optimizer__lr=0.0, optimizer__weight_decay=0.0)
+    net.partial_fit(X, y)
+    assert net.trained_share_ == share
+    assert_allclose(net.decision_function(X), before, rtol=1e-5)
+
+
+def test_many_rows_are_trained_once(source, monkeypatch):
+    monkeypatch.setattr(_anchor, "MOST_ROWS", 30)
+    net = AlphaLoRANetClassifier(source, max_epochs=1, **OPTIONS).fit(*make_numbers(31))
+    assert net.trained_share_ == 1
+
+
+def test_a_diverged_half_counts_as_impossible(source):
+    assert _anchor.mean_step(np.array([-5.0, -np.inf, -np.inf, -np.inf, -np.inf])) == 0
+    assert_allclose(_anchor.mean_step(np.zeros(5)), PRIOR @ GRID)
