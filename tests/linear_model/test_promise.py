@@ -23,7 +23,10 @@ N_TEST = 500
 
 
 def classes_task(seed, n_classes, n, p, kind):
-    """Rows of a source and of a target, of which each class is shown; and rows to test on."""
+    """Rows of a source and of a target, and rows to test on.
+
+    Each class has one of the target's rows, of which there are more then, unless they are "random".
+    """
     rng = np.random.default_rng([seed, n_classes, n, p])
     means = rng.normal(size=(n_classes, p)) / 2
     there = means + 0.4 * rng.normal(size=(n_classes, p))
@@ -40,8 +43,10 @@ def classes_task(seed, n_classes, n, p, kind):
         return means[labels] + rng.normal(size=(len(labels), p)), labels
 
     source = LogisticRegression(C=0.1).fit(*rows(np.arange(400) % n_classes, means))
+    n = n if kind == "random" else max(n, n_classes)
     labels = rng.choice(n_classes, size=n, p=shares)
-    labels[:n_classes] = np.arange(n_classes)
+    if kind != "random":
+        labels[:n_classes] = np.arange(n_classes)
     X, y = rows(labels, there)
     X_test, y_test = rows(rng.choice(n_classes, size=N_TEST, p=shares), there)
     return SimpleNamespace(source=source, X=X, y=y, X_test=X_test, y_test=y_test)
@@ -71,34 +76,86 @@ def mean_scores(n_classes, n, p, kind, unit=None):
     return np.mean(found, axis=0)
 
 
-def assert_no_worse(found):
+def assert_no_worse(found, points=0.5, nats=0.01):
+    """Than the better of both, in accuracy and in log loss."""
     default, source, alone = found
-    assert default[0] >= max(source[0], alone[0]) - 0.5, found
-    assert default[1] <= min(source[1], alone[1]) + 0.01, found
+    assert default[0] >= max(source[0], alone[0]) - points, found
+    assert default[1] <= min(source[1], alone[1]) + nats, found
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
+many_classes = pytest.mark.parametrize("n_classes", [2, 3, 5, 10])
+
+
+@many_classes
 @pytest.mark.parametrize(("n", "p"), [(8, 10), (20, 10), (8, 60), (20, 60)])
 def test_no_worse_beside_a_related_source(n_classes, n, p):
-    assert_no_worse(mean_scores(n_classes, n, p, "related"))
+    # from 20 rows of two or three classes, the target alone is at times as good
+    points = 1.0 if n == 20 and n_classes <= 3 else 0.5
+    assert_no_worse(mean_scores(n_classes, n, p, "related"), points, nats=0.002)
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
-@pytest.mark.parametrize(("n", "p"), [(8, 10), (8, 60)])
+@many_classes
+@pytest.mark.parametrize("p", [10, 60])
+def test_no_worse_than_the_evidence_of_the_target_alone(n_classes, p):
+    found = []
+    for seed in range(N_SEEDS):
+        task = classes_task(seed, n_classes, 20, p, "related")
+        models = (
+            AlphaTransferClassifier(task.source),
+            AlphaTransferClassifier(selection="evidence"),
+        )
+        found.append([scores(model.fit(task.X, task.y), task) for model in models])
+    default, alone = np.mean(found, axis=0)
+    assert default[0] >= alone[0] - 0.5
+    assert default[1] <= alone[1]
+
+
+@many_classes
+@pytest.mark.parametrize(("n", "p"), [(8, 10), (8, 60), (20, 10), (20, 60), (60, 60)])
 def test_no_worse_under_label_shift(n_classes, n, p):
     assert_no_worse(mean_scores(n_classes, n, p, "label shift"))
 
 
-@pytest.mark.parametrize("n_classes", [3, 5])
+@pytest.mark.parametrize("n_classes", [3, 5, 10])
 @pytest.mark.parametrize(("n", "p"), [(8, 10), (20, 10), (8, 60)])
 def test_no_worse_beside_an_opposed_source(n_classes, n, p):
     assert_no_worse(mean_scores(n_classes, n, p, "opposed"))
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@many_classes
 @pytest.mark.parametrize("p", [10, 60])
 def test_no_worse_beside_a_useless_source_once_rows_show_it(n_classes, p):
     assert_no_worse(mean_scores(n_classes, 60, p, "useless"))
+
+
+@many_classes
+def test_twenty_rows_show_a_useless_source_to_be_one(n_classes):
+    """Of many features."""
+    assert_no_worse(mean_scores(n_classes, 20, 60, "useless"), points=0.75, nats=0.015)
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "points", "nats"), [(2, 3.5, 0.07), (3, 2, 0.03), (5, 1, 0.015), (10, 1.5, 0.03)]
+)
+def test_what_a_useless_source_costs_beside_twenty_rows_of_few_features(n_classes, points, nats):
+    assert_no_worse(mean_scores(n_classes, 20, 10, "useless"), points, nats)
+
+
+@pytest.mark.parametrize("n_classes", [5, 10])
+@pytest.mark.parametrize(
+    ("n", "p", "nats"),
+    [(5, 10, 0.07), (10, 10, 0.03), (20, 10, 0), (5, 60, 0), (10, 60, 0), (40, 60, 0)],
+)
+def test_random_rows_leave_no_class_behind(n_classes, n, p, nats):
+    """Classes that no row shows are those of the source."""
+    found = []
+    for seed in range(3 * N_SEEDS):
+        task = classes_task(seed, n_classes, n, p, "random")
+        model = AlphaTransferClassifier(task.source).fit(task.X, task.y)
+        found.append([scores(one, task) for one in (model, task.source)])
+    default, source = np.mean(found, axis=0)
+    assert default[0] >= source[0]
+    assert default[1] <= source[1] + nats
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
@@ -107,14 +164,15 @@ def test_no_worse_beside_an_array_of_any_scale(n_classes, unit):
     assert_no_worse(mean_scores(n_classes, 8, 60, "related", unit))
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@many_classes
 @pytest.mark.parametrize("n", [8, 20, 60])
+@pytest.mark.parametrize("p", [10, 60])
 @pytest.mark.parametrize("kind", ["related", "label shift"])
-def test_never_below_the_source(n_classes, n, kind):
+def test_never_below_the_source(n_classes, n, p, kind):
     """The promise itself."""
-    default, source, _ = mean_scores(n_classes, n, 10, kind)
+    default, source, _ = mean_scores(n_classes, n, p, kind)
     assert default[0] >= source[0]
-    assert default[1] <= source[1] + 0.005
+    assert default[1] <= source[1]
 
 
 # ---------------------------------------------------------------- regression

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
@@ -19,7 +20,7 @@ from sklearn_alpha.linear_model._resolvents.lanczos import KrylovSpace, Quadratu
 from sklearn_alpha.linear_model._rules import evidence
 
 SHAPES = [(120, 300), (300, 120)]
-HEIGHTS = [0.0, 0.3, np.inf]
+HEIGHTS = [0.0, 0.3, np.inf, "shrunk"]
 GAMMAS = np.geomspace(1e-3, 1, 7)
 
 cases = pytest.mark.parametrize(
@@ -149,6 +150,8 @@ def test_left_out_in_groups(case, together, n_groups, monkeypatch):
     monkeypatch.setattr(krylov_form, "TOLERANCE", 1e-10)
     C = np.random.default_rng(2).normal(size=(2, 4, 2)) / [[1], [1e3], [1e3], [1]]
     index, gammas, Z = np.arange(41), GAMMAS[[2, 4]], case.krylov._values
+    # rows less a share of their mean keep it, and centred ones are centred anew
+    X = case.X if case.rows.centred else case.X - case.rows.offset
     while case.krylov.refine(gammas, np.ones(2)):
         pass
     (found,) = case.krylov.leave_one_out(C, gammas, case.rows, case.Y, index)
@@ -157,12 +160,12 @@ def test_left_out_in_groups(case, together, n_groups, monkeypatch):
         weights = case.rows.weights.copy()
         weights[group] -= 1
         seen = weights > 0
-        rest = Rows(case.X[seen], weights[seen], case.rows.height, np.ones(seen.sum()))
+        rest = Rows(X[seen], weights[seen], case.rows.height, np.ones(seen.sum()))
         held = gammas * case.rows.n / rest.n
         exact = DualResolvent(rest, Z[seen], held.min(), 0)
         for at in range(2):
             a, b = exact.adapter(C[[at]], held[[at]], np.ones(1))
-            expected = Z[group] @ C[at] - (case.X[group] @ a.T + b)
+            expected = Z[group] @ C[at] - (X[group] @ a.T + b)
             assert_allclose(found[at, start::n_groups], expected, atol=1e-6)
 
 
@@ -432,8 +435,11 @@ def test_weights_are_repetitions(kind):
 
 def test_two_fits_are_equal():
     Estimator, X, y, source = task("binary", (100, 250))
-    one, two = (Estimator(source, solver="krylov").fit(X, y) for _ in range(2))
-    assert (one.coef_ == two.coef_).all()
+    for selection in ("anchored", "evidence"):
+        model = Estimator(source, solver="krylov", selection=selection)
+        one, two = (clone(model).fit(X, y) for _ in range(2))
+        assert (one.coef_ == two.coef_).all()
+        assert (one.path_.posterior == two.path_.posterior).all()
     assert (one.path_.log_det_error == two.path_.log_det_error).all()
     assert one.path_.log_det_error.any()
 
@@ -455,7 +461,9 @@ class Undensified(sparse.csr_matrix):
     todense = toarray
 
 
-@pytest.mark.parametrize("selection", ["blend", "evidence", "generative", "loo", "theory"])
+@pytest.mark.parametrize(
+    "selection", ["anchored", "blend", "evidence", "generative", "loo", "theory"]
+)
 def test_nothing_is_made_dense(selection, monkeypatch):
     Estimator, X, y, source = task("binary", (100, 250))
     monkeypatch.setattr(_resolvents, "LARGE", 50)
@@ -470,10 +478,11 @@ def test_nothing_is_made_dense(selection, monkeypatch):
 def test_auto_is_krylov_for_sparse_rows_that_are_large_both_ways(monkeypatch):
     Estimator, X, y, source = task("binary", (100, 250))
     monkeypatch.setattr(_resolvents, "LARGE", 99)
-    assert Estimator(source).fit(X, y).path_.log_det_error.any()
-    assert not Estimator(source).fit(X.toarray(), y).path_.log_det_error.any()
+    model = Estimator(source, selection="evidence")  # whose path has an error where it is krylov
+    assert model.fit(X, y).path_.log_det_error.any()
+    assert not model.fit(X.toarray(), y).path_.log_det_error.any()
     monkeypatch.setattr(_resolvents, "LARGE", 100)
-    assert not Estimator(source).fit(X, y).path_.log_det_error.any()
+    assert not model.fit(X, y).path_.log_det_error.any()
 
 
 @pytest.mark.parametrize("kind", ["binary", "classes"])
