@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 SIZE = 1000
-BLOCK = 1 << 20  # entries of X at a time
+BLOCK = 1 << 16  # entries of X at a time
 
 
 def factors_of(n_features):
