@@ -119,6 +119,9 @@ def test_a_stream_is_drawn_as_well(data, source):
     stream.partial_fit(data.X_target, data.y_target, classes=[-1, 1])
     display = AlphaPathDisplay.from_estimator(stream, data.X_test, data.y_test)
     assert display.chosen_score == stream.score(data.X_test, data.y_test)
+    assert set(display.gamma_lines_) == {"posterior", "chosen"}
+    stream.set_params(selection="evidence").partial_fit(data.X_target, data.y_target)
+    display = AlphaPathDisplay.from_estimator(stream, data.X_test, data.y_test)
     assert set(display.gamma_lines_) == {"evidence", "posterior", "chosen"}
 
 
