@@ -40,6 +40,7 @@ TABLES = (
 NETWORKS = (
     ("Digits, 100 labels, best of five rates", "vision", ("network", "task")),
     ("The same, rotated, transformer", "rank", ("rank",)),
+    ("Reviews, MiniLM, 50 labels, best of five rates", "amazon-text", ("target",)),
 )
 
 

@@ -209,9 +209,13 @@ def draw_times(mean, path):
     figure, ax = subplots(figsize=(6.4, 4.2))
     timed = mean[mean.seconds.notna()]
     ax.plot(timed.seconds, 100 * timed.accuracy, "o", color=BLUE)
-    for _, row in timed.iterrows():
+    # labels above and below in turn, since points of equal accuracy lie side by side
+    for (_, row), shift in zip(timed.sort_values("accuracy").iterrows(), cycle((4, -10))):
         place = (row.seconds, 100 * row.accuracy)
-        ax.annotate(row.method, place, xytext=(4, 3), textcoords="offset points", fontsize="small")
+        ax.annotate(
+            row.method, place, xytext=(4, shift), textcoords="offset points", fontsize="small"
+        )
+    ax.margins(x=0.25)
     for style, (_, row) in zip((":", "--"), mean[mean.seconds.isna()].iterrows()):
         ax.axhline(100 * row.accuracy, color="0.4", linestyle=style, label=row.method)
     ax.set(xscale="log", xlabel="seconds of a fit", ylabel="accuracy, %")
