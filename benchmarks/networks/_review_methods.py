@@ -17,7 +17,7 @@ from sklearn_alpha import AlphaTransferClassifier
 
 SOURCES = {"books": "dvd", "kitchen": "books", "electronics": "kitchen", "dvd": "electronics"}
 CLOSED_FORM = "AlphaTransferClassifier, no training"
-ADAPTERS, WEIGHTS = [3e-4, 1e-3, 3e-3, 1e-2], [1e-5, 3e-5, 1e-4, 3e-4]
+ADAPTERS, WEIGHTS = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2], [1e-5, 3e-5, 1e-4, 3e-4]
 RATES = {
     "plain-lora": ADAPTERS,
     "lora": ADAPTERS,
@@ -27,7 +27,7 @@ RATES = {
     "ia3": [1e-3, 3e-3, 1e-2, 3e-2],
     "full": WEIGHTS,
     "lp-ft": WEIGHTS,
-    "setfit": [2e-5, 5e-5, 1e-4, 3e-4],
+    "setfit": [5e-6, 2e-5, 5e-5, 1e-4, 3e-4],
 }
 BATCH_SIZE, PAIRS = 8, 8  # rows, and pairs of SetFit
 

@@ -5,7 +5,8 @@ mean log loss, on rows that are not scored there: `choice_accuracy`, `choice_log
 are those of α-LoRA from a method on the same draws, each at its best rate.
 """
 
-import numpy as np
+from itertools import cycle
+
 import pandas as pd
 
 from benchmarks._figures import BLACK, BLUE, GREEN, ORANGE, RED, save, subplots
@@ -23,7 +24,7 @@ DIFFERENCES = (
     f"its 95 % interval (bootstrap; Student's for fewer than {FEW} draws). α-LoRA is better if it "
     "is above 0 in accuracy, and below 0 in log loss."
 )
-_COLOURS = [BLUE, ORANGE, GREEN, RED, BLACK, "#CC79A7", "#56B4E9", "#8B4513", "0.6"]
+_OTHERS = [BLUE, ORANGE, GREEN, BLACK, "#CC79A7", "#56B4E9", "#8B4513", "0.6", "#F0E442", "0.3"]
 
 
 def at_best(frame, by, measure):
@@ -173,12 +174,13 @@ def _curve_table(group):
 def draw_curves(curves, summary, by, path):
     """Accuracy along the rates, a panel for each group; a star marks the best rate."""
     groups = list(curves.groupby(by, sort=False))
-    n_columns = min(4, len(groups))
+    n_columns = min(3, len(groups))
     n_rows = -(-len(groups) // n_columns)
-    size = (2 + 2.6 * n_columns, 1.2 + 2.6 * n_rows)
+    size = (2.4 + 2.6 * n_columns, 1.4 + 2.6 * n_rows)
     figure, axes = subplots(n_rows, n_columns, figsize=size, squeeze=False)
     methods = curves[curves.rate.notna()].method.unique()
-    colours = dict(zip(methods, np.resize(np.array(_COLOURS, dtype=object), len(methods))))
+    others = [method for method in methods if method != ALPHA_LORA]
+    colours = dict(zip(others, cycle(_OTHERS))) | {ALPHA_LORA: RED}
     for ax, (place, group) in zip(axes.flat, groups):
         own = summary[(summary[by] == list(place)).all(axis=1)].set_index("method")
         for method, curve in group[group.rate.notna()].groupby("method", sort=False):
@@ -190,11 +192,13 @@ def draw_curves(curves, summary, by, path):
         for style, (_, row) in zip((":", "--", "-."), group[group.rate.isna()].iterrows()):
             ax.axhline(100 * row.accuracy, color="0.4", linestyle=style, label=row.method)
         ax.set_xscale("log")
-        ax.set_title(", ".join(map(str, place)), fontsize="medium")
+        ax.set_title(_heading(by, place), fontsize="small")
     for ax in axes.flat[len(groups) :]:
         ax.set_visible(False)
-    figure.supxlabel("learning rate")
-    figure.supylabel("accuracy, %")
+    for ax in axes[-1]:
+        ax.set_xlabel("learning rate")
+    for row in axes:
+        row[0].set_ylabel("accuracy, %")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=4, fontsize="small")
     return save(figure, path)
@@ -205,9 +209,13 @@ def draw_times(mean, path):
     figure, ax = subplots(figsize=(6.4, 4.2))
     timed = mean[mean.seconds.notna()]
     ax.plot(timed.seconds, 100 * timed.accuracy, "o", color=BLUE)
-    for _, row in timed.iterrows():
+    # labels above and below in turn, since points of equal accuracy lie side by side
+    for (_, row), shift in zip(timed.sort_values("accuracy").iterrows(), cycle((4, -10))):
         place = (row.seconds, 100 * row.accuracy)
-        ax.annotate(row.method, place, xytext=(4, 3), textcoords="offset points", fontsize="small")
+        ax.annotate(
+            row.method, place, xytext=(4, shift), textcoords="offset points", fontsize="small"
+        )
+    ax.margins(x=0.25)
     for style, (_, row) in zip((":", "--"), mean[mean.seconds.isna()].iterrows()):
         ax.axhline(100 * row.accuracy, color="0.4", linestyle=style, label=row.method)
     ax.set(xscale="log", xlabel="seconds of a fit", ylabel="accuracy, %")

@@ -7,11 +7,11 @@ source's and those of full fine-tuning, at ½ or where a fifth of the labelled r
 the source's head, and no network is trained. Averaged sources are the mean weights of the nets of
 the three other domains. SetFit starts from MiniLM and sees no source; it runs if it is installed.
 
-Every method has four rates. Its rate for a target is the one of the highest mean accuracy, or the
-least mean log loss, on the other targets, so that no label of the target chooses it. All see the
-same draws, the first tokens of "title. text", and as many epochs; SetFit has a number of batches of
-pairs instead. Copies of labelled reviews and of the sources' are not scored. Finished cells are
-appended to `draws.csv`, and a rerun goes on there.
+Every method has four or five rates. Its rate for a target is the one of the highest mean accuracy,
+or the least mean log loss, on the other targets, so that no label of the target chooses it. All see
+the same draws, the first tokens of "title. text", and as many epochs; SetFit has a number of
+batches of pairs instead. Copies of labelled reviews and of the sources' are not scored. Finished
+cells are appended to `draws.csv`, and a rerun goes on there.
 """
 
 import sys
