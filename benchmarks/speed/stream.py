@@ -111,7 +111,7 @@ def distance(path, n, p):
     """Largest difference of a coefficient from `fit`'s, over the largest coefficient."""
     (load,) = chunks(path, n, p, n)
     X, y = load()
-    model = AlphaTransferClassifier(read_source(path), selection="evidence")
+    model = AlphaTransferClassifier(read_source(path))
     whole = model.fit(X.astype(np.float64), y).coef_  # otherwise in the precision of X
     stream = AlphaTransferClassifier(model.source)
     for part in np.array_split(np.arange(n), 7):

@@ -4,7 +4,7 @@
 
 θ̃ is the network as it came, with its own head, and θ̂ the network after the closed-form start and
 training. θ₋ᵢ is θ̂ of the rows outside the fold of row i: the rows are divided into folds, and for
-each the network is trained once more, from θ̃, on the others. Of the prior π .8 is on t = 0, and .05
+each the network is trained once more, from θ̃, on the others. Of the prior π .9 is on t = 0, and .025
 on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
 α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
 
@@ -34,7 +34,7 @@ from sklearn_alpha.neural_network._texts import by_length, codes_of
 
 MOST_ROWS, N_FOLDS = 1000, 2
 GRID = np.array([0, 0.25, 0.5, 0.75, 1])
-PRIOR = np.array([0.8, 0.05, 0.05, 0.05, 0.05])
+PRIOR = np.array([0.9, 0.025, 0.025, 0.025, 0.025])
 # Callbacks that belong to training; the user's others see one fit.
 OF_TRAINING = (LinearProbe, LinearDecay, StopAtDivergence, LRScheduler)
 

@@ -123,10 +123,10 @@ def test_amazon_text_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(review_methods, "train", count)
     argv = [*AMAZON, "--methods", "alpha", "--out", str(tmp_path)]
     main([*argv, "--draws", "1"])
-    assert len(trained) == 8  # two targets, four rates
+    assert len(trained) == 10  # two targets, five rates
     assert "SetFit is not installed." in (tmp_path / "amazon-text" / "table.md").read_text()
     main([*argv, "--draws", "2"])
-    assert len(trained) == 16
+    assert len(trained) == 20
     assert "books 2, kitchen 2" in (tmp_path / "amazon-text" / "table.md").read_text()
 
 
