@@ -175,7 +175,7 @@ def quantiles(estimator, X, method, confidence_level):
     check_is_fitted(estimator)
     if "_conformity" not in vars(estimator):
         raise ValueError(
-            f"{method} needs left-out values, and partial_fit and Dask collections keep "
+            f"{method} needs left-out rows, and partial_fit and Dask collections keep "
             "none; fit on rows in memory."
         )
     levels = levels_of(confidence_level)
