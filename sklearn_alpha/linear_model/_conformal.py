@@ -175,8 +175,8 @@ def quantiles(estimator, X, method, confidence_level):
     check_is_fitted(estimator)
     if "_conformity" not in vars(estimator):
         raise ValueError(
-            f"{method} needs left-out rows, and this fit kept none: partial_fit and Dask "
-            "collections leave second moments alone; fit on rows in memory."
+            f"{method} needs left-out rows, and partial_fit and Dask collections keep "
+            "none; fit on rows in memory."
         )
     levels = levels_of(confidence_level)
     weights, scores = estimator._conformity

@@ -113,7 +113,7 @@ class Problem:
         Parameters
         ----------
         sums : SecondMoments
-        height : {"auto"} or float
+        height : {"auto", "shrunk"} or float
             As of `Rows`.
         **problem
             Attributes of the class.

@@ -4,8 +4,8 @@
 
 θ̃ is the network as it came, with its own head, and θ̂ the network after the closed-form start and
 training. θ₋ᵢ is θ̂ of the rows outside the fold of row i: the rows are divided into folds, and for
-each the network is trained once more, from θ̃, on the others. Of the prior π .9 is on t = 0, and .025
-on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
+each the network is trained once more, from θ̃, on the others. Of the prior π .9 is on t = 0, and
+.025 on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
 α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
 
 If rows are held out for validation, they stand for the left-out rows, and θ̂ for every θ₋ᵢ.

@@ -83,6 +83,6 @@ def has_partial_fit(estimator):
     if estimator.selection not in RULES or reads_moments(estimator):
         return True
     raise AttributeError(
-        f"selection={estimator.selection!r} needs rows, and partial_fit keeps second moments "
+        f"selection={estimator.selection!r} needs rows, and partial_fit keeps their moments "
         "alone; use selection='evidence', or fit on all rows."
     )
