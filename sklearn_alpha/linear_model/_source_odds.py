@@ -29,6 +29,7 @@ PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
 OWN = 0.7  # what is on α = 1 of the prior of positive α, where the source has its own scale
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 TOLERANCE = 1e-9  # of b
+ROUNDING = 1e-12  # of decision values less their mean
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class SourceOdds:
         # an unknown intercept is the one that makes the classes equally likely
         shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
         S = S + shift
+        S[:, np.abs(S).max(axis=0) < ROUNDING * np.abs(shift)] = 0.0  # the same on all rows
         # of one size and direction, sources count once, and a source without values not at all
         inner = np.einsum("i,ick,icl->kl", weights, S, S)
         units = unit_combinations(inner) * USUAL * np.sqrt(n * n_outputs)

@@ -681,3 +681,30 @@ def test_the_level_of_numbers_beside_an_array(n):
             errors.append(np.mean((model.predict(test) - test @ moved - 5) ** 2))
     held, free = np.mean(np.reshape(errors, (-1, 2)), axis=0)
     assert held <= 1.5 * free
+
+
+@pytest.mark.parametrize("p", [1, 3, 40])
+@pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
+def test_equal_rows_give_no_adapter(p, solver):
+    # less their mean they are rounding, of which a fit would have coefficients of 1e15
+    X, y = np.tile(np.random.default_rng(1).normal(size=p), (7, 1)), np.array([0, 1, 1, 0, 1, 1, 1])
+    stream = AlphaTransferClassifier().partial_fit(X[:3], y[:3], classes=[0, 1])
+    sparse_stream = AlphaTransferClassifier().partial_fit(sparse.csr_array(X[:3]), y[:3], [0, 1])
+    for model in (
+        AlphaTransferClassifier(solver=solver).fit(X, y),
+        AlphaTransferClassifier(solver=solver).fit(np.asfortranarray(X), y),
+        AlphaTransferClassifier(solver=solver).fit(sparse.csr_array(X), y),
+        stream.partial_fit(X[3:], y[3:]),
+        sparse_stream.partial_fit(sparse.csr_array(X[3:]), y[3:]),
+    ):
+        assert_allclose(model.coef_, 0, atol=1e-6)
+        assert_allclose(model.predict_proba(X[:1])[0, 1], 0.507, atol=1e-3)
+
+
+def test_an_array_that_says_the_same_of_all_rows_counts_for_nothing():
+    # less their mean its values are rounding, which no scale brings to log odds
+    rng = np.random.default_rng(1)
+    X, y = np.column_stack([rng.normal(size=(35, 3)), np.full(35, 0.3)]), np.arange(35) % 2
+    model = AlphaTransferClassifier(np.array([0.0, 0.0, 0.0, 1.7])).fit(X, y)
+    assert_allclose(model.alpha_, 0)
+    assert_allclose(model.coef_, AlphaTransferClassifier().fit(X, y).coef_, rtol=1e-6)
