@@ -155,19 +155,28 @@ class Problem:
     @cached_property
     def gamma_centre(self):
         """tr(XXᵀ)/n²: where a target-only ridge is usually best."""
+        if self.has_equal_rows:  # as if they were not centred: a fit has only rounding to read
+            return self.subtracted @ self.subtracted / self.n
         trace = self.trace if self.rows is None else self.rows.trace
         return trace / self.n or 1.0
+
+    @property
+    def subtracted(self):
+        """What is subtracted from the rows or from their moments: of equal rows, the mean."""
+        if self.is_centred:  # a sparse X in its Gram matrix
+            return self.sums.mean if self.rows is None else self.rows.mean + self.rows.offset
+        return self.offset
 
     @property
     def has_equal_rows(self):
         """Whether rows are all equal, so that they are rounding once their mean is subtracted."""
         rows = self.rows
         if rows is None:
-            trace, mean, rounding = self.trace, self.sums.mean, (4096 * EPS) ** 2
+            trace, rounding = self.trace, (4096 * EPS) ** 2
         else:  # a mean of many rows rounds more, and norms of sparse rows are differences
-            trace, mean = rows.trace, rows.mean + rows.offset
+            trace = rows.trace
             rounding = 16 * EPS if issparse(rows.X) else (max(rows.n_rows, 4096) * EPS) ** 2
-        return trace < rounding * (mean @ mean)
+        return trace < rounding * (self.subtracted @ self.subtracted)
 
     @cached_property
     def gammas(self):

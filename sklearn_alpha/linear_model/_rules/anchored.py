@@ -57,10 +57,10 @@ def classification(problem):
     while resolvent.refine(gammas, posterior(log_prior)):
         pass
     c = resolvent.sqnorm / (centre * problem.n) or 1.0
+    if problem.has_equal_rows:
+        c = np.inf  # rounding is not brought to size
     n_outputs = v.shape[1]
     k = 2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)
-    if not problem.is_centred and problem.has_equal_rows:
-        k = 0.0  # there is nothing to fit but rounding
     scale = (k * (1 + gammas / c))[:, None, None]
     fit_v = np.broadcast_to(np.eye(n_outputs), (n_gammas, n_outputs, n_outputs))
 
