@@ -710,3 +710,14 @@ def test_an_array_that_says_the_same_of_all_rows_counts_for_nothing():
     model = AlphaTransferClassifier(np.array([0.0, 0.0, 0.0, 1.7])).fit(X, y)
     assert_allclose(model.alpha_, 0)
     assert_allclose(model.coef_, AlphaTransferClassifier().fit(X, y).coef_, rtol=1e-6)
+
+
+def test_opposed_sources_that_cancel_keep_their_scale():
+    # log odds of zero tell nothing of the usual scale
+    X, y = np.ones((6, 2)), np.arange(6) % 2
+    one = LogisticRegression().fit(np.eye(2), [0, 1])
+    other = clone(one).fit(np.eye(2), [1, 0])
+    one.intercept_, other.intercept_ = np.array([0.7]), np.array([-0.7])
+    model = AlphaTransferClassifier([one, other]).fit(X, y)
+    assert np.abs(model.alpha_).max() < 1
+    assert_allclose(model.predict_proba([[0.0, 1.0]]), 0.5)
