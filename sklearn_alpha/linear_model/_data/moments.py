@@ -79,7 +79,7 @@ class SecondMoments:
         size = np.trace(total[:p, :p])
         sums = cls(np.zeros(p), total)
         sums = sums.about(total[:p, p] / total[p, p] if origin is None else origin)
-        if np.trace(sums.total[:p, :p]) < 16 * EPS * size:  # the difference is rounding
+        if np.trace(sums.total[:p, :p]) < 16 * EPS * np.sqrt(len(Y)) * size:  # rounding
             sums.total[:p, :p] = 0.0
         return sums
 
