@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import issparse
 
 from sklearn_alpha.linear_model._data.array_api import make_rows
 from sklearn_alpha.linear_model._data.moments import PrimalMoments, SecondMoments
@@ -17,6 +18,7 @@ from sklearn_alpha.linear_model._resolvents import (
     choose_solver,
 )
 
+EPS = np.finfo(np.float64).eps
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
 
@@ -119,11 +121,11 @@ class Problem:
             Attributes of the class.
         """
         p, sample, offset = len(sums.origin), sums.sample, np.zeros(len(sums.origin))
-        spread, size = np.trace(sums.covariance[:p, :p]), sums.mean @ sums.mean
+        spread, size = max(np.trace(sums.covariance[:p, :p]), 0.0), sums.mean @ sums.mean
         if height == "shrunk":
             rho = share_of_mean(sums.mean, spread, sample.squares / sums.n**2)
             height, offset, size = 0.0, rho * sums.mean, (1 - rho) ** 2 * size
-        trace = max(spread, 0.0) if height == np.inf else spread + size
+        trace = spread if height == np.inf else spread + size
         height = height if height != "auto" else np.sqrt((spread + size) / p) or 1.0
         Y = sample and sample.Y
         return cls(sums=sums, height=height, offset=offset, trace=trace, Y=Y, **problem)
@@ -153,8 +155,28 @@ class Problem:
     @cached_property
     def gamma_centre(self):
         """tr(XXᵀ)/n²: where a target-only ridge is usually best."""
+        if self.has_equal_rows:  # as if they were not centred: a fit has only rounding to read
+            return self.subtracted @ self.subtracted / self.n
         trace = self.trace if self.rows is None else self.rows.trace
         return trace / self.n or 1.0
+
+    @property
+    def subtracted(self):
+        """What is subtracted from the rows or from their moments: of equal rows, the mean."""
+        if self.is_centred:  # a sparse X in its Gram matrix
+            return self.sums.mean if self.rows is None else self.rows.mean + self.rows.offset
+        return self.offset
+
+    @property
+    def has_equal_rows(self):
+        """Whether rows are all equal, so that they are rounding once their mean is subtracted."""
+        rows = self.rows
+        if rows is None:
+            trace, rounding = self.trace, (4096 * EPS) ** 2
+        else:  # a mean of many rows rounds more, and norms of sparse rows are differences
+            trace = rows.trace
+            rounding = 16 * EPS if issparse(rows.X) else (max(rows.n_rows, 4096) * EPS) ** 2
+        return trace < rounding * (self.subtracted @ self.subtracted)
 
     @cached_property
     def gammas(self):
@@ -224,7 +246,7 @@ class Problem:
             return np.arange(len(sample.Y)), rows
         if self.rows.n_rows <= SIZE:
             return np.arange(self.rows.n_rows), self.rows
-        kept, copies = of_least_keys(self.rows.keys, self.Y)
+        kept, copies = of_least_keys(self.rows.keys, self.Y, self.rows.unit)
         weights = summed(self.rows.weights, copies, len(kept))
         return kept, self.rows.part(kept, weights)
 

@@ -29,6 +29,7 @@ PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
 OWN = 0.7  # what is on α = 1 of the prior of positive α, where the source has its own scale
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 TOLERANCE = 1e-9  # of b
+ROUNDING = 1e-12  # of differences of decision values
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class SourceOdds:
         # an unknown intercept is the one that makes the classes equally likely
         shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
         S = S + shift
+        S[:, np.abs(S).max(axis=0) < ROUNDING * np.abs(shift)] = 0.0  # the same on all rows
         # of one size and direction, sources count once, and a source without values not at all
         inner = np.einsum("i,ick,icl->kl", weights, S, S)
         units = unit_combinations(inner) * USUAL * np.sqrt(n * n_outputs)
@@ -80,7 +82,10 @@ class SourceOdds:
         share = scale @ pool(S @ scale, labels, weights)
         F = S @ share
         sizes = np.sqrt(weights @ F**2 / n)
-        alphas, prior = prior_of_alpha(np.sqrt(np.mean(sizes**2)), n_sources and known.all())
+        size = np.sqrt(np.mean(sizes**2))
+        if size <= ROUNDING * np.abs(S * share).max(initial=0):
+            size = USUAL  # nothing is known of it
+        alphas, prior = prior_of_alpha(size, n_sources and known.all())
         below = below_own(F, labels)
         P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])
         if n_sources:

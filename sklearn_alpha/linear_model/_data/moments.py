@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 from sklearn_alpha.linear_model._data.rows import add_square, mirror
 from sklearn_alpha.linear_model._data.sample import RowSample
 
+EPS = np.finfo(np.float64).eps
 BLOCK = 1 << 18  # entries of X at a time: a block stays in the processor's cache
 
 
@@ -75,8 +76,12 @@ class SecondMoments:
         total[:p, p:] = X.T @ (weights[:, None] * rest)
         total[p:, :p] = total[:p, p:].T
         total[p:, p:] = rest.T @ (weights[:, None] * rest)
+        size = np.trace(total[:p, :p])
         sums = cls(np.zeros(p), total)
-        return sums.about(total[:p, p] / total[p, p] if origin is None else origin)
+        sums = sums.about(total[:p, p] / total[p, p] if origin is None else origin)
+        if np.trace(sums.total[:p, :p]) < 16 * EPS * np.sqrt(len(Y)) * size:  # rounding
+            sums.total[:p, :p] = 0.0
+        return sums
 
     def about(self, origin):
         """The same sums about another origin."""

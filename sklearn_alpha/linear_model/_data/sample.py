@@ -44,14 +44,15 @@ def mixed(keys):
     return keys ^ (keys >> np.uint64(31))
 
 
-def of_least_keys(keys, Y):
+def of_least_keys(keys, Y, unit):
     """Which rows to keep: (kept, copies).
 
-    `kept` are the numbers of the first copies of rows, different in key or target, that have the
-    `SIZE` least keys. `copies` numbers them for each row, and is −1 for those that are not kept.
+    `kept` are the numbers of rows, different in key or target, that have the `SIZE` least keys: of
+    copies the one of the largest `unit`, and the first of these. `copies` numbers them for each
+    row, and is −1 for those that are not kept.
     """
     columns = np.column_stack([keys, bits_of(Y)])
-    order = np.lexsort(columns.T[::-1])
+    order = np.lexsort([-unit, *columns.T[::-1]])
     columns = columns[order]
     is_new = np.append(True, (columns[1:] != columns[:-1]).any(axis=1))
     number = np.cumsum(is_new) - 1
@@ -76,7 +77,7 @@ class RowSample:
     weights : ndarray of shape (n_sample,)
         The weight of all copies of a row.
     unit : ndarray of shape (n_sample,)
-        One repetition, as of `Rows`.
+        One repetition, as of `Rows`: of copies the largest.
     squares : float
         Σ sᵢuᵢ over all rows, of weights s and repetitions u.
     """
@@ -95,7 +96,7 @@ class RowSample:
 
     @classmethod
     def _kept(cls, keys, X, Y, weights, unit, squares):
-        kept, copies = of_least_keys(keys, Y)
+        kept, copies = of_least_keys(keys, Y, unit)
         X = X[kept].toarray() if issparse(X) else X[kept]
         weights = summed(weights, copies, len(kept))
         return cls(keys[kept], X.astype(np.float64), Y[kept], weights, unit[kept], squares)

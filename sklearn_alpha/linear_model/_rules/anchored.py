@@ -57,6 +57,8 @@ def classification(problem):
     while resolvent.refine(gammas, posterior(log_prior)):
         pass
     c = resolvent.sqnorm / (centre * problem.n) or 1.0
+    if problem.has_equal_rows:
+        c = np.inf  # rounding is not brought to size
     n_outputs = v.shape[1]
     k = 2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)
     scale = (k * (1 + gammas / c))[:, None, None]

@@ -26,7 +26,7 @@ def rows_of(discrete, n=300):
 
 def as_sets(sample):
     order = np.lexsort(np.column_stack([sample.X, sample.Y]).T)
-    return [getattr(sample, name)[order] for name in ("keys", "X", "Y", "weights")]
+    return [getattr(sample, name)[order] for name in ("keys", "X", "Y", "weights", "unit")]
 
 
 def assert_same(one, two):

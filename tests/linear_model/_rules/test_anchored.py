@@ -681,3 +681,43 @@ def test_the_level_of_numbers_beside_an_array(n):
             errors.append(np.mean((model.predict(test) - test @ moved - 5) ** 2))
     held, free = np.mean(np.reshape(errors, (-1, 2)), axis=0)
     assert held <= 1.5 * free
+
+
+@pytest.mark.parametrize("p", [1, 3, 40])
+@pytest.mark.parametrize(("height", "expected"), [("auto", 0.507), (np.inf, 0.591)])
+@pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
+def test_equal_rows_give_no_adapter(p, height, expected, solver):
+    # less their mean they are rounding, of which a fit would have coefficients of 1e15
+    X, y = np.tile(np.random.default_rng(1).normal(size=p), (7, 1)), np.array([0, 1, 1, 0, 1, 1, 1])
+    model = AlphaTransferClassifier(solver=solver, intercept_scaling=height)
+    stream = clone(model).partial_fit(X[:3], y[:3], classes=[0, 1])
+    sparse_stream = clone(model).partial_fit(sparse.csr_array(X[:3]), y[:3], classes=[0, 1])
+    for found in (
+        clone(model).fit(X, y),
+        clone(model).fit(np.asfortranarray(X), y),
+        clone(model).fit(sparse.csr_array(X), y),
+        stream.partial_fit(X[3:], y[3:]),
+        sparse_stream.partial_fit(sparse.csr_array(X[3:]), y[3:]),
+    ):
+        assert_allclose(found.coef_, 0, atol=1e-6)
+        assert_allclose(found.predict_proba(X[:1])[0, 1], expected, atol=1e-3)
+
+
+def test_an_array_that_says_the_same_of_all_rows_counts_for_nothing():
+    # less their mean its values are rounding, which no scale brings to log odds
+    rng = np.random.default_rng(1)
+    X, y = np.column_stack([rng.normal(size=(35, 3)), np.full(35, 0.3)]), np.arange(35) % 2
+    model = AlphaTransferClassifier(np.array([0.0, 0.0, 0.0, 1.7])).fit(X, y)
+    assert_allclose(model.alpha_, 0)
+    assert_allclose(model.coef_, AlphaTransferClassifier().fit(X, y).coef_, rtol=1e-6)
+
+
+def test_opposed_sources_that_cancel_keep_their_scale():
+    # log odds of zero tell nothing of the usual scale
+    X, y = np.ones((6, 2)), np.arange(6) % 2
+    one = LogisticRegression().fit(np.eye(2), [0, 1])
+    other = clone(one).fit(np.eye(2), [1, 0])
+    one.intercept_, other.intercept_ = np.array([0.7]), np.array([-0.7])
+    model = AlphaTransferClassifier([one, other]).fit(X, y)
+    assert np.abs(model.alpha_).max() < 1
+    assert_allclose(model.predict_proba([[0.0, 1.0]]), 0.5)
