@@ -276,8 +276,8 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
 
         The coefficients follow when they are first read, with all parameters but `class_weight` as
         they are then. They are those of `fit` on all rows at once: the sizes and the order of the
-        chunks change nothing but rounding. A hash chooses the sample, of at most 1000 rows. Streams
-        are added with ``a + b``, and a pickled estimator can go on.
+        chunks change nothing but rounding. A hash chooses the sample, of at most 1000 rows, in
+        which equal rows are one. Streams are added with ``a + b``, and a pickled one can go on.
 
         Parameters
         ----------
