@@ -33,6 +33,20 @@ def halves(n):
     return [(rows[: n - 2], rows[n - 2 :]), (rows[2:], rows[:2])]
 
 
+def sets_of_values(n_outputs, n=50, n_sets=3, seed=0):
+    """Decision values of sets of different sizes and sharpness, labels and weights."""
+    rng = np.random.default_rng(seed)
+    n_classes = max(n_outputs, 2)
+    y = np.arange(n) % n_classes
+    values = rng.normal(size=(n_sets, n, n_outputs))
+    if n_outputs == 1:
+        values[:, :, 0] += np.where(y, 1, -1)
+    else:
+        values[:, np.arange(n), y] += 1
+    values *= np.geomspace(0.01, 30, n_sets)[:, None, None]
+    return values, y, rng.uniform(0.3, 3, size=n)
+
+
 def temperature(values, labels, weights):
     """β of left-out values (n_rows, n_outputs), by SciPy's search for the maximum over log β."""
     n_outputs = values.shape[1]

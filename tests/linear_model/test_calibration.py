@@ -15,20 +15,7 @@ from sklearn_alpha.linear_model._calibration import (
     temperature_of_moments,
 )
 from sklearn_alpha.linear_model._calibration import losses as losses_below
-
-
-def problem(n_outputs, n=50, n_sets=3, seed=0):
-    """Decision values of sets of different sizes and sharpness, labels and weights."""
-    rng = np.random.default_rng(seed)
-    n_classes = max(n_outputs, 2)
-    y = np.arange(n) % n_classes
-    values = rng.normal(size=(n_sets, n, n_outputs))
-    if n_outputs == 1:
-        values[:, :, 0] += np.where(y, 1, -1)
-    else:
-        values[:, np.arange(n), y] += 1
-    values *= np.geomspace(0.01, 30, n_sets)[:, None, None]
-    return values, y, rng.uniform(0.3, 3, size=n)
+from tests.linear_model.helpers import sets_of_values
 
 
 def losses(values, targets, weights):
@@ -40,7 +27,7 @@ def losses(values, targets, weights):
 @pytest.mark.parametrize("start", [1e-3, 0.2, 1.0, 50.0])
 @pytest.mark.parametrize("n_outputs", [1, 2, 3, 5])
 def test_temperature_and_loss_of_each_set(n_outputs, start):
-    values, y, weights = problem(n_outputs)
+    values, y, weights = sets_of_values(n_outputs)
     targets = smoothed_targets(y, weights, max(n_outputs, 2))
     beta, loss, size = inverse_temperature(values, targets, weights, start)
     for k, own in enumerate(values):
@@ -86,7 +73,7 @@ def test_values_that_are_against_the_labels_have_the_floor():
 
 @pytest.mark.parametrize("far", [1e8, 1e-8])
 def test_the_unit_of_the_values_moves_beta_alone(far):
-    values, y, weights = problem(3)
+    values, y, weights = sets_of_values(3)
     targets = smoothed_targets(y, weights, 3)
     beta, loss, size = inverse_temperature(values, targets, weights)
     again = inverse_temperature(far * values, targets, weights)
@@ -96,7 +83,7 @@ def test_the_unit_of_the_values_moves_beta_alone(far):
 
 
 def test_one_far_row_leaves_the_others_their_part():
-    values, y, weights = problem(3, n_sets=1)
+    values, y, weights = sets_of_values(3, n_sets=1)
     values[0, 0] = 1e5, -1e5, 0
     targets = smoothed_targets(y, weights, 3)
     beta, loss, _ = inverse_temperature(values, targets, weights)
@@ -252,7 +239,7 @@ def test_rows_that_are_told_apart_for_certain_leave_beta_finite():
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_losses_are_those_of_scipy(n_outputs):
-    values, y, weights = problem(n_outputs)
+    values, y, weights = sets_of_values(n_outputs)
     below = below_own(values[2], y)
     expected = losses(values[2], np.eye(max(n_outputs, 2))[y], weights)(1.0)
     assert_allclose(losses_below(below, weights), expected, rtol=1e-12)
@@ -260,7 +247,7 @@ def test_losses_are_those_of_scipy(n_outputs):
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_differences_to_the_own_class_of_several_sources_at_once(n_outputs):
-    values, y, _ = problem(n_outputs)
+    values, y, _ = sets_of_values(n_outputs)
     together = below_own(np.moveaxis(values, 0, -1), y)
     for k, own in enumerate(values):
         assert_allclose(together[..., k], below_own(own, y))

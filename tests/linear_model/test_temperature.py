@@ -11,27 +11,13 @@ from sklearn_alpha import AlphaTransferClassifier
 from sklearn_alpha.linear_model._calibration import log_probabilities
 from sklearn_alpha.linear_model._labels import codes
 from sklearn_alpha.linear_model._temperature import left_out_temperature
-from tests.linear_model.helpers import temperature
-
-
-def problem(n_outputs, n=50, n_sets=3, seed=0):
-    """Decision values of sets of different sizes and sharpness, labels and weights."""
-    rng = np.random.default_rng(seed)
-    n_classes = max(n_outputs, 2)
-    y = np.arange(n) % n_classes
-    values = rng.normal(size=(n_sets, n, n_outputs))
-    if n_outputs == 1:
-        values[:, :, 0] += np.where(y, 1, -1)
-    else:
-        values[:, np.arange(n), y] += 1
-    values *= np.geomspace(0.01, 30, n_sets)[:, None, None]
-    return values, y, rng.uniform(0.3, 3, size=n)
+from tests.linear_model.helpers import sets_of_values, temperature
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3, 10])
 @pytest.mark.parametrize("n", [4, 12, 50, 500])
 def test_temperature_of_left_out_values(n_outputs, n):
-    values, y, weights = problem(n_outputs, n, n_sets=5)
+    values, y, weights = sets_of_values(n_outputs, n, n_sets=5)
     for own in values:
         assert_allclose(
             left_out_temperature(own, y, weights), temperature(own, y, weights), rtol=1e-6
@@ -41,14 +27,14 @@ def test_temperature_of_left_out_values(n_outputs, n):
 @pytest.mark.parametrize("far", [1e-150, 1e-8, 1e8, 1e150])
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_the_unit_of_left_out_values_moves_nothing(n_outputs, far):
-    values, y, weights = problem(n_outputs, n_sets=1)
+    values, y, weights = sets_of_values(n_outputs, n_sets=1)
     beta = left_out_temperature(values[0], y, weights)
     assert_allclose(left_out_temperature(far * values[0], y, weights) * far, beta, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_weights_of_left_out_values_are_repetitions(n_outputs):
-    values, y, _ = problem(n_outputs, n_sets=1)
+    values, y, _ = sets_of_values(n_outputs, n_sets=1)
     counts = np.arange(50) % 3 + 1
     index = np.repeat(np.arange(50), counts)
     found = left_out_temperature(values[0][index], y[index], np.ones(len(index)))
@@ -58,7 +44,7 @@ def test_weights_of_left_out_values_are_repetitions(n_outputs):
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_left_out_values_that_say_nothing_or_the_opposite(n_outputs):
     """β is positive and finite; that of zeros is the size of a code."""
-    _, y, weights = problem(n_outputs, n_sets=1)
+    _, y, weights = sets_of_values(n_outputs, n_sets=1)
     zeros = np.zeros((50, n_outputs))
     size = 2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)
     assert_allclose(left_out_temperature(zeros, y, weights), size)
