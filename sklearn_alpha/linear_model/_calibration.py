@@ -162,15 +162,15 @@ def calibrate(F, adapters, labels, weights, log_prior):
 
         P(class | x) = softmax(β(F + t adapter))
 
+    One pair of F and an adapter is right, with the same β for all.
+
     The grid of log β and log t moves until its best point is inside, and is narrowed until its step
     is below their standard deviations.
 
     Parameters
     ----------
-    F : ndarray of shape (n_rows, n_outputs)
-        What the source says.
-    adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
-        What the target's rows add to it, of which one is right.
+    F, adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
+        What the source says, and what the target's rows add to it.
     labels : ndarray of shape (n_rows,)
     weights : ndarray of shape (n_rows,)
     log_prior : ndarray of shape (n_adapters,)
@@ -183,7 +183,7 @@ def calibrate(F, adapters, labels, weights, log_prior):
         The posterior of each adapter times the mean of its t.
     posterior : ndarray of shape (n_adapters,)
     """
-    fixed, moving = below_own(F, labels), np.stack([below_own(one, labels) for one in adapters])
+    fixed, moving = (np.stack([below_own(one, labels) for one in every]) for every in (F, adapters))
     centre, half = CENTRES, REACH
     for _ in range(1000):  # a few are enough, unless values are of another size by far
         log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
