@@ -1,8 +1,8 @@
 """Logistic regression of several classes beside a source, and its left-out values.
 
-    B = argmin_B Σᵢ sᵢ ℓ(Fᵢ + zᵢᵀB, yᵢ) + ½‖B‖²,    z = (τ x/rms‖x‖, 1),    ℓ = −log softmax
+    B = argmin_B Σᵢ sᵢ ℓ(Fᵢ + zᵢᵀB, yᵢ) + ½‖B‖²,    z = (τ x/rms‖x‖, η),    ℓ = −log softmax
 
-F are the log odds of the source. For a row of the usual norm the prior of zᵀB is N(0, τ² + 1).
+F are the log odds of the source. For a row of the usual norm the prior of zᵀB is N(0, τ² + η²).
 
 A ridge fit of codes gives a class that lies between others no region of its own, and it is also
 drawn to rows that are far on the right side. This fit has neither fault, but it needs more rows.
@@ -25,7 +25,7 @@ from scipy.special import softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, losses
 
-TAU = 5.0
+TAU, ETA = 5.0, 0.3
 TOLERANCE = 1e-10  # of the gradient, for one row and in variables of about unit curvature
 EPS = np.finfo(np.float64).eps
 
@@ -50,11 +50,11 @@ class LogisticFit:
         """From `Rows`, log odds (n_rows, n_classes) and labels 0..n_classes-1."""
         Z, weights_of = coordinates(rows)
         size = np.sqrt(rows.weights @ np.sum(Z**2, axis=1) / rows.weights.sum())
-        scale = tau / size if size > 0 else 0.0
-        Z = np.column_stack([scale * Z, np.full(len(Z), float(has_intercept))])
+        scale, eta = tau / size if size > 0 else 0.0, ETA * has_intercept
+        Z = np.column_stack([scale * Z, np.full(len(Z), eta)])
         B = fit(Z, F, labels, rows.weights)
         left_out = without_each(Z, F, B, labels, rows.weights, rows.unit)
-        return cls(weights_of(scale * B[:-1]), has_intercept * B[-1], left_out)
+        return cls(weights_of(scale * B[:-1]), eta * B[-1], left_out)
 
 
 def coordinates(rows):

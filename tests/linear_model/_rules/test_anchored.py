@@ -19,6 +19,7 @@ from sklearn_alpha.linear_model._rules.anchored_regression import (
     ALPHA_KAPPAS,
     ALPHA_PRIOR,
     CENTRE,
+    CENTRES,
     KAPPA_PRIOR,
     KAPPAS,
     WIDTH,
@@ -360,10 +361,13 @@ def regression_oracle(task, height, gammas, fitted):
     if height == HELD and not (fitted and n_sources):
         height = np.inf  # no source has the target's units, to draw the intercept to
     dense = Dense(task.X, task.counts, height)
-    kappas, prior = (ALPHA_KAPPAS, ALPHA_PRIOR) if n_sources else (np.zeros(1), np.ones(1))
-    anchor = 1 / max(n_sources, 1)
-    if not fitted and n_sources:
-        anchor, prior = 0.0, np.full(len(kappas), 1 / len(kappas))
+    centres, kappas, prior = CENTRES, ALPHA_KAPPAS, ALPHA_PRIOR
+    if not n_sources:
+        centres, kappas, prior = np.ones(1), np.zeros(1), np.ones(1)
+    elif not fitted:
+        kappas = kappas[centres == 1]
+        centres, prior = 0 * kappas, np.full(len(kappas), 1 / len(kappas))
+    anchor = centres[0] / max(n_sources, 1)
     mean_S = np.einsum("i,ick->ck", task.counts, task.S) / dense.n * dense.centred
     moved = task.S - mean_S
     variance = np.einsum("i,ick->ck", task.counts, moved**2) / dense.n
@@ -374,8 +378,10 @@ def regression_oracle(task, height, gammas, fitted):
     for g, gamma in enumerate(gammas):
         for c in range(n_outputs):
             U = dense.repeated(moved[:, c] / np.sqrt(variance[c]))
-            v = dense.repeated(residual[:, c])
-            for i, kappa_of_alpha in enumerate(kappas):
+            for i, (centre, kappa_of_alpha) in enumerate(zip(centres, kappas)):
+                centre = centre / max(n_sources, 1)
+                move = (anchor - centre) * moved[:, c].sum(axis=1)
+                v = dense.repeated(residual[:, c] + move)
                 for j, kappa in enumerate(dense.kappas):
                     V = dense.covariance(gamma, kappa) + kappa_of_alpha * U @ U.T
                     log_evidence[i, j, g] += dense.log_likelihood(v[:, None], V)
@@ -383,7 +389,7 @@ def regression_oracle(task, height, gammas, fitted):
                 V = dense.covariance(gamma, 0.0) + kappa_of_alpha * U @ U.T
                 centred = v - v.mean() * dense.centred
                 move = kappa_of_alpha * U.T @ np.linalg.solve(V, centred)
-                alphas[i, g, c] = anchor + move / np.sqrt(variance[c])
+                alphas[i, g, c] = centre + move / np.sqrt(variance[c])
     log_joint = log_evidence + np.log(prior)[:, None, None]
     joint = joint_posterior(log_joint + dense.log_prior(gammas))
     P, s = joint.sum(axis=(0, 1)), dense.shrinkage(joint.sum(axis=0))
