@@ -13,7 +13,7 @@ from sklearn_alpha.linear_model._rules import evidence
 from sklearn_alpha.linear_model._solution import TINY, decisions_left_out, family
 
 # The prior of γ: log-normal, around so many times tr(XXᵀ)/n².
-CENTRE, WIDTH = 100.0, 2.0
+CENTRE, WIDTH = 50.0, 1.75
 # The prior of κ.
 KAPPAS = np.array([0, 0.03, 0.1, 0.3, 1, 1e2, 1e4, 1e8])
 KAPPA_PRIOR = np.array([0.7, 0.06, 0.08, 0.06, 0.06, 0.02, 0.01, 0.01])
@@ -21,7 +21,7 @@ KAPPA_PRIOR = np.array([0.7, 0.06, 0.08, 0.06, 0.06, 0.02, 0.01, 0.01])
 # m is zero, and the prior of κ' flat.
 CENTRES = np.array([1, 1, 1, 1, 1, 1, 1, 0, -1])
 ALPHA_KAPPAS = np.array([0, 0.1, 1, 10, 1e2, 1e3, 1e6, 0, 0])
-ALPHA_PRIOR = np.array([0.92, 0.005, 0.005, 0.004, 0.004, 0.004, 0.004, 0.03, 0.02])
+ALPHA_PRIOR = np.array([0.977, 0.002, 0.002, 0.002, 0.001, 0.001, 0.001, 0.01, 0.004])
 
 
 def solve(problem):
