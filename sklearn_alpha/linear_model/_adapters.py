@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_alpha.linear_model._logistic import TAU, LogisticFit
+from sklearn_alpha.linear_model._logistic import LogisticRows
 from sklearn_alpha.linear_model._solution import posterior
 
 # The γ's, in units of tr(XXᵀ)/n², and their prior, which is log-normal.
@@ -36,7 +36,9 @@ class RidgeAdapters:
         self.gammas = GAMMAS * centre if problem.grid is None else problem.grid
         log_prior = -((np.log(self.gammas / (CENTRE * centre)) / WIDTH) ** 2) / 2
         self.log_prior = log_prior - np.logaddexp.reduce(log_prior)
-        coef, intercept = (np.concatenate(parts) for parts in zip(*(o.expected_codes() for o in odds)))
+        coef, intercept = (
+            np.concatenate(parts) for parts in zip(*(o.expected_codes() for o in odds))
+        )
         self._problem = problem = problem.less(coef / 2, intercept / 2, self.gammas)
         while problem.resolvent.refine(self.gammas, posterior(log_prior)):
             pass
@@ -56,16 +58,10 @@ class RidgeAdapters:
         return np.stack(np.split(values, self._n_asked, axis=2))
 
     def weighted(self, t):
-        problem, fits = self._problem, np.split(self._fit_v, self._n_asked, axis=2)
-        a, b = (
-            sum(parts)
-            for parts in zip(
-                *(
-                    problem.resolvent.adapter(fit_v, self.gammas, of_fit * self._scale)
-                    for fit_v, of_fit in zip(fits, t)
-                )
-            )
-        )
+        problem, a, b = self._problem, 0.0, 0.0
+        for fit_v, of_fit in zip(np.split(self._fit_v, self._n_asked, axis=2), t):
+            one = problem.resolvent.adapter(fit_v, self.gammas, of_fit * self._scale)
+            a, b = a + one[0], b + one[1]
         # the mean of centred rows is in b already
         return a, b - (0.0 if problem.is_centred else a @ problem.offset)
 
@@ -86,10 +82,13 @@ class LogisticAdapters:
 
     @cached_property
     def _fits(self):
-        problem, rows = self._problem, self._problem.sampled_less
-        tau = 0.0 if problem.has_equal_rows else TAU
-        options = {"tau": tau, "has_intercept": problem.has_intercept_of_its_own}
-        return [LogisticFit.of(rows, o.F, o.labels, **options) for o in self._odds]
+        problem = self._problem
+        rows = LogisticRows(
+            problem.sampled_less,
+            has_intercept=problem.has_intercept_of_its_own,
+            are_equal=problem.has_equal_rows,
+        )
+        return [rows.fit(one.F, one.labels) for one in self._odds]
 
     def left_out(self, index):
         problem = self._problem
@@ -98,15 +97,14 @@ class LogisticAdapters:
         place = np.full(problem.rows.n_rows, -1)
         place[problem.sample] = np.arange(len(problem.sample))
         place, rows = place[index], problem.rows.part(index)
-        values = []
-        for fit in self._fits:
+        values = np.empty((len(self._fits), len(index), len(self._fits[0].intercept)))
+        for of_fit, fit in zip(values, self._fits):
             b = fit.intercept - fit.coef @ problem.subtracted
-            of_fit = rows.outputs(fit.coef[:, None], b[:, None])[..., 0]
+            of_fit[:] = rows.outputs(fit.coef[:, None], b[:, None])[..., 0]
             of_fit[place >= 0] = fit.left_out[place[place >= 0]]
-            values.append(of_fit)
-        return np.stack(values)[:, None]
+        return values[:, None]
 
     def weighted(self, t):
-        a = sum(of_fit * fit.coef for of_fit, fit in zip(t[:, 0], self._fits))
-        b = sum(of_fit * fit.intercept for of_fit, fit in zip(t[:, 0], self._fits))
+        a = np.tensordot(t[:, 0], [fit.coef for fit in self._fits], axes=1)
+        b = np.tensordot(t[:, 0], [fit.intercept for fit in self._fits], axes=1)
         return a, b - a @ self._problem.subtracted

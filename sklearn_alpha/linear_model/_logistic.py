@@ -17,6 +17,7 @@ where all classes are equally likely.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -25,7 +26,7 @@ from scipy.special import softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, losses
 
-TAU, ETA = 5.0, 0.3
+TAU, ETA = 5.0, 1.0
 TOLERANCE = 1e-10  # of the gradient, for one row and in variables of about unit curvature
 EPS = np.finfo(np.float64).eps
 
@@ -45,27 +46,45 @@ class LogisticFit:
     intercept: np.ndarray
     left_out: np.ndarray
 
-    @classmethod
-    def of(cls, rows, F, labels, *, tau=TAU, has_intercept=True):
-        """From `Rows`, log odds (n_rows, n_classes) and labels 0..n_classes-1."""
-        Z, weights_of = coordinates(rows)
-        size = np.sqrt(rows.weights @ np.sum(Z**2, axis=1) / rows.weights.sum())
-        scale, eta = tau / size if size > 0 else 0.0, ETA * has_intercept
-        Z = np.column_stack([scale * Z, np.full(len(Z), eta)])
-        B = fit(Z, F, labels, rows.weights)
-        left_out = without_each(Z, F, B, labels, rows.weights, rows.unit)
-        return cls(weights_of(scale * B[:-1]), eta * B[-1], left_out)
+
+class LogisticRows:
+    """Rows z in orthogonal directions, for fits beside different log odds.
+
+    Parameters
+    ----------
+    rows : Rows
+    has_intercept : bool
+        Whether η is more than zero.
+    are_equal : bool
+        Whether all rows are equal, so that their differences are rounding.
+    """
+
+    def __init__(self, rows, *, has_intercept=True, are_equal=False):
+        self._rows, self._eta = rows, ETA * has_intercept
+        Z, self._weights_of = coordinates(rows)
+        size = np.sqrt(rows.weights / rows.weights.sum() @ np.sum(Z**2, axis=1))
+        self._scale = 0.0 if are_equal or size == 0 else TAU / size
+        self._Z = np.column_stack([self._scale * Z, np.full(len(Z), self._eta)])
+
+    def fit(self, F, labels):
+        """The `LogisticFit` beside log odds (n_rows, n_classes), for labels 0..n_classes-1."""
+        rows, Z = self._rows, self._Z
+        B = maximum(Z, F, labels, rows.weights)
+        return LogisticFit(
+            self._weights_of(self._scale * B[:-1]),
+            self._eta * B[-1],
+            without_each(Z, F, B, labels, rows.weights, rows.unit),
+        )
 
 
 def coordinates(rows):
     """Rows in orthogonal directions (n_rows, m), and the function of B (m, C) to weights (C, p)."""
-    n, p = rows.n_rows, rows.n_features
-    if p <= n:
+    if rows.n_features <= rows.n_rows:
         X = rows.take(slice(None))
         _, directions = principal(X.T @ X)
         return X @ directions, lambda B: (directions @ B).T
-    values, directions = principal(rows.outer())
-    root = np.sqrt(values)
+    squares, directions = principal(rows.outer())
+    root = np.sqrt(squares)
     return directions * root, lambda B: rows.rdot(directions @ (B / root[:, None])).T
 
 
@@ -76,40 +95,43 @@ def principal(gram):
     return values[kept], vectors[:, kept]
 
 
-def fit(Z, F, labels, weights):
-    """B (m, n_classes), by Newton's method: each step by conjugate gradients."""
+def maximum(Z, F, labels, weights):
+    """B (m, n_classes), by Newton's method with conjugate gradients."""
     n_classes = F.shape[1]
     Y = np.eye(n_classes)[labels]
-    # variables in which the curvature is about 1: that of equally likely classes, at most
+    # Variables of about unit curvature: this is that of equally likely classes.
     unit = 1 / np.sqrt(1 + weights @ Z**2 / n_classes)[:, None]
     Z, penalty = Z * unit[:, 0], unit**2
-    B = np.zeros((Z.shape[1], n_classes))
     tolerance = TOLERANCE * np.sqrt(max(weights.sum(), 1.0))
 
     def loss(B):
         return losses(below_own(F + Z @ B, labels), weights) + np.sum(penalty * B**2) / 2
 
+    B = np.zeros((Z.shape[1], n_classes))
     for _ in range(100):  # ten are enough, unless log odds are out of all proportion
         P = softmax(F + Z @ B, axis=1)
         slope = Z.T @ (weights[:, None] * (P - Y)) + penalty * B
         size = np.linalg.norm(slope)
         if size <= tolerance:
             break
-
-        def curvature(D, P=P):
-            D = D.reshape(B.shape)
-            of_rows = Z @ D
-            of_rows = P * (of_rows - np.sum(P * of_rows, axis=1, keepdims=True))
-            return (Z.T @ (weights[:, None] * of_rows) + penalty * D).ravel()
-
-        H = LinearOperator((B.size, B.size), matvec=curvature)
-        step = cg(H, slope.ravel(), rtol=min(0.1, size), maxiter=500)[0].reshape(B.shape)
-        now, decrease = loss(B), np.sum(slope * step)
-        share = 1.0
-        while loss(B - share * step) > now - 1e-4 * share * decrease + 8 * EPS * abs(now):
-            share /= 2
-        B = B - share * step
+        H = LinearOperator((B.size, B.size), matvec=partial(curvature, Z, P, weights, penalty))
+        with np.errstate(all="ignore"):  # of weights beyond 1e16 the curvature may be rounding
+            step = cg(H, slope.ravel(), rtol=min(0.1, size), maxiter=500)[0].reshape(B.shape)
+        if not np.isfinite(step).all():
+            break
+        now = loss(B) * (1 + 8 * EPS)
+        while loss(B - step) > now:
+            step = step / 2
+        B = B - step
     return unit * B
+
+
+def curvature(Z, P, weights, penalty, D):
+    """The matrix of second derivatives times D."""
+    D = D.reshape(len(penalty), -1)
+    of_rows = P * (Z @ D)
+    of_rows -= P * np.sum(of_rows, axis=1, keepdims=True)
+    return (Z.T @ (weights[:, None] * of_rows) + penalty * D).ravel()
 
 
 def without_each(Z, F, B, labels, weights, unit):
@@ -119,7 +141,8 @@ def without_each(Z, F, B, labels, weights, unit):
     P = softmax(F + values, axis=1)
     for c in range(n_classes):
         w = n_classes / (n_classes - 1) * P[:, c] * (1 - P[:, c])
-        H = Z.T @ ((weights * w)[:, None] * Z) + np.eye(Z.shape[1])
+        H = Z.T @ ((weights * w)[:, None] * Z)
+        H += (1 + len(H) * EPS * H.diagonal().max()) * np.eye(len(H))  # rounding is not negative
         h = np.sum(solve_triangular(cholesky(H, lower=True), Z.T, lower=True) ** 2, axis=0)
         values[:, c] -= h * unit * ((labels == c) - P[:, c]) / (1 - h * unit * w)
     return values

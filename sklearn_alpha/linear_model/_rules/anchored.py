@@ -34,7 +34,7 @@ from sklearn_alpha.linear_model._rules import anchored_regression, evidence
 from sklearn_alpha.linear_model._solution import TINY, Solution
 from sklearn_alpha.linear_model._source_odds import SourceOdds
 
-IGNORED, LOGISTIC = 0.1, 0.02  # prior probabilities: that of no source, and that of this adapter
+IGNORED, LOGISTIC = 0.15, 0.02  # prior probabilities: that of no source, and that of this adapter
 
 
 def from_moments(is_given):
