@@ -246,8 +246,8 @@ def test_losses_are_those_of_scipy(n_outputs):
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_differences_to_the_own_class_of_several_sources_at_once(n_outputs):
+def test_differences_to_the_own_class_of_several_sets_at_once(n_outputs):
     values, y, _ = sets_of_values(n_outputs)
-    together = below_own(np.moveaxis(values, 0, -1), y)
+    together = below_own(values, y)
     for k, own in enumerate(values):
-        assert_allclose(together[..., k], below_own(own, y))
+        assert_allclose(together[:, k], below_own(own, y))

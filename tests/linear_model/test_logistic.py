@@ -155,7 +155,12 @@ def test_many_rows_of_many_classes_are_fitted_as_by_logistic_regression(n):
 
     source = LogisticRegression().fit(*rows(500, means))
     (X, y), (X_test, y_test) = rows(n, moved), rows(2000, moved)
-    options = {"scoring": "neg_log_loss", "use_legacy_attributes": False, "l1_ratios": (0,), "max_iter": 2000}
+    options = {
+        "scoring": "neg_log_loss",
+        "use_legacy_attributes": False,
+        "l1_ratios": (0,),
+        "max_iter": 2000,
+    }
     alone = LogisticRegressionCV(**options).fit(X, y)
     model = AlphaTransferClassifier(source).fit(X, y)
     losses = [log_loss(y_test, one.predict_proba(X_test)) for one in (model, alone, source)]
