@@ -142,9 +142,9 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
         - "anchored": `alpha_posterior` on the grid `alpha_grid`; `posterior` of the γ's; and the
-          `adapter_posterior` P and the `trust` Pt of each adapter, with a row for fits beside the
-          source and one for those without, and a column for each γ and, for more than two
-          classes, the logistic regression. Where α or γ is given, those of "evidence";
+          `adapter_posterior` P and the `trust` Pt of each adapter. A row is beside the source, a
+          second one without it, where all classes have rows. A column is for each γ and, with more
+          than two classes, for logistic regression. Where α or γ is given, those of "evidence";
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;

@@ -11,7 +11,8 @@ y or to classes, and of which a share t is believed:
     A       is one of several: a ridge fit Â_γ(y − L/2) for a few γ, and with more than two classes
             a logistic regression beside F. The codes T = link(F) that the source expects are
             replaced by the linear function L of a row that is nearest to them.
-    F       is once more that of no source, α = 0, with adapters of its own.
+    F       is once more that of no source, α = 0, with adapters of its own, if rows show all
+            classes.
 
 The expectation is over which of these is right, t and β, under their posterior from the log loss of
 left-out rows.
@@ -52,12 +53,14 @@ def solve(problem, given):
 def classification(problem):
     """α and b by likelihood, and all else by the log loss of left-out rows."""
     odds, of_odds = [SourceOdds.of(problem)], np.ones(1)
-    if problem.shape[1]:
+    n_classes = max(problem.shape[0], 2)
+    # of a class without rows only the source knows
+    if problem.shape[1] and len(np.unique(odds[0].labels)) == n_classes:
         odds.append(SourceOdds.of(problem.without_sources()))
         of_odds = np.array([1 - IGNORED, IGNORED])
     ridge, of_family = RidgeAdapters(problem, odds), np.ones(1)
     families = [ridge]
-    if problem.shape[0] > 1:
+    if n_classes > 2:
         families.append(LogisticAdapters(problem, odds))
         of_family = np.array([1 - LOGISTIC, LOGISTIC])
     log_prior = np.concatenate(

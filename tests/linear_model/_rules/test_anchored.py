@@ -276,7 +276,8 @@ def classification_oracle(
 
     # with the sources and without
     sets, n_sources = [], task.S.shape[2]
-    for S in [task.S, task.S[:, :, :0]] if n_sources else [task.S]:
+    has_both = n_sources and len(np.unique(labels)) == max(n_outputs, 2)
+    for S in [task.S, task.S[:, :, :0]] if has_both else [task.S]:
         odds = odds_oracle(S[sample], labels, weights[sample], fitted, shifts=height == HELD)
         F = S @ odds.alpha + odds.shift
         # L, the least-squares fit of T on F and a constant, over the rows
@@ -294,7 +295,7 @@ def classification_oracle(
             left_out[sample] = known
             fits.append((a, b - a @ offset, left_out))
         sets.append((odds, F, fits))
-    prior = np.log([0.85, 0.15] if n_sources else [1.0])
+    prior = np.log([0.85, 0.15] if has_both else [1.0])
     adapters = np.array([[values for *_, values in fits] for *_, fits in sets])
     n_pairs, shape = adapters.shape[0] * adapters.shape[1], adapters.shape
     beta, t, P = calibrate(
