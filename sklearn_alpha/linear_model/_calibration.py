@@ -162,15 +162,15 @@ def calibrate(F, adapters, labels, weights, log_prior):
 
         P(class | x) = softmax(β(F + t adapter))
 
+    One pair of F and an adapter is right, with the same β for all.
+
     The grid of log β and log t moves until its best point is inside, and is narrowed until its step
     is below their standard deviations.
 
     Parameters
     ----------
-    F : ndarray of shape (n_rows, n_outputs)
-        What the source says.
-    adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
-        What the target's rows add to it, of which one is right.
+    F, adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
+        What the source says, and what the target's rows add to it.
     labels : ndarray of shape (n_rows,)
     weights : ndarray of shape (n_rows,)
     log_prior : ndarray of shape (n_adapters,)
@@ -183,11 +183,11 @@ def calibrate(F, adapters, labels, weights, log_prior):
         The posterior of each adapter times the mean of its t.
     posterior : ndarray of shape (n_adapters,)
     """
-    fixed, moving = below_own(F, labels), np.stack([below_own(one, labels) for one in adapters])
+    fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
     centre, half = CENTRES, REACH
     for _ in range(1000):  # a few are enough, unless values are of another size by far
         log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
-        values = fixed + np.exp(log_t)[:, None, None, None] * moving
+        values = fixed + np.exp(log_t)[:, None, None] * moving
         loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
         of_beta, of_t = ((grid - CENTRES[:, None]) / WIDTHS[:, None]) ** 2 / 2
         loss += of_beta[:, None, None] + of_t[:, None] - log_prior
@@ -210,18 +210,22 @@ def calibrate(F, adapters, labels, weights, log_prior):
 
 
 def below_own(values, labels):
-    """Decision values (n_rows, n_outputs, ...) less that of each row's own class.
+    """Decision values (..., n_rows, n_outputs) less that of each row's own class.
 
-    One column of two classes becomes that of the other class.
+    One column of two classes becomes that of the other class. Classes come first and rows last, so
+    that sums over classes are fast: (n_outputs, ..., n_rows).
     """
-    if values.shape[1] == 1:
-        return np.where(labels == 1, -1.0, 1.0).reshape(-1, *[1] * (values.ndim - 1)) * values
-    return values - values[np.arange(len(labels)), labels][:, None]
+    if values.shape[-1] == 1:
+        return np.where(labels == 1, -1.0, 1.0) * values[None, ..., 0]
+    own = values[..., np.arange(len(labels)), labels]
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0)) - own
 
 
 def losses(below, weights):
     """Σ weights · log Σ exp over the classes, of values less that of each row's own class."""
-    if below.shape[-1] == 1:  # the own class has the value zero
-        return np.logaddexp(0, below[..., 0]) @ weights
-    top = below.max(axis=-1)
-    return (top + np.log(np.exp(below - top[..., None]).sum(axis=-1))) @ weights
+    if len(below) == 1:  # the own class has the value zero
+        below = below[0]
+        return (np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))) @ weights
+    top = below.max(axis=0)
+    E = below - top
+    return (top + np.log(np.exp(E, out=E).sum(axis=0))) @ weights

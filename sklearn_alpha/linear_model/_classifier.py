@@ -120,7 +120,7 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     alpha_ : ndarray of shape (n_outputs, n_sources)
         α of each source. Under "anchored" outputs share it, and 1 is the source's own log odds.
     gamma_ : float
-        The γ chosen or a posterior mean, of "anchored" weighted by t(γ); inf for "generative".
+        The γ chosen, or a posterior mean; inf for "generative".
     classes_ : ndarray of shape (n_classes,)
         Sorted; those of the rows and, by default, of the source.
     source_coef_ : ndarray of shape (n_outputs, n_sources, n_features)
@@ -141,8 +141,10 @@ class AlphaTransferClassifier(SetMixin, ClassPredictionMixin, ClassifierMixin, A
     path_ : Bunch
         How the choice was made: `gammas`, `alphas` of shape (n_gammas, n_outputs, n_sources), and
 
-        - "anchored": `alpha_posterior` on the grid `alpha_grid`; `posterior` of the γ's; and
-          `trust`, which is P(γ)t(γ). Where α or γ is given, those of "evidence";
+        - "anchored": `alpha_posterior` on the grid `alpha_grid`; `posterior` of the γ's; and the
+          `adapter_posterior` P and the `trust` Pt of each adapter. A row is beside the source, a
+          second one without it, where all classes have rows. A column is for each γ and, with more
+          than two classes, for logistic regression. Where α or γ is given, those of "evidence";
         - "evidence": `log_evidence`, `posterior` and `log_det_error`, the standard error of an
           estimated log det G, else zero;
         - "loo", "cv" and "theory": `loo_score`, `cv_score` or `predicted_score`;

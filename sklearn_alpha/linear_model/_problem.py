@@ -194,8 +194,19 @@ class Problem:
         """The problem of other targets, without sources."""
         n_outputs = Y.shape[1]
         return replace(
-            self, Y=Y, W=np.zeros((n_outputs, 0, self.W.shape[2])), b=np.zeros((n_outputs, 0))
+            self,
+            Y=Y,
+            W=np.zeros((n_outputs, 0, self.W.shape[2])),
+            b=np.zeros((n_outputs, 0)),
+            log_odds=np.zeros(0),
+            has_intercept=np.zeros(0, dtype=bool),
         )
+
+    def without_sources(self):
+        """The problem of the same rows and sample, without sources."""
+        problem = self.with_targets(self.Y)
+        vars(problem)["_sample"] = self._sample
+        return problem
 
     @cached_property
     def holds_intercept(self):
@@ -238,6 +249,17 @@ class Problem:
         """The `Rows` of the sample, each with the weight of all its copies."""
         return self._sample[1]
 
+    @property
+    def sampled_less(self):
+        """The sampled `Rows` less what is subtracted, without a constant column."""
+        rows = self.sampled
+        return rows.of_sample(rows.X, rows.weights, rows.unit, self.n, self.subtracted)
+
+    @property
+    def has_intercept_of_its_own(self):
+        """Whether an adapter may have an intercept."""
+        return self.may_hold or (self.height if self.rows is None else self.rows.height) != 0
+
     @cached_property
     def _sample(self):
         if self.rows is None:
@@ -251,11 +273,15 @@ class Problem:
         return kept, self.rows.part(kept, weights)
 
     def less(self, coef, intercept, gammas):
-        """The problem of y − (x coefᵀ + intercept) at γ's, without sources, of the same sample."""
+        """The problem of y − (x coefᵀ + intercept) at γ's, without sources, of the same sample.
+
+        coef (n_sets · n_outputs, n_features) and the intercepts have the outputs set after set.
+        """
+        copies = np.tile(np.eye(self.shape[0]), len(coef) // self.shape[0])
         read = self.sampled if self.rows is None else self.rows
         values = read.outputs(coef[:, None], intercept[:, None])[..., 0]
-        sums = self.sums and self.sums.less(coef, intercept)
-        problem = replace(self.with_targets(self.Y - values), sums=sums, grid=gammas)
+        sums = self.sums and self.sums.with_targets(copies).less(coef, intercept)
+        problem = replace(self.with_targets(self.Y @ copies - values), sums=sums, grid=gammas)
         vars(problem)["_sample"] = self._sample
         return problem
 

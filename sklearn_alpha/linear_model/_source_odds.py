@@ -196,21 +196,21 @@ def pool(S, labels, weights):
     # log odds out of all proportion decide for a class no less surely when they are smaller
     size = np.sqrt(np.einsum("i,ick->k", weights, S**2).max() / (weights.sum() * S.shape[1]))
     even = np.full(n_sources, 1 / n_sources)
-    below = below_own(S, labels) / max(1.0, size / IMPLAUSIBLE)
-    if below.shape[1] == 1:  # the own class has the value zero
-        below = np.concatenate([np.zeros_like(below), below], axis=1)
+    below = below_own(np.moveaxis(S, 2, 0), labels) / max(1.0, size / IMPLAUSIBLE)
+    if len(below) == 1:  # the own class has the value zero
+        below = np.concatenate([np.zeros_like(below), below])
 
     def loss(share):
         """With its gradient."""
-        values = below @ share
-        slope = np.einsum("i,ic,ick->k", weights, softmax(values, axis=1), below)
+        values = np.tensordot(share, below, axes=(0, 1))
+        slope = np.einsum("i,ci,cki->k", weights, softmax(values, axis=0), below)
         move = n_sources**2 * (share - even)
         return move @ (share - even) / 2 + losses(values, weights), move + slope
 
     def curvature(share):
-        P = softmax(below @ share, axis=1)
-        mean = np.einsum("ic,ick->ik", P, below)
-        second = np.einsum("i,ic,ick,icl->kl", weights, P, below, below)
+        P = softmax(np.tensordot(share, below, axes=(0, 1)), axis=0)
+        mean = np.einsum("ci,cki->ik", P, below)
+        second = np.einsum("i,ci,cki,cli->kl", weights, P, below, below)
         return n_sources**2 * np.eye(n_sources) + second - (weights[:, None] * mean).T @ mean
 
     share = minimize(loss, even, jac=True, hess=curvature, method="trust-exact").x

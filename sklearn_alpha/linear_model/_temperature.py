@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import softmax
 
-from sklearn_alpha.linear_model._calibration import below_own, losses
+from sklearn_alpha.linear_model._calibration import below_own, logits, losses
 from sklearn_alpha.linear_model._labels import codes
 
 WIDTH = 0.35  # of the prior of log β
@@ -33,9 +33,7 @@ def left_out_temperature(values, labels, weights):
     yy, yf, ff = (np.einsum("i,ic,ic->", weights, *two) for two in ((Y, Y), (Y, f), (f, f)))
     b = max(yf, 0.1 * np.sqrt(yy * ff)) / ff if ff > 0 else 1.0
     centre = np.log(b * (2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)))
-    below = below_own(f, labels)
-    if n_outputs == 1:  # the own class has the value zero
-        below = np.hstack([np.zeros_like(below), below])
+    below = below_own(logits(f), labels)
 
     def loss(x):
         return losses(np.exp(x) * below, weights) + ((x - centre) / WIDTH) ** 2 / 2
@@ -46,9 +44,9 @@ def left_out_temperature(values, labels, weights):
     # Newton's steps in log β, kept between a negative and a positive slope
     low, high = x - step, x + step
     for _ in range(60):
-        P, z = softmax(np.exp(x) * below, axis=1), np.exp(x) * below
-        mean = (P * z).sum(axis=1)
-        variance = (P * z**2).sum(axis=1) - mean**2
+        P, z = softmax(np.exp(x) * below, axis=0), np.exp(x) * below
+        mean = (P * z).sum(axis=0)
+        variance = (P * z**2).sum(axis=0) - mean**2
         slope = weights @ mean + (x - centre) / WIDTH**2
         curvature = weights @ (mean + variance) + 1 / WIDTH**2
         low, high = (x, high) if slope < 0 else (low, x)

@@ -119,7 +119,7 @@ def parts(n_classes, n, size=1.0, seed=0):
         for noise, signal in ((1.0, 0.7), (1.0, 0.3), (0.5, 0.2), (0.5, 0.0))
     )
     weights, log_prior = rng.uniform(0.3, 3, size=n), np.log([0.5, 0.3, 0.2])
-    return F, np.array(adapters), y, weights, log_prior
+    return np.array([F, F, 0.5 * F]), np.array(adapters), y, weights, log_prior
 
 
 def integrals(F, adapters, y, weights, log_prior):
@@ -134,7 +134,7 @@ def integrals(F, adapters, y, weights, log_prior):
     log_P = np.empty((len(adapters), len(z_t), len(z_beta)))
     for g, adapter in enumerate(adapters):
         for j, t in enumerate(np.exp(log_t)):
-            f = F + t * adapter
+            f = F[g] + t * adapter
             f = np.column_stack([0 * f, f]) if f.shape[1] == 1 else f
             of_beta = np.exp(log_beta)[:, None, None] * f
             likelihood = (of_beta[:, *own] - logsumexp(of_beta, axis=2)) @ weights
@@ -174,7 +174,7 @@ def test_an_adapter_that_is_listed_twice_shares_its_posterior(n_classes):
     F, adapters, y, weights, log_prior = parts(n_classes, 40)
     beta, t, P = calibrate(F, adapters, y, weights, log_prior)
     twice, half = adapters[[0, 0, 1, 2]], np.log([0.5, 0.5, 1.0, 1.0])
-    again = calibrate(F, twice, y, weights, log_prior[[0, 0, 1, 2]] + half)
+    again = calibrate(F[[0, 0, 1, 2]], twice, y, weights, log_prior[[0, 0, 1, 2]] + half)
     share = np.array([0.5, 0.5, 1.0, 1.0])
     assert_allclose(again[0], beta, rtol=1e-10)
     assert_allclose(again[1], share * t[[0, 0, 1, 2]], rtol=1e-10)
@@ -204,7 +204,7 @@ def test_an_output_of_two_classes_is_their_difference():
 def test_what_all_classes_share_moves_no_calibration():
     F, adapters, *rest = parts(3, 40)
     common = np.arange(160.0).reshape(4, 40, 1)
-    moved = calibrate(F + common[0], adapters + common[1:], *rest)
+    moved = calibrate(F + common[:1], adapters + common[1:], *rest)
     assert_same_calibration(calibrate(F, adapters, *rest), moved)
 
 
@@ -213,7 +213,7 @@ def test_weights_of_rows_are_repetitions(n_classes):
     F, adapters, y, weights, log_prior = parts(n_classes, 40)
     counts = np.ceil(weights).astype(int)
     index = np.repeat(np.arange(40), counts)
-    repeated = calibrate(F[index], adapters[:, index], y[index], np.ones(len(index)), log_prior)
+    repeated = calibrate(F[:, index], adapters[:, index], y[index], np.ones(len(index)), log_prior)
     weighted = calibrate(F, adapters, y, counts.astype(float), log_prior)
     assert_same_calibration(weighted, repeated, rtol=1e-10)
 
@@ -233,7 +233,7 @@ def test_values_of_any_size_end_with_finite_numbers(n_classes, n, size):
 def test_rows_that_are_told_apart_for_certain_leave_beta_finite():
     y = np.arange(40) % 2
     F = np.where(y, 1e3, -1e3)[:, None]
-    beta, *_ = calibrate(F, F[None], y, np.ones(40), np.zeros(1))
+    beta, *_ = calibrate(F[None], F[None], y, np.ones(40), np.zeros(1))
     assert_allclose(beta, 1, atol=1e-6)  # every β is as good
 
 
@@ -246,8 +246,8 @@ def test_losses_are_those_of_scipy(n_outputs):
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_differences_to_the_own_class_of_several_sources_at_once(n_outputs):
+def test_differences_to_the_own_class_of_several_sets_at_once(n_outputs):
     values, y, _ = sets_of_values(n_outputs)
-    together = below_own(np.moveaxis(values, 0, -1), y)
+    together = below_own(values, y)
     for k, own in enumerate(values):
-        assert_allclose(together[..., k], below_own(own, y))
+        assert_allclose(together[:, k], below_own(own, y))

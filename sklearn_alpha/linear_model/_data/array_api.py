@@ -147,7 +147,8 @@ class ArrayAPIRows(Rows):
                 M = self._xp.concat([M, self._on_device(self.height * root)], axis=1)
             yield M.T @ M
 
-    def _outer(self):
+    def outer(self):
+        """XXᵀ, added up on the device."""
         p, step = self.n_features, max(self.n_features // 8, 1)
         parts = (slice(start, min(start + step, p)) for start in range(0, p, step))
         return self._host(sum(X @ X.T for X in map(self._columns, parts)))

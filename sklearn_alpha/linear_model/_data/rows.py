@@ -234,7 +234,7 @@ class Rows:
 
     def kernel(self):
         """√S XXᵀ√S/n of the centred rows where they are centred, without a constant column."""
-        n, root, kernel = self.n, self.root, self._outer()
+        n, root, kernel = self.n, self.root, self.outer()
         kernel *= root[:, None] / n
         kernel *= root
         if self.centred and not self._shifted:
@@ -244,7 +244,7 @@ class Rows:
             kernel -= outer + outer.T
         return kernel
 
-    def _outer(self):
+    def outer(self):
         """XXᵀ."""
         if issparse(self.X):
             outer = np.asfortranarray(safe_sparse_dot(self.X, self.X.T, dense_output=True))

@@ -1,17 +1,21 @@
-"""The default: the source as it is, and a ridge fit of what the target's rows say beside it.
+"""The default: the source as it is, and what the target's rows say beside it.
 
-The source's decision values, as log odds F̃, are corrected by a ridge fit of codes y:
+The source's decision values, as log odds F̃, are corrected by an adapter A, which is fitted to codes
+y or to classes, and of which a share t is believed:
 
-    f = F + Σ_γ P(γ) t(γ) Â_γ(y − T/2),    F = αF̃ + b,    T = link(F),    P(class | x) = softmax(βf)
+    f = E[F + tA],    F = αF̃ + b,    P(class | x) = softmax(βf)
 
-    α, b       are posterior means, from the likelihood of the rows under softmax(F). Most of the
-               prior is on the source's own log odds, α = 1 and b = 0: a source is rescaled,
-               ignored, reversed or shifted for a reason.
-    T          is replaced by the linear function of a row that is nearest to it.
-    Â_γ(v)     = k(1 + γ/c) XQ(γ)Xᵀv/n is a ridge fit, of the size that it has for small γ. X is
-               less a share of its mean (`Rows`), and c = Σλ²/Σλ over the eigenvalues λ of XXᵀ/n.
-    γ, t, β    are averaged over their posterior, from the log loss of left-out rows: t is the
-               share of the adapter that is believed, and β the inverse temperature.
+    α, b    are posterior means, from the likelihood of the rows under softmax(F). Most of the prior
+            is on the source's own log odds, α = 1 and b = 0: a source is rescaled, ignored,
+            reversed or shifted for a reason.
+    A       is one of several: a ridge fit Â_γ(y − L/2) for a few γ, and with more than two classes
+            a logistic regression beside F. The codes T = link(F) that the source expects are
+            replaced by the linear function L of a row that is nearest to them.
+    F       is once more that of no source, α = 0, with adapters of its own, if rows show all
+            classes.
+
+The expectation is over which of these is right, t and β, under their posterior from the log loss of
+left-out rows.
 
 y − T is what the source gets wrong, and y the labels themselves. The one is right if the rows
 correct the source, the other if they know something else; y − T/2 is between them.
@@ -25,13 +29,13 @@ In regression the link is the identity, and `anchored_regression` is the rule.
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_alpha.linear_model._adapters import LogisticAdapters, RidgeAdapters
 from sklearn_alpha.linear_model._calibration import calibrate
 from sklearn_alpha.linear_model._rules import anchored_regression, evidence
-from sklearn_alpha.linear_model._solution import Solution, posterior
+from sklearn_alpha.linear_model._solution import TINY, Solution
 from sklearn_alpha.linear_model._source_odds import SourceOdds
 
-# The γ's, in units of tr(XXᵀ)/n², and their prior, which is log-normal.
-GAMMAS, CENTRE, WIDTH = np.array([1.0, 6.0, 36.0]), 10.0, 1.5
+IGNORED, LOGISTIC = 0.15, 0.02  # prior probabilities: that of no source, and that of this adapter
 
 
 def from_moments(is_given):
@@ -47,51 +51,62 @@ def solve(problem, given):
 
 
 def classification(problem):
-    """α and b by likelihood, and γ, t and β by the log loss of left-out rows."""
-    odds, centre = SourceOdds.of(problem), problem.gamma_centre
-    gammas = GAMMAS * centre if problem.grid is None else problem.grid
-    coef, intercept = odds.expected_codes()
-    problem = problem.less(coef / 2, intercept / 2, gammas)
-    resolvent, v, sample, n_gammas = problem.resolvent, problem.Y, problem.sample, len(gammas)
-    log_prior = -((np.log(gammas / (CENTRE * centre)) / WIDTH) ** 2) / 2
-    while resolvent.refine(gammas, posterior(log_prior)):
-        pass
-    c = resolvent.sqnorm / (centre * problem.n) or 1.0
-    if problem.has_equal_rows:
-        c = np.inf  # rounding is not brought to size
-    n_outputs = v.shape[1]
-    k = 2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)
-    scale = (k * (1 + gammas / c))[:, None, None]
-    fit_v = np.broadcast_to(np.eye(n_outputs), (n_gammas, n_outputs, n_outputs))
+    """α and b by likelihood, and all else by the log loss of left-out rows."""
+    odds, of_odds = [SourceOdds.of(problem)], np.ones(1)
+    n_classes = max(problem.shape[0], 2)
+    # of a class without rows only the source knows
+    if problem.shape[1] and len(np.unique(odds[0].labels)) == n_classes:
+        odds.append(SourceOdds.of(problem.without_sources()))
+        of_odds = np.array([1 - IGNORED, IGNORED])
+    ridge, of_family = RidgeAdapters(problem, odds), np.ones(1)
+    families = [ridge]
+    if n_classes > 2:
+        families.append(LogisticAdapters(problem, odds))
+        of_family = np.array([1 - LOGISTIC, LOGISTIC])
+    log_prior = np.concatenate(
+        [np.log(p) + family.log_prior for p, family in zip(of_family, families)]
+    )
 
     def adapters(index):
-        """Left-out values of Â_γ(v), (n_gammas, n_index, n_outputs)."""
-        return scale * (v[index] - problem.left_out(fit_v, gammas, np.eye(n_gammas), index))
+        """Left-out values, (n_odds, n_adapters, n_index, n_outputs)."""
+        return np.concatenate([family.left_out(index) for family in families], axis=1)
 
-    of_sample = adapters(sample)
-    beta, t, P = calibrate(odds.F, of_sample, odds.labels, odds.weights, log_prior)
+    A, F = adapters(problem.sample), np.stack([one.F for one in odds])
+    pairs = len(odds) * len(log_prior)
+    beta, t, P = calibrate(
+        np.broadcast_to(F[:, None], A.shape).reshape(pairs, *F.shape[1:]),
+        A.reshape(pairs, *F.shape[1:]),
+        odds[0].labels,
+        odds[0].weights,
+        (np.log(of_odds)[:, None] + log_prior).ravel(),
+    )
+    t, P = t.reshape(len(odds), -1), P.reshape(len(odds), -1)
+    share = P.sum(axis=1)
 
     def left_out(index):
         rows = problem.rows.part(index)
-        F = rows.outputs(odds.coef[:, None], odds.intercept[:, None])[..., 0]
-        return F + np.tensordot(t, adapters(index), axes=1)
+        F = [rows.outputs(o.coef[:, None], o.intercept[:, None])[..., 0] for o in odds]
+        return np.tensordot(share, F, axes=1) + np.tensordot(t, adapters(index), axes=2)
 
-    a, b = resolvent.adapter(fit_v, gammas, t * scale[:, 0, 0])
+    parts = np.split(t, [len(ridge.gammas)], axis=1)
+    fits = [family.weighted(of_family) for family, of_family in zip(families, parts)]
+    alpha, of_gamma = share[0] * odds[0].alpha, P[:, : len(ridge.gammas)].sum(axis=0)
+    of_gamma = of_gamma / max(of_gamma.sum(), TINY)
     return Solution(
-        alpha=odds.alpha,
-        gamma=float(P @ gammas),
-        a=a,
-        # the mean of centred rows is in b already
-        b=b + odds.shift - (0.0 if problem.is_centred else a @ problem.offset),
+        alpha=alpha,
+        gamma=float(of_gamma @ ridge.gammas),
+        a=sum(a for a, _ in fits),
+        b=sum(b for _, b in fits) + share @ [one.shift for one in odds],
         path=Bunch(
-            gammas=gammas,
-            posterior=P,
+            gammas=ridge.gammas,
+            posterior=of_gamma,
             trust=t,
-            alphas=np.broadcast_to(odds.alpha, (n_gammas, *odds.alpha.shape)),
-            **odds.path,
+            adapter_posterior=P,
+            alphas=np.broadcast_to(alpha, (len(ridge.gammas), *alpha.shape)),
+            **odds[0].path,
         ),
         left_out=left_out,
-        sampled=lambda: odds.F + np.tensordot(t, of_sample, axes=1),
+        sampled=lambda: np.tensordot(share, F, axes=1) + np.tensordot(t, A, axes=2),
         inverse_temperature=beta,
         moves_with_alpha=False,
     )

@@ -1,9 +1,9 @@
 """The anchored rule in regression: α is drawn to 1 and the intercept to that of the source.
 
-    y − αs ~ N(0, τ²(XXᵀ/(nγ) + I + κ11ᵀ)),    α ~ N(1, τ²κ'/var(s))
+    y − αs ~ N(0, τ²(XXᵀ/(nγ) + I + κ11ᵀ)),    α ~ N(m, τ²κ'/var(s)),    m ∈ {1, 0, −1}
 
-with X and s centred. γ, κ and κ' are averaged over their posterior. Most of its prior is on κ = κ'
-= 0, where the source is taken as it is.
+with X and s centred. γ, κ, m and κ' are averaged over their posterior. Most of its prior is on m =
+1 and κ = κ' = 0, where the source is taken as it is. m = 0 ignores it, and m = −1 reverses it.
 """
 
 import numpy as np
@@ -13,24 +13,26 @@ from sklearn_alpha.linear_model._rules import evidence
 from sklearn_alpha.linear_model._solution import TINY, decisions_left_out, family
 
 # The prior of γ: log-normal, around so many times tr(XXᵀ)/n².
-CENTRE, WIDTH = 30.0, 1.5
+CENTRE, WIDTH = 50.0, 1.75
 # The prior of κ.
-KAPPAS = np.array([0, 0.1, 1, 1e2, 1e4, 1e8])
-KAPPA_PRIOR = np.array([0.8, 0.08, 0.08, 0.02, 0.01, 0.01])
-# The prior of κ', for a source that predicts in the target's units; it is flat for an array.
-ALPHA_KAPPAS = np.array([0, 0.1, 1, 10, 1e2, 1e3, 1e6])
-ALPHA_PRIOR = np.array([0.9, 0.03, 0.03, 0.01, 0.01, 0.01, 0.01])
+KAPPAS = np.array([0, 0.03, 0.1, 0.3, 1, 1e2, 1e4, 1e8])
+KAPPA_PRIOR = np.array([0.7, 0.06, 0.08, 0.06, 0.06, 0.02, 0.01, 0.01])
+# m and κ', and their prior for a source that predicts in the target's units. An array has no units:
+# m is zero, and the prior of κ' flat.
+CENTRES = np.array([1, 1, 1, 1, 1, 1, 1, 0, -1])
+ALPHA_KAPPAS = np.array([0, 0.1, 1, 10, 1e2, 1e3, 1e6, 0, 0])
+ALPHA_PRIOR = np.array([0.977, 0.002, 0.002, 0.002, 0.001, 0.001, 0.001, 0.01, 0.004])
 
 
 def solve(problem):
     """α, γ and κ by evidence."""
     resolvent, n_sources = problem.resolvent, problem.shape[1]
     anchor = np.array([even_shares(T) for T in problem.units])
-    # a source of unknown units has no α to be drawn to
-    anchor = np.where(np.isnan(problem.log_odds), 0.0, anchor)
+    centres, kappas, prior = alpha_prior(problem)
+    # y − s, and what the centre of α moves of s, in units of m
     residual = problem.residual(anchor)
-    means = resolvent.means @ residual
-    kappas, prior = alpha_prior(problem)
+    ignored = problem.residual(0 * anchor) - residual
+    means = resolvent.means @ problem.residual(centres[0] * anchor)
 
     def log_evidence(gammas):
         """(n_alpha_kappas, n_kappas, n_gammas), and α (n_alpha_kappas, n_gammas, ...)."""
@@ -39,22 +41,27 @@ def solve(problem):
         total = np.log(prior)[:, None, None]
         alphas = np.zeros((len(kappas), len(gammas), *problem.shape))
         for c, units in enumerate(problem.units):
-            columns = np.zeros((forms.shape[1], 1 + units.shape[1]))
-            columns[:, 0] = residual[:, c]
+            columns = np.zeros((forms.shape[1], len(kappas) + units.shape[1]))
+            columns[:, : len(kappas)] = residual[:, [c]] + (1 - centres) * ignored[:, [c]]
             own = slice(problem.starts[c], problem.starts[c] + n_sources)
-            columns[own, 1:] = problem.scale[c][:, None] * units * np.sqrt(problem.n)
+            scale = problem.scale[c][:, None] * np.sqrt(problem.n)
+            columns[own, len(kappas) :] = scale * units
             of_c = columns.T @ forms @ columns
+            of_v, of_units = np.split(of_c[:, :, : len(kappas)], [len(kappas)], axis=1)
             square, log_s = intercept(problem, means[c : c + 1])
-            inside = np.eye(units.shape[1]) + kappas[:, None, None, None] * of_c[:, 1:, 1:]
-            move = kappas[:, None, None] * np.linalg.solve(inside, of_c[None, :, 1:, :1])[..., 0]
-            misfit = of_c[:, 0, 0] - np.einsum("kgm,gm->kg", move, of_c[:, 1:, 0])
+            of_s = of_c[:, len(kappas) :, len(kappas) :]
+            inside = np.eye(units.shape[1]) + kappas[:, None, None, None] * of_s
+            cross = np.moveaxis(of_units, 2, 0)
+            move = kappas[:, None, None] * np.linalg.solve(inside, cross[..., None])[..., 0]
+            misfit = of_v.diagonal(axis1=1, axis2=2).T - np.sum(move * cross, axis=2)
             # an exact fit leaves rounding of either sign, of the size of what was subtracted
-            size = np.einsum("i,gii->g", columns[:, 0] ** 2, np.abs(forms))
+            size = np.einsum("ik,gii->kg", columns[:, : len(kappas)] ** 2, np.abs(forms))
             misfit = np.maximum(misfit, 100 * np.finfo(np.float64).eps * size) + TINY
             misfit = misfit[:, None] + square
             log_dets = log_det + log_s[:, None] - np.linalg.slogdet(inside)[1][:, None]
             total = total + (log_dets - freedom(problem) * np.log(misfit)) / 2
-            alphas[:, :, c] = anchor[c] + move @ units.T * np.sqrt(problem.n)
+            centre = centres[:, None, None] * anchor[c]
+            alphas[:, :, c] = centre + move @ units.T * np.sqrt(problem.n)
         return total, alphas
 
     gammas, joint, path, alphas = average(resolvent, problem, log_evidence)
@@ -119,8 +126,10 @@ def log_det_of_units(resolvent, gammas):
 
 
 def alpha_prior(problem):
-    """κ' and its prior."""
+    """m, κ' and their prior."""
     if not any(T.shape[1] for T in problem.units):
-        return ALPHA_KAPPAS[:1], np.ones(1)
-    flat = np.full(len(ALPHA_KAPPAS), 1 / len(ALPHA_KAPPAS))
-    return ALPHA_KAPPAS, ALPHA_PRIOR if problem.in_target_units else flat
+        return CENTRES[:1], ALPHA_KAPPAS[:1], np.ones(1)
+    if problem.in_target_units:
+        return CENTRES, ALPHA_KAPPAS, ALPHA_PRIOR
+    flat = ALPHA_KAPPAS[CENTRES == 1]
+    return np.zeros(len(flat)), flat, np.full(len(flat), 1 / len(flat))

@@ -19,11 +19,12 @@ from sklearn_alpha.linear_model._rules.anchored_regression import (
     ALPHA_KAPPAS,
     ALPHA_PRIOR,
     CENTRE,
+    CENTRES,
     KAPPA_PRIOR,
     KAPPAS,
     WIDTH,
 )
-from tests.linear_model._rules.odds import odds_oracle
+from tests.linear_model._rules.odds import log_loss, odds_oracle
 from tests.linear_model.helpers import decisions
 
 # random sources are at times reversed
@@ -218,44 +219,113 @@ def shrunk_mean(X, weights, unit):
     return max(1 - variance / ((m - 1) * (mean @ mean)), 0.0) * mean
 
 
+def logistic_oracle(X, F, labels, weights, unit, constant):
+    """Coefficients and intercepts of z = (5 x/rms, 1), and its values at rows left out of it.
+
+    By Newton's method with the whole matrix of second derivatives. A row is left out by one step of
+    that method, in which each class has C/(C − 1) times its own curvature.
+    """
+    n_classes, Y = F.shape[1], np.eye(F.shape[1])[labels]
+    scale = 5 / np.sqrt(np.average(np.sum(X**2, axis=1), weights=weights))
+    Z = np.column_stack([scale * X, np.full(len(X), constant)])
+
+    def loss(B):
+        return log_loss(F + Z @ B, labels, weights) + np.sum(B**2) / 2
+
+    B = np.zeros((Z.shape[1], n_classes))
+    for _ in range(60):
+        P = softmax(F + Z @ B, axis=1)
+        W = np.einsum("ic,cd->icd", P, np.eye(n_classes)) - np.einsum("ic,id->icd", P, P)
+        H = np.einsum("i,ia,icd,ib->acbd", weights, Z, W, Z).reshape(B.size, B.size)
+        slope = Z.T @ (weights[:, None] * (P - Y)) + B
+        step = np.linalg.solve(H + np.eye(B.size), slope.ravel()).reshape(B.shape)
+        while loss(B - step) > loss(B) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        B = B - step
+    P, left_out = softmax(F + Z @ B, axis=1), Z @ B
+    for i in range(len(Z)):
+        for c in range(n_classes):
+            w = n_classes / (n_classes - 1) * P[:, c] * (1 - P[:, c])
+            rest = weights - unit * (np.arange(len(Z)) == i)
+            H = Z.T @ np.diag(rest * w) @ Z + np.eye(Z.shape[1])
+            left_out[i, c] -= unit[i] * (Y[i, c] - P[i, c]) * (Z[i] @ np.linalg.solve(H, Z[i]))
+    return scale * B[:-1].T, constant * B[-1], left_out
+
+
 def classification_oracle(
     task, height, gammas=None, fitted=True, of_class=None, sample=slice(None)
 ):
     """The whole rule; `of_class` is the weight of each row's class, and γ's may be given.
 
-    α, b, L and what left-out rows decide are of a sample of the rows, the ridge fits of all.
+    α, b, L, the logistic regression and what left-out rows decide are of a sample of the rows, the
+    ridge fits of all.
     """
     of_class = np.ones(len(task.y)) if of_class is None else of_class
     weights, unit = task.counts * of_class, np.minimum(task.counts, 1) * of_class
     dense = ShrunkRidge(task.X, weights, unit, height)
-    labels = task.y[sample]
-    odds = odds_oracle(task.S[sample], labels, weights[sample], fitted, shifts=height == HELD)
-    F = task.S @ odds.alpha + odds.shift
-    n_outputs = F.shape[1]
+    gamma_unit = dense.gamma_centre
+    gammas = gamma_unit * np.array([1.0, 6.0, 36.0]) if gammas is None else gammas
+    log_prior = -((np.log(gammas / (10 * gamma_unit)) / 1.5) ** 2) / 2
+    log_prior -= logsumexp(log_prior)
+    labels, n_outputs = task.y[sample], task.Y.shape[1]
+    if n_outputs > 1:
+        log_prior = np.append(np.log(0.98) + log_prior, np.log(0.02))
+    offset = dense.offset
+    if height == np.inf:
+        offset = np.average(task.X, axis=0, weights=weights)
 
-    # L, the least-squares fit of T on F and a constant, over the rows
-    T = 2 * softmax(F, axis=1) - 2 / n_outputs if n_outputs > 1 else np.tanh(F / 2)
-    design, root = np.column_stack([F, np.ones(len(F))]), np.sqrt(weights[sample])[:, None]
-    L = design @ np.linalg.lstsq(root * design[sample], root * T[sample], rcond=1e-10)[0]
-    v = task.Y - L / 2
+    # with the sources and without
+    sets, n_sources = [], task.S.shape[2]
+    has_both = n_sources and len(np.unique(labels)) == max(n_outputs, 2)
+    for S in [task.S, task.S[:, :, :0]] if has_both else [task.S]:
+        odds = odds_oracle(S[sample], labels, weights[sample], fitted, shifts=height == HELD)
+        F = S @ odds.alpha + odds.shift
+        # L, the least-squares fit of T on F and a constant, over the rows
+        T = 2 * softmax(F, axis=1) - 2 / n_outputs if n_outputs > 1 else np.tanh(F / 2)
+        design, root = np.column_stack([F, np.ones(len(F))]), np.sqrt(weights[sample])[:, None]
+        L = design @ np.linalg.lstsq(root * design[sample], root * T[sample], rcond=1e-10)[0]
+        fits = [
+            (*dense.adapter(task.Y - L / 2, g), dense.left_out(task.Y - L / 2, g)) for g in gammas
+        ]
+        if n_outputs > 1:
+            rows = task.X - offset
+            of_rows = (labels, weights[sample], unit[sample], float(height != 0))
+            a, b, known = logistic_oracle(rows[sample], F[sample], *of_rows)
+            left_out = rows @ a.T + b
+            left_out[sample] = known
+            fits.append((a, b - a @ offset, left_out))
+        sets.append((odds, F, fits))
+    prior = np.log([0.85, 0.15] if has_both else [1.0])
+    adapters = np.array([[values for *_, values in fits] for *_, fits in sets])
+    n_pairs, shape = adapters.shape[0] * adapters.shape[1], adapters.shape
+    beta, t, P = calibrate(
+        np.concatenate([[F[sample]] * shape[1] for _, F, _ in sets]),
+        adapters[:, :, sample].reshape(n_pairs, -1, n_outputs),
+        labels,
+        weights[sample],
+        (prior[:, None] + log_prior).ravel(),
+    )
+    t, P = t.reshape(shape[:2]), P.reshape(shape[:2])
 
-    unit_of_gamma = dense.gamma_centre
-    gammas = unit_of_gamma * np.array([1.0, 6.0, 36.0]) if gammas is None else gammas
-    log_prior = -((np.log(gammas / (10 * unit_of_gamma)) / 1.5) ** 2) / 2
-    adapters = np.array([dense.left_out(v, gamma) for gamma in gammas])
-    beta, t, P = calibrate(F[sample], adapters[:, sample], labels, weights[sample], log_prior)
-
-    fits = [dense.adapter(v, gamma) for gamma in gammas]
-    a, b = (sum(share * fit[i] for share, fit in zip(t, fits)) for i in (0, 1))
+    odds, share = sets[0][0], P.sum(axis=1)
+    alpha = share[0] * odds.alpha
+    shift = sum(p * of.shift for p, (of, *_) in zip(share, sets))
+    a, b = (
+        sum(t[i, j] * fit[k] for i, (*_, fits) in enumerate(sets) for j, fit in enumerate(fits))
+        for k in (0, 1)
+    )
+    of_gamma = P[:, : len(gammas)].sum(axis=0)
+    left_out = sum(p * F for p, (_, F, _) in zip(share, sets))
     return SimpleNamespace(
-        alpha=np.tile(odds.alpha, (n_outputs, 1)),
+        alpha=np.tile(alpha, (n_outputs, 1)),
         gammas=gammas,
         beta=beta,
         trust=t,
-        posterior=P,
-        coef=np.einsum("ckp,k->cp", task.W, odds.alpha) + a,
-        intercept=task.b @ odds.alpha + odds.shift + b + task.common,
-        left_out=F + np.tensordot(t, adapters, axes=1) + task.common,
+        adapter_posterior=P,
+        posterior=of_gamma / of_gamma.sum(),
+        coef=np.einsum("ckp,k->cp", task.W, alpha) + a,
+        intercept=task.b @ alpha + shift + b + task.common,
+        left_out=left_out + np.tensordot(t, adapters, axes=2) + task.common,
     )
 
 
@@ -264,6 +334,7 @@ def assert_classifier(model, expected, atol=1e-6):
         (model.path_.gammas, expected.gammas),
         (model.path_.posterior, expected.posterior),
         (model.path_.trust, expected.trust),
+        (model.path_.adapter_posterior, expected.adapter_posterior),
         (model.inverse_temperature_, expected.beta),
         (model.alpha_, expected.alpha),
         (model.coef_.reshape(expected.coef.shape), expected.coef),
@@ -360,10 +431,13 @@ def regression_oracle(task, height, gammas, fitted):
     if height == HELD and not (fitted and n_sources):
         height = np.inf  # no source has the target's units, to draw the intercept to
     dense = Dense(task.X, task.counts, height)
-    kappas, prior = (ALPHA_KAPPAS, ALPHA_PRIOR) if n_sources else (np.zeros(1), np.ones(1))
-    anchor = 1 / max(n_sources, 1)
-    if not fitted and n_sources:
-        anchor, prior = 0.0, np.full(len(kappas), 1 / len(kappas))
+    centres, kappas, prior = CENTRES, ALPHA_KAPPAS, ALPHA_PRIOR
+    if not n_sources:
+        centres, kappas, prior = np.ones(1), np.zeros(1), np.ones(1)
+    elif not fitted:
+        kappas = kappas[centres == 1]
+        centres, prior = 0 * kappas, np.full(len(kappas), 1 / len(kappas))
+    anchor = centres[0] / max(n_sources, 1)
     mean_S = np.einsum("i,ick->ck", task.counts, task.S) / dense.n * dense.centred
     moved = task.S - mean_S
     variance = np.einsum("i,ick->ck", task.counts, moved**2) / dense.n
@@ -374,8 +448,10 @@ def regression_oracle(task, height, gammas, fitted):
     for g, gamma in enumerate(gammas):
         for c in range(n_outputs):
             U = dense.repeated(moved[:, c] / np.sqrt(variance[c]))
-            v = dense.repeated(residual[:, c])
-            for i, kappa_of_alpha in enumerate(kappas):
+            for i, (centre, kappa_of_alpha) in enumerate(zip(centres, kappas)):
+                centre = centre / max(n_sources, 1)
+                move = (anchor - centre) * moved[:, c].sum(axis=1)
+                v = dense.repeated(residual[:, c] + move)
                 for j, kappa in enumerate(dense.kappas):
                     V = dense.covariance(gamma, kappa) + kappa_of_alpha * U @ U.T
                     log_evidence[i, j, g] += dense.log_likelihood(v[:, None], V)
@@ -383,7 +459,7 @@ def regression_oracle(task, height, gammas, fitted):
                 V = dense.covariance(gamma, 0.0) + kappa_of_alpha * U @ U.T
                 centred = v - v.mean() * dense.centred
                 move = kappa_of_alpha * U.T @ np.linalg.solve(V, centred)
-                alphas[i, g, c] = anchor + move / np.sqrt(variance[c])
+                alphas[i, g, c] = centre + move / np.sqrt(variance[c])
     log_joint = log_evidence + np.log(prior)[:, None, None]
     joint = joint_posterior(log_joint + dense.log_prior(gammas))
     P, s = joint.sum(axis=(0, 1)), dense.shrinkage(joint.sum(axis=0))
