@@ -1,15 +1,15 @@
-"""The estimator: texts or numbers in, labels out."""
+"""The classifier: texts or numbers in, labels out."""
 
 import numpy as np
 import torch
+from skorch import NeuralNetClassifier
 
-from sklearn_alpha.neural_network._files import SavingMixin
-from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._base import AlphaLoRANet
+from sklearn_alpha.neural_network._class_targets import ClassTargets
 from sklearn_alpha.neural_network._prediction import PredictionMixin
-from sklearn_alpha.neural_network._training import Training
 
 
-class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
+class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, NeuralNetClassifier):
     r"""Fine-tuning of a transformer, or any network, with α-LoRA.
 
     ::
@@ -222,37 +222,36 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         **kwargs,
     ):
         super().__init__(
-            None,  # skorch's `module`, which `model` stands for
-            criterion=criterion,
-            optimizer=optimizer,
+            model,
+            rank=rank,
+            lora_alpha=lora_alpha,
+            lora_dropout=lora_dropout,
+            target_modules=target_modules,
+            alpha=alpha,
+            alpha_init=alpha_init,
+            alpha_every=alpha_every,
+            alpha_lr=alpha_lr,
+            alpha_split=alpha_split,
             lr=lr,
             max_epochs=max_epochs,
             batch_size=batch_size,
-            train_split=train_split,
+            max_length=max_length,
+            stride=stride,
+            tokenizer=tokenizer,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
             device=device,
+            precision=precision,
+            accelerator=accelerator,
+            random_state=random_state,
             verbose=verbose,
+            criterion=criterion,
+            optimizer=optimizer,
+            train_split=train_split,
             **kwargs,
         )
-        self.model = model
-        self.rank = rank
-        self.lora_alpha = lora_alpha
-        self.lora_dropout = lora_dropout
-        self.target_modules = target_modules
-        self.alpha = alpha
-        self.alpha_init = alpha_init
-        self.alpha_every = alpha_every
-        self.alpha_lr = alpha_lr
-        self.alpha_split = alpha_split
-        self.max_length = max_length
-        self.stride = stride
-        self.tokenizer = tokenizer
         self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.precision = precision
-        self.accelerator = accelerator
-        self.random_state = random_state
 
     # ------------------------------------------------------------ fit
 
@@ -306,23 +305,3 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         """Labels, sorted. While skorch's callbacks score, class numbers, which they compare."""
         labels = self.classes_inferred_
         return np.arange(len(labels)) if self.fitting_ else labels
-
-    @property
-    def alpha_(self):
-        """α of every adapted layer: layer name to array of shape (d_out,)."""
-        return {
-            name: p.detach().cpu().numpy().copy()
-            for name, p in alpha_parameters(self.module_.network).items()
-        }
-
-    @property
-    def n_trainable_parameters_(self):
-        """Number of parameters that training moves: adapters, head and a learned α."""
-        fixed = 0 if self._learns else sum(p.numel() for p in self._alphas())
-        return self.module_.n_trained - fixed
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = tags.input_tags.three_d_array = True
-        tags.non_deterministic = self.random_state is None
-        return tags

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._distributed import held_by
-from sklearn_alpha.neural_network._texts import Collate, codes_of
+from sklearn_alpha.neural_network._texts import Collate
 
 
 class HeldOutAlpha:
@@ -51,10 +51,10 @@ class HeldOutAlpha:
                 yield collate([self.rows[i] for i in batch])
 
 
-def hold_out(rows, share, seed):
-    """Split rows, stratified by class, into those of the adapter and those of α."""
+def hold_out(rows, share, strata, seed):
+    """Split rows, stratified unless `strata` is None, into those of the adapter and those of α."""
     own, held = train_test_split(
-        np.arange(len(rows)), test_size=share, stratify=codes_of(rows), random_state=seed
+        np.arange(len(rows)), test_size=share, stratify=strata, random_state=seed
     )
     return Subset(rows, own.tolist()), Subset(rows, held.tolist())
 

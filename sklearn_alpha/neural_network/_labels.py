@@ -2,7 +2,7 @@
 
 Labels are compared by name. A head has no names if they are transformers' own (LABEL_0, ...); its
 rows are then in the order of the sorted classes. Integers 0, 1, ... are places, unless one of
-them is a name.
+them is a name. The outputs of a regression have no labels: `Outputs` stands for them.
 """
 
 import re
@@ -11,21 +11,42 @@ import numpy as np
 from torch import nn
 
 
+class Outputs:
+    """What a head of a regression has in place of labels: the number of its outputs.
+
+    Parameters
+    ----------
+    n_outputs : int
+    """
+
+    def __init__(self, n_outputs):
+        self.n_outputs = n_outputs
+
+    def __len__(self):
+        return self.n_outputs
+
+
 def labels_of(config):
-    """Labels of a transformers model, in the order of its outputs."""
+    """Labels of a transformers model, in the order of its outputs, or `Outputs`."""
+    if config.problem_type == "regression":
+        return Outputs(config.num_labels)
     return [config.id2label.get(code, f"LABEL_{code}") for code in range(config.num_labels)]
 
 
 def set_labels(config, classes):
-    """Give a transformers model the names of the classes."""
-    labels = dict(enumerate(map(str, classes)))
+    """Give a transformers model the names of the classes, or transformers' own for `Outputs`."""
+    is_regression = isinstance(classes, Outputs)
+    names = (f"LABEL_{i}" for i in range(len(classes))) if is_regression else map(str, classes)
+    labels = dict(enumerate(names))
     config.id2label = labels
     config.label2id = {label: code for code, label in labels.items()}
 
 
 def have_names(labels):
     """Whether labels are not transformers' own."""
-    return not all(re.fullmatch(r"LABEL_\d+", str(label)) for label in labels)
+    return isinstance(labels, Outputs) or not all(
+        re.fullmatch(r"LABEL_\d+", str(label)) for label in labels
+    )
 
 
 def aligned_rows(labels, classes):
@@ -33,15 +54,19 @@ def aligned_rows(labels, classes):
 
     Parameters
     ----------
-    labels : list
+    labels : list or Outputs
         Of the rows of the head.
-    classes : ndarray
+    classes : ndarray or Outputs
         Labels of the target, sorted.
 
     Returns
     -------
     rows : list of int, or None
     """
+    if isinstance(labels, Outputs) or isinstance(classes, Outputs):
+        named = have_names(labels) and not isinstance(labels, Outputs)
+        fits = isinstance(classes, Outputs) and not named and len(labels) == len(classes)
+        return list(range(len(labels))) if fits else None
     names, wanted = ([str(label).casefold() for label in found] for found in (labels, classes))
     if len(set(names)) == len(names) and set(wanted) <= set(names):
         return [names.index(name) for name in wanted]

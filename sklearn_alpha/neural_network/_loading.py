@@ -28,6 +28,7 @@ from sklearn_alpha.neural_network._base_model import (
     no_peft_warnings,
 )
 from sklearn_alpha.neural_network._labels import (
+    Outputs,
     aligned_rows,
     have_names,
     labels_of,
@@ -53,7 +54,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
         A module or a net is copied and never changed. Adapters of PEFT are merged.
     tokenizer : str, path, tokenizer or None
         None is the model's own.
-    classes : ndarray
+    classes : ndarray or Outputs
         Labels, sorted.
     row_shape : tuple or None
         Shape of a row of numbers. None if X holds text.
@@ -123,7 +124,9 @@ def _unwrap(model, tokenizer):
             "estimator unfitted."
         )
     own = model.tokenizer_ if tokenizer is None else tokenizer
-    return model.merged_model(), own, model.classes_.tolist()
+    labels = model._labels
+    labels = labels if isinstance(labels, Outputs) else labels.tolist()
+    return model.merged_model(), own, labels
 
 
 def _align(base, labels, classes):
@@ -138,7 +141,12 @@ def _align(base, labels, classes):
     if known or getattr(base.network, "num_labels", None) != len(classes):
         network, new = _with_new_head(base.network, len(classes))
         base = replace(base, network=network, new=tuple(sorted({*base.new, *new})))
-    return replace(base, other_labels=labels if known else None)
+    return replace(base, other_labels=_names_of_classes(labels, classes) if known else None)
+
+
+def _names_of_classes(labels, classes):
+    """Labels of a head whose classes are not those of the target, None for numbers."""
+    return None if isinstance(labels, Outputs) or isinstance(classes, Outputs) else labels
 
 
 def _other_kind(row_shape):
@@ -264,13 +272,14 @@ def _fit_numbers(network, row_shape, labels, classes):
     """A network of numbers with a head for the classes. A module has no labels, a net has."""
     rows = None if labels is None else aligned_rows(labels, classes)
     if labels is None or rows is None:
-        base = fit_head(network, row_shape, len(classes))
+        counted = "columns" if isinstance(classes, Outputs) else "classes"
+        base = fit_head(network, row_shape, len(classes), counted)
         if labels is None or base.head_is_new:
             return base
         name, last = base.last_layer, network.get_submodule(base.last_layer)
         new = nn.Linear(last.in_features, last.out_features, last.bias is not None)
         network.set_submodule(name, new)
-        return replace(base, new=(name,), other_labels=labels)
+        return replace(base, new=(name,), other_labels=_names_of_classes(labels, classes))
     base = fit_head(network, row_shape, len(labels))
     take_rows(network, base.last_layer, rows)
     return replace(base, knows_classes=True)
