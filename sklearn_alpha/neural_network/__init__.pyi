@@ -50,6 +50,7 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     starts_at_probe_: bool
     trained_share_: float
     source_alpha_: NDArray[np.float64]
+    n_labels_: int | None
     validation_: dict[str, Any] | None
     module_: torch.nn.Module
     n_features_in_: int
@@ -98,6 +99,8 @@ class AlphaLoRANetClassifier(NeuralNetClassifier):
     def n_trainable_parameters_(self) -> int: ...
     @property
     def inverse_temperature_(self) -> float: ...
+    @property
+    def thresholds_(self) -> NDArray[np.float64]: ...
     def fit(self, X: _Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self: ...
     def partial_fit(
         self,

@@ -50,7 +50,9 @@ loads the same weights as a DoRA adapter of the base model:
 ```python
 from peft import AutoPeftModelForSequenceClassification
 
-network = AutoPeftModelForSequenceClassification.from_pretrained("adapter")
+network = AutoPeftModelForSequenceClassification.from_pretrained(
+    "adapter", num_labels={n_outputs}, ignore_mismatched_sizes=True
+)
 ```"""
 
 
@@ -68,7 +70,7 @@ def model_card(net):
         YAML between two lines of three hyphens, then Markdown. It names no local path.
     """
     reads_text, found = net.module_.reads_text, net.validation_
-    classifies = net._targets == "classes"
+    classifies = net._targets != "numbers"
     base, licence = base_of(net), licence_of(net)
     data = ModelCardData(
         library_name="sklearn-alpha",
@@ -108,10 +110,12 @@ def model_card(net):
     }
     parts += ["## Use", LOAD.format(**use)]
     if reads_text:
-        parts += [PLAIN, DORA] if base else [PLAIN]
+        dora = DORA.format(n_outputs=len(net._labels))
+        parts += [PLAIN, dora] if base else [PLAIN]
         if found is not None and classifies:
+            function = "logistic function" if net.n_labels_ else "softmax"
             parts.append(
-                "The logits are those of the net. Its probabilities are the softmax of "
+                f"The logits are those of the net. Its probabilities are the {function} of "
                 f"{net.inverse_temperature_:.4g} times the logits."
             )
     return "\n\n".join([*parts, CARD_IS_OURS]) + "\n"
@@ -137,10 +141,14 @@ def units_of_numbers(net):
 def metrics_of_classes(net):
     """A table, and what else the rows were used for."""
     found = net.validation_
+    chosen = "temperature of the probabilities"
+    if net.n_labels_:
+        thresholds = ", ".join(f"{c:.3f}" for c in net.thresholds_)
+        chosen += f" and the thresholds of the labels ({thresholds})"
     return [
         f"| accuracy | log loss |\n| --- | --- |\n"
         f"| {found['accuracy']:.3f} | {found['log_loss']:.3f} |",
-        "These rows have also chosen the temperature of the probabilities"
+        f"These rows have also chosen the {chosen}"
         + (", and the epoch." if net.early_stopping else "."),
     ]
 

@@ -25,6 +25,9 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
     Without the probe (``callbacks__linear_probe=None``) training starts from v, or from random
     numbers, and at α = 1.
 
+    y may be an indicator of several labels. Each label then has a logistic function of its own in
+    place of the softmax, and the labels share the adapters.
+
     A source that knows the classes by their names is left only as far as left-out rows say: up to
     1000 rows are divided into two halves, the net is trained on each, and its loss on the other
     half decides how much of the training is kept. This doubles the time.
@@ -114,12 +117,18 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
     verbose : int, default=0
         1 prints a line for each epoch.
     criterion, optimizer, train_split, **kwargs
-        Parameters of skorch. By default the criterion is cross-entropy, the optimizer AdamW, and
-        no row is held out for validation.
+        Parameters of skorch. By default the criterion is cross-entropy, of an indicator of labels
+        the binary one, the optimizer AdamW, and no row is held out for validation.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; of an indicator of several labels the numbers of its columns.
+    n_labels_ : int or None
+        Columns of an indicator of several labels; None if each row has one label.
+    thresholds_ : ndarray of shape (n_labels,)
+        From where on the probability of a label makes `predict` say it. Rows that were held out
+        choose the one with the largest F₁; without such rows it is ½. Only if y is an indicator.
     alpha_ : dict of str to ndarray of shape (d_out,)
         α of every adapted layer, by its name in the model.
     history_ : skorch.history.History
@@ -141,8 +150,8 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         1 if there are none. Merged and exported models return the logits.
     validation_ : dict or None
         Of the rows held out for validation: their number `n_rows`, `accuracy`, `log_loss`, the
-        `inverse_temperature`, and the `scores` and `weights` of `predict_set`. None if no rows were
-        held out.
+        `inverse_temperature`, and the `scores` and `weights` of `predict_set`, or the `thresholds`
+        of labels. None if no rows were held out.
     n_trainable_parameters_ : int
         Number of trained parameters: adapters, α and head.
     module_ : torch.nn.Module
@@ -263,8 +272,9 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         X : array-like of shape (n_samples,) or (n_samples, 2) of str, or of numbers
             Texts (list, array or Series), pairs of texts (two columns or a list of tuples), or
             numbers of shape (n_samples, ...) if `model` is a torch module that takes them.
-        y : array-like of shape (n_samples,)
-            Labels of any kind.
+        y : array-like of shape (n_samples,), or {array-like, sparse matrix} of shape \
+(n_samples, n_labels)
+            Labels of any kind, or an indicator of several labels: zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row in the loss. A row of weight 0 is ignored.
 
@@ -297,6 +307,11 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         self : AlphaLoRANetClassifier
         """
         return self._fit(X, y, sample_weight, goes_on=self.initialized_, classes=classes)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     # ------------------------------------------------------------ what was fitted
 

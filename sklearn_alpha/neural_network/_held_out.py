@@ -88,6 +88,17 @@ def check_shares(shares, codes, classes):
             )
 
 
+def check_random_shares(shares, n_rows):
+    """Raise an error unless there is a row on both sides of every split without classes."""
+    for name, share in shares.items():
+        n_held = math.ceil(share * n_rows)
+        if share and not 0 < n_held < n_rows:
+            raise ValueError(
+                f"{name} splits {n_rows} rows into {n_rows - n_held} and {n_held}; add rows, or "
+                f"leave {name} at its default."
+            )
+
+
 def set_requires_grad(parameters, flag):
     """Say of each parameter whether it takes a gradient."""
     for p in parameters:

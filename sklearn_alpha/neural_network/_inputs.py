@@ -149,11 +149,6 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
         What `class_weight` multiplies the weights of each class by.
     """
     _check_no_missing(y)
-    if len(shape := np.asarray(y).shape) > 1 and shape[1] > 1:
-        raise ValueError(
-            f"y has {shape[1]} columns and must have one; for several labels of a row, pass the "
-            "net to sklearn.multioutput.MultiOutputClassifier, which fits one net for each column."
-        )
     y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty(n_rows), y)
     if y.dtype.kind == "f":

@@ -31,6 +31,7 @@ from sklearn_alpha.neural_network._labels import (
     Outputs,
     aligned_rows,
     have_names,
+    knows,
     labels_of,
     set_labels,
     take_rows,
@@ -90,7 +91,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
         if row_shape is not None:
             raise _other_kind(row_shape)
     if labels is None:
-        labels = labels_of(base.network.config)
+        labels = labels_of(base.network.config, classes)
     base = _align(base, labels, classes)
     network = base.network
     tokenizer = _load_tokenizer(tokenizer, base.name)
@@ -135,6 +136,7 @@ def _align(base, labels, classes):
     rows = aligned_rows(labels, classes)
     if rows is not None and base.network.get_submodule(base.last_layer).out_features == len(labels):
         take_rows(base.network, base.last_layer, rows)
+        known = known and knows(labels, classes)
         if known:
             set_labels(base.network.config, classes)
         return replace(base, knows_classes=known)
@@ -159,7 +161,7 @@ def _other_kind(row_shape):
 
 def _load_transformer(name, classes):
     """A transformers model with its own head, or with one for the classes."""
-    labels = labels_of(_from_pretrained(AutoConfig, name))
+    labels = labels_of(_from_pretrained(AutoConfig, name), classes)
     return _load_with_head(name, (classes if aligned_rows(labels, classes) is None else labels))
 
 
@@ -282,4 +284,4 @@ def _fit_numbers(network, row_shape, labels, classes):
         return replace(base, new=(name,), other_labels=_names_of_classes(labels, classes))
     base = fit_head(network, row_shape, len(labels))
     take_rows(network, base.last_layer, rows)
-    return replace(base, knows_classes=True)
+    return replace(base, knows_classes=knows(labels, classes))

@@ -7,14 +7,16 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from sklearn_alpha.linear_model._conformal import levels_of, upper_quantile
 from sklearn_alpha.neural_network import _number_probe
-from sklearn_alpha.neural_network._labels import Outputs
+from sklearn_alpha.neural_network._held_out import check_random_shares
+from sklearn_alpha.neural_network._labels import NUMBERS, Outputs
 from sklearn_alpha.neural_network._units import moments, to_standardised, to_units, units_for
 
 
 class NumberTargets:
     """A net whose codes are standardised targets (n_rows, n_outputs), see `_units.py`."""
 
-    _targets = "numbers"  # in the record of a saved net
+    _targets = "numbers"
+    _kinds = ("numbers",)  # in the record of a saved net
     _probe = _number_probe
     _problem_type = "regression"  # of transformers
     _is_stratified = False  # what is held out
@@ -22,7 +24,7 @@ class NumberTargets:
     @property
     def _labels(self):
         """What the outputs of the head stand for."""
-        return Outputs(len(self.target_mean_))
+        return Outputs(len(self.target_mean_), NUMBERS)
 
     def _read_targets(self, y, sample_weight, n_rows, *, goes_on):
         """Rows of positive weight, their targets (n_rows, n_outputs) and weights of mean 1."""
@@ -59,6 +61,10 @@ class NumberTargets:
                 f"y has {now} but had {before} in the first fit; fit a new net for others."
             )
 
+    @property
+    def _criterion(self):
+        return self.criterion
+
     def _check_targets(self, y):
         """Targets of validation rows, or of a dataset."""
         Y, shape = self._columns(y)
@@ -86,13 +92,7 @@ class NumberTargets:
         return super()._attach(base, alpha)
 
     def _check_shares(self, shares, codes):
-        for name, share in shares.items():
-            n_held = int(np.ceil(share * len(codes)))
-            if share and not 0 < n_held < len(codes):
-                raise ValueError(
-                    f"{name} splits {len(codes)} rows into {len(codes) - n_held} and {n_held}; add "
-                    f"rows, or leave {name} at its default."
-                )
+        check_random_shares(shares, len(codes))
 
     def _row_factors(self, codes):
         return np.ones(len(codes))

@@ -54,7 +54,7 @@ def save_net(net, folder):
             "targets": net._targets,
             "fitted": {name: _plain(vars(net)[name]) for name in fitted if name in vars(net)},
         }
-        if net._targets == "classes":
+        if "classes" in net._kinds:
             labels = net.classes_inferred_
             record |= {"classes": labels.tolist(), "dtype": labels.dtype.str}
         (draft / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
@@ -188,16 +188,17 @@ def _read_net(cls, folder, manifest, model):
         for name in ("source_alpha_", "target_mean_", "target_scale_"):
             if name in vars(net):
                 vars(net)[name] = np.array(vars(net)[name])
-        if net._targets == "classes":
+        if "classes" in net._kinds:
             net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         return net, state
 
 
 def _check_kind(cls, record, folder):
     """Raise an error if the folder holds a net of the other estimator."""
-    names = {"classes": "AlphaLoRANetClassifier", "numbers": "AlphaLoRANetRegressor"}
-    found = record.get("targets", "classes")  # earlier versions had classes only
-    if found in names and found != cls._targets:
+    names = dict.fromkeys(("classes", "labels"), "AlphaLoRANetClassifier")
+    names["numbers"] = "AlphaLoRANetRegressor"
+    found = record.setdefault("targets", "classes")  # earlier versions had classes only
+    if found in names and found not in cls._kinds:
         raise FolderError(f"{folder} holds an {names[found]}; load it with {names[found]}.load.")
 
 

@@ -7,7 +7,11 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from sklearn_alpha.neural_network._inputs import NUMBERS, TEXT
 from sklearn_alpha.neural_network._parameters import CONSTRAINTS
-from sklearn_alpha.neural_network._validation import is_validation, is_validation_of_numbers
+from sklearn_alpha.neural_network._validation import (
+    is_validation,
+    is_validation_of_labels,
+    is_validation_of_numbers,
+)
 
 LABEL_BYTES = 1 << 16  # of one label, at most
 ROW_SIZE = 1 << 28  # numbers in one row, at most
@@ -27,7 +31,9 @@ def check_record(cls, record, parameters, state):
         Of the network. Its adapters must have the rank that the record names.
     """
     _check(ENTRIES, record)
-    fitted = fitted_checks(cls._targets)
+    if record.get("targets") not in cls._kinds:
+        raise ValueError("targets is not as it should be")
+    fitted = fitted_checks(record["targets"])
     _check(fitted, record["fitted"])
     if unknown := record["fitted"].keys() - fitted.keys():
         raise ValueError(f"there is no attribute {min(unknown)!r}")
@@ -40,9 +46,11 @@ def check_record(cls, record, parameters, state):
         raise ValueError("the rank of the adapters is another")
     if (record["fitted"]["kind_"] == TEXT) != (record["fitted"]["row_shape_"] is None):
         raise ValueError("kind_ and row_shape_ contradict each other")
-    if cls._targets == "classes":
+    if "classes" in cls._kinds:
         _check(LABELS, record)
         _check_labels(record["classes"], np.dtype(record["dtype"]))
+        if record["targets"] == "labels":
+            _check_number_of_labels(len(record["classes"]), **record["fitted"])
     else:
         _check_units(record["fitted"])
     known = cls("").get_params(deep=False)
@@ -70,6 +78,11 @@ def _check_labels(labels, dtype):
         raise ValueError("the labels have a type that labels do not have")
     if len(set(labels)) < len(labels):
         raise ValueError("a label is there twice")
+
+
+def _check_number_of_labels(n, n_labels_, validation_=None, **others):
+    if n_labels_ != n or len(validation_["thresholds"] if validation_ else range(n)) != n:
+        raise ValueError("the number of labels contradicts the classes")
 
 
 def _check_units(fitted):
@@ -125,6 +138,10 @@ FITTED = {
 }
 OF_TARGETS = {
     "classes": {"validation_": lambda value: value is None or is_validation(value)},
+    "labels": {
+        "validation_": lambda value: value is None or is_validation_of_labels(value),
+        "n_labels_": lambda value: _is_count(value) and value > 1,
+    },
     "numbers": {
         "validation_": lambda value: value is None or is_validation_of_numbers(value),
         "target_shape_": lambda value: value == [] or (_is_list(int)(value) and len(value) == 1),

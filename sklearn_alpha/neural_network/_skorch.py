@@ -123,7 +123,7 @@ class SkorchNet(NeuralNet):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}
         try:
-            self.criterion_ = self.criterion(**options)
+            self.criterion_ = self._criterion(**options)
         except TypeError as error:
             if "reduction" not in str(error):
                 raise

@@ -61,13 +61,12 @@ def to_units(layer, mean, scale):
 def rescale(layer, shift, factor):
     """Let a layer return factor·f(x) + shift instead of f(x)."""
     plain = layer.get_base_layer() if isinstance(layer, LoraLayer) else layer
-    factor = torch.as_tensor(factor, dtype=torch.float64, device=plain.weight.device)
-    rows = plain.weight.double()
-    rows = rows * factor if stores_transpose(layer) else rows * factor[:, None]
-    plain.weight.copy_(rows)
+    factor, shift = torch.as_tensor(factor), torch.as_tensor(shift)
+    # on the CPU, because not every device has float64
+    rows = plain.weight.cpu().double()
+    plain.weight.copy_(rows * (factor if stores_transpose(layer) else factor[:, None]))
     if plain.bias is not None:
-        shift = torch.as_tensor(shift, dtype=torch.float64, device=plain.bias.device)
-        plain.bias.copy_(plain.bias.double() * factor + shift)
+        plain.bias.copy_(plain.bias.cpu().double() * factor + shift)
     if isinstance(layer, LoraLayer):
         for B in layer.lora_B.values():
-            B.weight.copy_(B.weight.double() * factor[:, None])
+            B.weight.copy_(B.weight.cpu().double() * factor[:, None])

@@ -133,6 +133,22 @@ def is_validation(value):
     )
 
 
+def is_validation_of_labels(value):
+    """The same for several labels in each row."""
+    if not isinstance(value, dict) or value.keys() != KINDS_OF_LABELS.keys():
+        return False
+    if not all(type(value[name]) is kind for name, kind in KINDS_OF_LABELS.items()):
+        return False
+    thresholds = value["thresholds"]
+    return (
+        value["n_rows"] > 0
+        and 0 <= value["accuracy"] <= 1
+        and 0 <= value["log_loss"] < np.inf
+        and np.exp(-LARGEST - 1) < value["inverse_temperature"] < np.exp(LARGEST + 1)
+        and all(type(entry) is float and 0 <= entry <= 1 for entry in thresholds)
+    )
+
+
 def is_validation_of_numbers(value):
     """The same for a regression."""
     if not isinstance(value, dict) or value.keys() != KINDS_OF_NUMBERS.keys():
@@ -154,6 +170,13 @@ def is_validation_of_numbers(value):
     )
 
 
+KINDS_OF_LABELS = {
+    "n_rows": int,
+    "accuracy": float,
+    "log_loss": float,
+    "inverse_temperature": float,
+    "thresholds": list,
+}
 KINDS_OF_NUMBERS = {
     "n_rows": int,
     "r2": float,
@@ -173,5 +196,6 @@ KINDS = {
 
 def restored(found):
     """What `validate` returned, from a record."""
-    arrays = {name: np.array(found[name]) for name in ("weights", "scores")} if found else {}
-    return found and {**found, **arrays}
+    return found and {
+        name: np.array(value) if isinstance(value, list) else value for name, value in found.items()
+    }

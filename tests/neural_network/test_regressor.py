@@ -2,13 +2,15 @@
 
 import copy
 import pickle
+import shutil
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from peft import PeftModel
+from peft import AutoPeftModelForSequenceClassification, PeftModel
+from scipy.special import expit
 from sklearn.base import clone, is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.frozen import FrozenEstimator
@@ -35,6 +37,7 @@ from tests.neural_network.conftest import (
     words_only,
 )
 from tests.neural_network.test_common import EXPECTED, ROUNDING
+from tests.neural_network.test_folders import rewrite
 from tests.neural_network.test_start import STILL
 
 QUICK = {"max_epochs": 2, "rank": 2, "batch_size": 8, "lr": 0.02, "random_state": 0}
@@ -244,6 +247,33 @@ def test_a_module_that_ends_otherwise_keeps_its_units():
     assert_allclose(outputs(net.merged_model())[:, 0], net.predict(X), rtol=1e-5)
 
 
+def test_alpha_starts_where_left_out_rows_say():
+    """2^(−P) of the gain in log likelihood of α = ½ over 1."""
+    module = make_module(n_out=1)
+    with torch.no_grad():
+        module[0].weight *= 20  # saturated
+    rows, y = make_targets(120)
+    losses = []
+    for alpha in (0.5, 1.0):
+        options = {**STILL, "alpha_init": alpha, "callbacks__linear_probe": None}
+        net = AlphaLoRANetRegressor(module, **options).fit(rows, y)
+        z = ((y - net.target_mean_) / net.target_scale_)[:, None]
+        v, b = (
+            p.detach().double().numpy()
+            for p in net.module_.get_submodule(net.module_.head).parameters()
+        )
+        model = AlphaTransferRegressor((v, b), store_loo=True).fit(states(net, rows), z)
+        r = z - model.loo_decision_function_
+        losses.append((np.log(np.mean(r**2)) / 2 + r**2 / (2 * np.mean(r**2))).ravel())
+    d = losses[1] - losses[0]
+    gain = d.mean() - d.std() / np.sqrt(120)
+    expected = 2 ** -expit((gain - 0.04) / 0.01)
+    net = AlphaLoRANetRegressor(module, **{**STILL, "alpha_init": "auto"}).fit(rows, y)
+    assert expected < 0.9
+    for alpha in net.alpha_.values():
+        assert_allclose(alpha, expected, rtol=1e-3)
+
+
 def test_left_out_losses_are_minus_the_log_density():
     rng = np.random.default_rng(0)
     codes, weights = rng.normal(size=(50, 2)), rng.integers(1, 4, size=50).astype(float)
@@ -375,6 +405,18 @@ def test_the_card_of_a_regression(text_net, tmp_path):
     assert f"| {text_net.validation_['r2']:.3f} |" in card
     assert "softmax" not in card
     assert "Labels" not in card
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # PEFT reads it
+def test_peft_loads_the_adapter_as_the_card_says(tiny_bert, tmp_path):
+    net = AlphaLoRANetRegressor(tiny_bert, **FREE).fit(TEXTS, STARS)
+    net.export_dora(tmp_path)
+    network = AutoPeftModelForSequenceClassification.from_pretrained(
+        tmp_path, num_labels=1, ignore_mismatched_sizes=True
+    )
+    batch = net.tokenizer_(TEXTS, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        assert_allclose(network(**batch).logits[:, 0], net.predict(TEXTS), rtol=1e-4)
 
 
 # ---------------------------------------------------------------- sources
@@ -575,3 +617,51 @@ def test_folders_of_the_other_estimator(tmp_path):
     AlphaLoRANetClassifier(make_module(), **QUICK).fit(numbers, codes).save(tmp_path / "classes")
     with pytest.raises(ValueError, match=r"holds an AlphaLoRANetClassifier; load it with"):
         AlphaLoRANetRegressor.load(tmp_path / "classes", model=make_module())
+
+
+NAN_, INF = float("nan"), float("inf")
+ATTRIBUTES = {
+    "target_mean_": (None, [], [0.0, 1.0], ["x"], [NAN_], [1], 0.0),
+    "target_scale_": (None, [], [0.0], [-1.0], [INF], [1.0, 1.0], {}),
+    "target_shape_": (None, [2], [1, 1], "x", [0], [True]),
+}
+VALIDATION = {
+    "n_rows": (0, 9, None),
+    "r2": (1.5, NAN_, "x", 1),
+    "mean_squared_error": (-1.0, NAN_, INF),
+    "weights": ([], None, [-1.0] * 8, [0.0] * 8, ["x"] * 8),
+    "scores": ([], [1.0] * 8, [[-1.0]] * 8, [[NAN_]] * 8, [[1.0], [1.0, 2.0]] * 4),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("numbers") / "net"
+    fit(early_stopping=True, validation_fraction=0.2).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", [*ATTRIBUTES, *VALIDATION])
+def test_hostile_records(folder, name, tmp_path):
+    bad, values = tmp_path / "bad", {**ATTRIBUTES, **VALIDATION}[name]
+    shutil.copytree(folder, bad)
+    for value in values:
+
+        def change(record, value=value):
+            fitted = record["fitted"]
+            (fitted if name in ATTRIBUTES else fitted["validation_"])[name] = value
+
+        rewrite(bad, change)
+        with pytest.raises(ValueError, match="is damaged; copy the folder again"):
+            AlphaLoRANetRegressor.load(bad, model=make_module(n_out=1))
+        shutil.rmtree(bad)
+        shutil.copytree(folder, bad)
+    AlphaLoRANetRegressor.load(bad, model=make_module(n_out=1)).predict_interval(X, 0.5)
+
+
+@pytest.mark.parametrize("value", [None, "classes and numbers", 1, ["numbers"]])
+def test_targets_of_no_kind(folder, tmp_path, value):
+    shutil.copytree(folder, tmp_path / "bad")
+    rewrite(tmp_path / "bad", lambda record: record.update(targets=value))
+    with pytest.raises(ValueError, match="is damaged"):
+        AlphaLoRANetRegressor.load(tmp_path / "bad", model=make_module(n_out=1))
