@@ -108,7 +108,7 @@ def weigh_sources(net, kind, columns, codes, weights):
     vars(net).pop("source_alpha_", None)  # of an earlier fit
     if not is_list(net.model):
         return
-    sources = each_source(net.model, net.tokenizer, net.classes_inferred_, net.row_shape_)
+    sources = each_source(net.model, net.tokenizer, net._labels, net.row_shape_)
     logits = [_logits(net, base, kind, columns, codes, weights) for base in sources]
     F = None if any(found is None for found, *_ in logits) else np.stack([f for f, *_ in logits], 2)
     if F is None or len(logits) == 1:

@@ -434,6 +434,11 @@ def test_a_source_without_a_step_predicts_as_before(source):
     assert_allclose(net.predict(X), source.predict(X), rtol=1e-5)
 
 
+def test_a_list_of_one_is_its_item(source):
+    net = AlphaLoRANetRegressor([source], **QUICK).fit(X, Y)
+    assert_array_equal(net.predict(X), AlphaLoRANetRegressor(source, **QUICK).fit(X, Y).predict(X))
+
+
 def test_few_rows_leave_it_nearly_as_it_is_and_others_move_it(source):
     rows, y = make_targets(400, seed=2)
     few = AlphaLoRANetRegressor(source, **QUICK).fit(X[:6], Y[:6])

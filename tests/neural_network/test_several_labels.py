@@ -216,6 +216,8 @@ def test_a_source_is_left_as_far_as_left_out_rows_say():
     assert_allclose(net.trained_share_, posterior @ GRID / posterior.sum(), rtol=1e-3, atol=1e-9)
     few = AlphaLoRANetClassifier(source, **QUICK).fit(X[:8], Y[:8])
     assert few.trained_share_ < 0.3
+    one = AlphaLoRANetClassifier([source], **QUICK).fit(X[:8], Y[:8])  # a list of one
+    assert_array_equal(one.predict_proba(X), few.predict_proba(X))
 
 
 # ---------------------------------------------------------------- copies
