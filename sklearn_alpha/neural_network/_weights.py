@@ -1,6 +1,20 @@
-"""Where the outputs of a layer are in its weight, for PEFT's LoRA layers."""
+"""The frozen weights of PEFT's layers, and where the outputs of a layer are in its weight."""
 
 from peft.tuners.lora.layer import Conv2d as LoraConv2d
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+
+def frozen_weights(peft_model):
+    """Copies of the weights W₀ below the adapters of a PEFT model, by name in the merged model.
+
+    A layer whose adapter is merged already does not have them.
+    """
+    layers = peft_model.get_base_model().named_modules()
+    return {
+        f"{name}.weight": layer.get_base_layer().weight.detach().float().cpu().clone()
+        for name, layer in layers
+        if isinstance(layer, BaseTunerLayer) and not layer.merged
+    }
 
 
 def rows_of(module, weight):
