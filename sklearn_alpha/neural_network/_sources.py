@@ -92,7 +92,7 @@ def weigh_sources(net, kind, columns, codes, weights):
     Returns
     -------
     pooled : ndarray of shape (n_rows, n_classes) or None
-        Logits of the sources' ensemble. None if there is no list, or if heads are new.
+        Logits of the sources' ensemble. None if there are not several, or if heads are new.
     """
     vars(net).pop("source_alpha_", None)  # of an earlier fit
     if not is_list(net.model):
@@ -104,7 +104,7 @@ def weigh_sources(net, kind, columns, codes, weights):
         network = Adapted(base.network, base)
         logits.append(None if base.head_is_new else logits_on(net, network, rows))
     alpha, pooled = np.full(len(logits), 1 / len(logits)), None
-    if logits[0] is not None:
+    if logits[0] is not None and len(logits) > 1:
         F, codes, weights = np.stack([f for f, *_ in logits], axis=2), *logits[0][1:]
         finite = np.isfinite(F).all(axis=(0, 1))
         if not finite.all():
@@ -127,7 +127,8 @@ def match_scale(net, pooled, kind, columns, codes, weights):
     if pooled is None or net.module_.head is None:
         return
     rows = some_rows(net, kind, columns, codes, weights)
-    logits, _, weights = logits_on(net, net.module_, rows)
+    with net.module_.network.disable_adapter():  # α may start elsewhere than at 1
+        logits, _, weights = logits_on(net, net.module_, rows)
     c = net.processes_.agree(scale(pooled, logits, weights))
     with torch.no_grad():
         for parameter in net.module_.get_submodule(net.module_.head).parameters():
@@ -170,8 +171,6 @@ def shares(F, codes, weights):
     """
     n_sources = F.shape[2]
     even = np.full(n_sources, 1 / n_sources)
-    if n_sources == 1:
-        return even
     own = np.arange(len(F)), codes
 
     def loss(alpha):

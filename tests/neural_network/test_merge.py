@@ -199,6 +199,16 @@ def test_a_source_that_is_not_finite_is_left_out(place):
     assert_allclose(log_odds(net, rows), log_odds(expected, rows), atol=1e-5)
 
 
+def test_where_alpha_starts_does_not_change_the_head():
+    rows, y = make_numbers(60, seed=1)
+    heads = [
+        AlphaLoRANetClassifier(fitted_sources(2), alpha=alpha, **STILL).fit(rows, y)
+        for alpha in (1.0, 0.5)
+    ]
+    one, half = (net.module_.get_submodule(net.module_.head).weight.detach() for net in heads)
+    assert_allclose(half, one, atol=1e-6)
+
+
 def test_few_rows_suffice():
     sources = fitted_sources()
     rows, y = make_numbers(60, seed=1)
