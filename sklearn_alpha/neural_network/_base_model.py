@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Base:
     name: str | None = None  # where it can be loaded from
     knows_classes: bool = False  # whether the head's labels are those of y, by name, or numbers
     other_labels: list | None = None  # of a head that was replaced, because they are not y's
+    frozen: dict = field(default_factory=dict)  # W₀ of layers whose adapters were merged, by name
 
     @property
     def reads_text(self):

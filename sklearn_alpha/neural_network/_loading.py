@@ -42,6 +42,7 @@ from sklearn_alpha.neural_network._padding import (
     set_padding_token,
 )
 from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, load_alpha
+from sklearn_alpha.neural_network._weights import frozen_weights
 
 
 def load_base(model, tokenizer, classes, row_shape=None):
@@ -64,19 +65,19 @@ def load_base(model, tokenizer, classes, row_shape=None):
     -------
     base : Base
     """
-    model, tokenizer, labels = _unwrap(model, tokenizer)
+    model, tokenizer, labels, frozen = _unwrap(model, tokenizer)
     if isinstance(model, nn.Module):
         network = copy.deepcopy(model).float()
         if isinstance(network, PreTrainedModel) != (row_shape is None):
             raise _other_kind(row_shape)
         if row_shape is not None:
-            return _fit_numbers(network, row_shape, labels, classes)
+            return replace(_fit_numbers(network, row_shape, labels, classes), frozen=frozen)
         if network.base_model is network and not hasattr(network, "num_labels"):
             raise ValueError(
                 f"model is a {type(network).__name__}, which has no head; load it with "
                 "AutoModelForSequenceClassification.from_pretrained, or pass its folder or hub id."
             )
-        base, origin = Base(network, name=network.config.name_or_path), None
+        base, origin = Base(network, name=network.config.name_or_path, frozen=frozen), None
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
             f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
@@ -104,8 +105,8 @@ def load_base(model, tokenizer, classes, row_shape=None):
 
 
 def _unwrap(model, tokenizer):
-    """The module behind a frozen estimator, a fitted net or PEFT's wrapper, its tokenizer and
-    labels.
+    """The module behind a frozen estimator, a fitted net or PEFT's wrapper, its tokenizer, its
+    labels, and the weights below its adapters.
     """
     while isinstance(model, FrozenEstimator):
         model = model.estimator
@@ -115,9 +116,9 @@ def _unwrap(model, tokenizer):
                 f"model has an adapter of type {model.active_peft_config.peft_type.value}, which "
                 "cannot be merged into the weights; pass its base model instead."
             )
-        return copy.deepcopy(model).merge_and_unload(), tokenizer, None
+        return copy.deepcopy(model).merge_and_unload(), tokenizer, None, frozen_weights(model)
     if not hasattr(model, "merged_model"):
-        return model, tokenizer, None
+        return model, tokenizer, None, {}
     if not model.initialized_:
         raise NotFittedError(
             "model is a net that is not fitted; fit it first, and pass FrozenEstimator(net), "
@@ -127,7 +128,7 @@ def _unwrap(model, tokenizer):
     own = model.tokenizer_ if tokenizer is None else tokenizer
     labels = model._labels
     labels = labels if isinstance(labels, Outputs) else labels.tolist()
-    return model.merged_model(), own, labels
+    return model.merged_model(), own, labels, frozen_weights(model.module_.network)
 
 
 def _align(base, labels, classes):
@@ -201,8 +202,12 @@ def _load_adapter(folder, classes):
     with no_peft_warnings():
         adapted = (load_alpha if has_alpha else PeftModel.from_pretrained)(base.network, folder)
     own_tokenizer = (Path(folder) / "tokenizer_config.json").exists()
+    frozen = frozen_weights(adapted)
     return replace(
-        base, network=adapted.merge_and_unload(), name=folder if own_tokenizer else source
+        base,
+        network=adapted.merge_and_unload(),
+        name=folder if own_tokenizer else source,
+        frozen=frozen,
     )
 
 

@@ -22,7 +22,7 @@ from sklearn_alpha.neural_network._inputs import TEXT, read_inputs
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._schedule import LinearDecay
 from sklearn_alpha.neural_network._skorch import SkorchNet
-from sklearn_alpha.neural_network._sources import weigh_sources
+from sklearn_alpha.neural_network._sources import match_scale, weigh_sources
 from sklearn_alpha.neural_network._start import LinearProbe
 from sklearn_alpha.neural_network._texts import (
     Batches,
@@ -73,8 +73,9 @@ class Training(SkorchNet):
         if not goes_on:
             self.history_ = None  # the old one is not changed
             self.starts_at_probe_, self.trained_share_ = False, 1.0
-            weigh_sources(self, kind, columns, targets, weights)
+            pooled = weigh_sources(self, kind, columns, targets, weights)
             self.initialize()
+            match_scale(self, pooled, kind, columns, targets, weights)
         renew_stopping(self)
         self.module_.to(self.processes_.device)
         self.criterion_.to(self.processes_.device)
