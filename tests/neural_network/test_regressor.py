@@ -581,10 +581,11 @@ REFUSED = {
     "a list": (lambda: fit([make_module(), make_module()]), "list of 2 sources, and a regression"),
     "words": (labelled(np.array(["a"] * 40)), "could not convert string to float"),
     "a gap": (labelled(NAN), "Input y contains NaN"),
+    "huge numbers": (labelled(1e300 * Y), "y has numbers whose squares are too large"),
     "a cube": (labelled(np.zeros((40, 2, 2))), "Found array with dim 3"),
     "no weight": (
         lambda: fit(sample_weight=np.zeros(40)),
-        "no row of positive weight|one non-zero number",
+        "no row has a positive weight|one non-zero number",
     ),
     "too narrow": (
         lambda: fit(nn.Sequential(nn.Linear(4, 3)), y=PAIRS),
