@@ -529,6 +529,28 @@ def test_losses_are_of_standardised_targets_and_callbacks_score_them():
     assert_allclose(net.history_[-1, "r2"], net.score(X, Y), rtol=1e-4)
 
 
+class PerRow(nn.Module):
+    """A loss of one's own, with one value for each row."""
+
+    def __init__(self, reduction):
+        super().__init__()
+
+    def forward(self, outputs, z):
+        return (outputs - z).abs().sum(dim=1)
+
+
+@pytest.mark.parametrize("criterion", [nn.HuberLoss, nn.L1Loss, PerRow])
+def test_other_losses(criterion):
+    split = predefined_split(Dataset(X.astype(np.float32), PAIRS.astype(np.float32)))
+    still = {**STILL, "callbacks__linear_probe": None}
+    net = fit(y=PAIRS, criterion=criterion, train_split=split, **still)
+    z, f = (
+        torch.tensor((y - net.target_mean_) / net.target_scale_) for y in (PAIRS, net.predict(X))
+    )
+    expected = criterion(reduction="mean")(f, z).mean()
+    assert_allclose(net.history_[-1, "valid_loss"], expected, rtol=1e-4)
+
+
 def test_held_out_rows_reach_alpha_only():
     seen = []
 
