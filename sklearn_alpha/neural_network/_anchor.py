@@ -8,8 +8,9 @@ each the network is trained once more, from θ̃, on the others. Of the prior π
 .025 on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
 α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
 
-p(y | x) is the probability of the class, or the normal density of a number (`_number_targets.py`).
-If rows are held out for validation, they stand for the left-out rows, and θ̂ for every θ₋ᵢ.
+p(y | x) is the probability of the class, or of all labels, or the normal density of a number
+(`_number_targets.py`). If rows are held out for validation, they stand for the left-out rows, and θ̂
+for every θ₋ᵢ.
 
 Of few rows the likelihood hardly differs between the t, and t̂ stays near its prior mean: a few
 labels do not move a strong source far. More than `MOST_ROWS` rows need no such care.
@@ -133,11 +134,8 @@ def path_likelihood(net, found):
     if not found:  # one row
         return np.zeros(len(GRID))
     outputs, codes, weights = zip(*found)
-    outputs, codes, weights = (
-        np.concatenate(outputs, axis=1),
-        np.concatenate(codes),
-        np.concatenate(weights),
-    )
+    outputs, codes = np.concatenate(outputs, axis=1), np.concatenate(codes)
+    weights = np.concatenate(weights)
     log_likelihood = [net._log_likelihood(f, codes, weights) for f in outputs]
     return np.nan_to_num(log_likelihood, nan=-np.inf)
 

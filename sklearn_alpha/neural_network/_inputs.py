@@ -124,6 +124,17 @@ def _check_no_missing(y):
             )
 
 
+def weighted_rows(sample_weight, n_rows):
+    """Rows of positive weight, and their weights; all rows have weight 1 if none are passed."""
+    weights = _check_sample_weight(
+        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    rows = np.flatnonzero(weights)
+    if not len(rows):
+        raise ValueError("no row has a positive weight; pass at least one.")
+    return rows, weights[rows]
+
+
 def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
     """The classes, and the rows of positive weight with their class numbers and weights.
 
@@ -154,11 +165,8 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     check_classification_targets(y)
-    weights = _check_sample_weight(
-        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
-    )
-    rows = np.flatnonzero(weights)
-    y, weights = y[rows], weights[rows]
+    rows, weights = weighted_rows(sample_weight, n_rows)
+    y = y[rows]
     seen = np.unique(y)
     classes = seen if classes is None else classes
     if len(classes) < 2:

@@ -3,11 +3,12 @@
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_alpha.linear_model._conformal import levels_of, upper_quantile
 from sklearn_alpha.neural_network import _number_probe
 from sklearn_alpha.neural_network._held_out import check_random_shares
+from sklearn_alpha.neural_network._inputs import weighted_rows
 from sklearn_alpha.neural_network._labels import NUMBERS, Outputs
 from sklearn_alpha.neural_network._units import moments, to_standardised, to_units, units_for
 
@@ -30,18 +31,17 @@ class NumberTargets:
         """Rows of positive weight, their targets (n_rows, n_outputs) and weights of mean 1."""
         Y, shape = self._columns(y)
         check_consistent_length(np.empty(n_rows), Y)
-        weights = _check_sample_weight(
-            sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
-        )
-        rows = np.flatnonzero(weights)
-        if not len(rows):
-            raise ValueError("y has no row of positive weight; pass at least one.")
-        Y, weights = Y[rows], weights[rows]
+        rows, weights = weighted_rows(sample_weight, n_rows)
+        Y = Y[rows]
         if goes_on:
             self._check_shape(shape)
         else:
             self.target_shape_ = shape
             self.target_mean_, self.target_scale_ = moments(Y, weights)
+            if not np.isfinite(self.target_scale_).all():
+                raise ValueError(
+                    "y has numbers whose squares are too large for float64; divide y by a constant."
+                )
         return rows, Y, (weights / weights.mean()).astype(np.float32)
 
     def _columns(self, y):

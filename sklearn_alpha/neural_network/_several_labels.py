@@ -10,10 +10,11 @@ import torch
 from scipy.sparse import issparse
 from scipy.special import expit, log_expit
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_alpha.neural_network import _label_probe
 from sklearn_alpha.neural_network._held_out import check_random_shares
+from sklearn_alpha.neural_network._inputs import weighted_rows
 from sklearn_alpha.neural_network._labels import LABELS, Outputs
 from sklearn_alpha.neural_network._validation import inverse_temperature
 
@@ -42,13 +43,9 @@ def read(net, y, sample_weight, n_rows, classes):
             "pass one of them."
         )
     check_consistent_length(np.empty(n_rows), Y)
-    weights = _check_sample_weight(
-        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
-    )
-    rows = np.flatnonzero(weights)
+    rows, weights = weighted_rows(sample_weight, n_rows)
     net.n_labels_ = Y.shape[1]
     net.classes_inferred_ = np.arange(Y.shape[1])
-    weights = weights[rows]
     return rows, Y[rows], (weights / weights.mean()).astype(np.float32)
 
 

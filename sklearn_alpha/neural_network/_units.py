@@ -17,8 +17,9 @@ from sklearn_alpha.neural_network._weights import stores_transpose
 
 def moments(Y, weights):
     """Means and standard deviations (n_outputs,), of the rows repeated by their weights."""
-    mean = np.average(Y, axis=0, weights=weights)
-    return mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=weights))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.average(Y, axis=0, weights=weights)
+        return mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=weights))
 
 
 def units_for(base, row_shape, mean, deviation):

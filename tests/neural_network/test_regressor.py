@@ -529,6 +529,28 @@ def test_losses_are_of_standardised_targets_and_callbacks_score_them():
     assert_allclose(net.history_[-1, "r2"], net.score(X, Y), rtol=1e-4)
 
 
+class PerRow(nn.Module):
+    """A loss of one's own, with one value for each row."""
+
+    def __init__(self, reduction):
+        super().__init__()
+
+    def forward(self, outputs, z):
+        return (outputs - z).abs().sum(dim=1)
+
+
+@pytest.mark.parametrize("criterion", [nn.HuberLoss, nn.L1Loss, PerRow])
+def test_other_losses(criterion):
+    split = predefined_split(Dataset(X.astype(np.float32), PAIRS.astype(np.float32)))
+    still = {**STILL, "callbacks__linear_probe": None}
+    net = fit(y=PAIRS, criterion=criterion, train_split=split, **still)
+    z, f = (
+        torch.tensor((y - net.target_mean_) / net.target_scale_) for y in (PAIRS, net.predict(X))
+    )
+    expected = criterion(reduction="mean")(f, z).mean()
+    assert_allclose(net.history_[-1, "valid_loss"], expected, rtol=1e-4)
+
+
 def test_held_out_rows_reach_alpha_only():
     seen = []
 
@@ -581,10 +603,11 @@ REFUSED = {
     "a list": (lambda: fit([make_module(), make_module()]), "list of 2 sources, and a regression"),
     "words": (labelled(np.array(["a"] * 40)), "could not convert string to float"),
     "a gap": (labelled(NAN), "Input y contains NaN"),
+    "huge numbers": (labelled(1e300 * Y), "y has numbers whose squares are too large"),
     "a cube": (labelled(np.zeros((40, 2, 2))), "Found array with dim 3"),
     "no weight": (
         lambda: fit(sample_weight=np.zeros(40)),
-        "no row of positive weight|one non-zero number",
+        "no row has a positive weight|one non-zero number",
     ),
     "too narrow": (
         lambda: fit(nn.Sequential(nn.Linear(4, 3)), y=PAIRS),

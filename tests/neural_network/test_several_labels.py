@@ -284,7 +284,7 @@ REFUSED = {
     ),
     "class_weight": ({"class_weight": "balanced"}, "class_weight is for one label in each row"),
     "a list": ({"module": [make_module(n_out=3)] * 2}, "a list of 2 sources, and an indicator of"),
-    "no weight": ({"sample_weight": np.zeros(60)}, "one non-zero number|positive weight"),
+    "no weight": ({"sample_weight": np.zeros(60)}, "one non-zero number|no row has a positive"),
 }
 
 
