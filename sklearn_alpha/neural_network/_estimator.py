@@ -48,7 +48,7 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         head, which is replaced if its width is not the number of classes; lazy layers take their
         width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W. The
         outputs of a head are matched to the classes by the names of its labels. Several sources of
-        one architecture, which know the classes: W = W₀ + s·Σ_k α_k (W_k − W₀), see
+        one architecture, which know the classes: W = W₀ + λ Σ_k α_k (W_k − W₀), see
         `source_alpha_`.
     rank : int, default=8
         Rank of A and B.
@@ -142,8 +142,8 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         probabilities. Training then starts as without the probe.
     source_alpha_ : ndarray of shape (n_sources,)
         The share α_k of each source, Σ_k α_k = 1, by the likelihood of the labels. Only if `model`
-        is a list. In each adapted layer s makes the sum as long as the W_k − W₀ are on average. W₀
-        is known of fitted nets and PEFT adapters; the weights of others are averaged, s = 1.
+        is a list. In each adapted layer λ makes the sum as long as the W_k − W₀ are on average. W₀
+        is known of fitted nets and PEFT adapters; the weights of others are averaged, λ = 1.
     trained_share_ : float
         t, how far the net is from its source (0) to where training ended (1), in the weights. It
         is chosen by left-out rows if the source's head knows the classes by name; else it is 1.

@@ -1,13 +1,13 @@
 """The merge of networks that were fine-tuned from one base, at the cost of one of them.
 
-    W = W₀ + s Σ_k α_k Δ_k,    Δ_k = W_k − W₀,
-    s = Σ_k α_k ‖Δ_k‖ / ‖Σ_k α_k Δ_k‖ ≥ 1      in each layer whose W₀ is known
+    W = W₀ + λ Σ_k α_k Δ_k,    Δ_k = W_k − W₀,
+    λ = Σ_k α_k ‖Δ_k‖ / ‖Σ_k α_k Δ_k‖ ≥ 1      in each layer whose W₀ is known
 
 Task vectors Δ_k of different sources are far from parallel, so that their weighted mean is shorter
-than they are, and the network at W₀ + Σ_k α_k Δ_k is less sure than its sources. s gives the mean
-the mean length of the sources' task vectors. If all Δ_k are equal, s = 1. A mean that is shorter
-than that of orthogonal vectors, because sources contradict each other, counts as theirs:
-‖Σ_k α_k Δ_k‖ is not taken below (Σ_k α_k² ‖Δ_k‖²)^½.
+than they are, and the network at W₀ + Σ_k α_k Δ_k is less confident than its sources. λ keeps the
+direction of the mean and gives it the mean length of the task vectors. If all Δ_k are equal, λ = 1.
+If sources contradict each other, the mean can be close to zero: ‖Σ_k α_k Δ_k‖ is not taken below
+its value for orthogonal task vectors, (Σ_k α_k² ‖Δ_k‖²)^½.
 
 W₀ is known where adapters of the sources lie on equal weights: of fitted nets and of PEFT adapters.
 All other parameters, and the heads, are Σ_k α_k W_k.
@@ -16,7 +16,7 @@ All other parameters, and the heads, are Σ_k α_k W_k.
 
 The head is then multiplied by c. g are the logits of the merged network and f_k those of the
 sources on the training rows, each without its mean over the classes. c minimises Σ_i ‖f̄ − c g‖²:
-the merged network is as sure as the ensemble of the sources. This reads no labels.
+the merged network is as confident as the ensemble of the sources. c reads no labels.
 """
 
 from dataclasses import replace
@@ -82,7 +82,7 @@ class Layer:
         self.square += length**2
 
     def lengthened(self, mean):
-        """W₀ + s Σ_k α_k Δ_k, from Σ_k α_k W_k."""
+        """W₀ + λ Σ_k α_k Δ_k, from Σ_k α_k W_k."""
         if not self.length:
             return mean
         move = mean - self.W_0

@@ -1,4 +1,4 @@
-"""Networks of one base are merged into one that is as sure as they are."""
+"""Networks of one base are merged into one that is as confident as they are."""
 
 import copy
 import pickle
@@ -141,7 +141,7 @@ def log_odds(net, rows):
     return net.decision_function(rows)
 
 
-def test_the_network_is_as_sure_as_the_ensemble():
+def test_the_network_is_as_confident_as_the_ensemble():
     sources = fitted_sources()
     rows, y = make_numbers(60, seed=1)
     net = AlphaLoRANetClassifier(sources, **STILL).fit(rows, y)
