@@ -2,18 +2,25 @@
 
 from sklearn_alpha.linear_model import AlphaTransferClassifier, AlphaTransferRegressor
 
-__all__ = ["AlphaLoRANetClassifier", "AlphaTransferClassifier", "AlphaTransferRegressor"]
+# Imported when they are first asked for: they bring torch along, which takes seconds.
+_NETWORKS = ["AlphaLoRANetClassifier", "AlphaLoRANetRegressor"]
+
+__all__ = [
+    "AlphaLoRANetClassifier",
+    "AlphaLoRANetRegressor",
+    "AlphaTransferClassifier",
+    "AlphaTransferRegressor",
+]
 __version__ = "0.1.0.dev0"
 
 
 def __getattr__(name):
-    # Imported when it is first asked for: it brings torch along, which takes seconds.
-    if name == "AlphaLoRANetClassifier":
-        from sklearn_alpha.neural_network import AlphaLoRANetClassifier
+    if name in _NETWORKS:
+        from sklearn_alpha import neural_network
 
-        return AlphaLoRANetClassifier
+        return getattr(neural_network, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return [*globals(), "AlphaLoRANetClassifier"]
+    return [*globals(), *_NETWORKS]

@@ -2,20 +2,20 @@
 
 Each source is MiniLM, fine-tuned by LoRA (α = 1) on the reviews of one domain. The target is a
 fourth domain, and the reviews of the sources are not used. The methods are the sources alone, the
-mean of their log odds, which costs three networks, the mean of their weights, with equal shares and
-with those by the labels, and `AlphaLoRANetClassifier` from the first source and from the list of
-three. By default its network moves from there only as far as left-out rows say; without the anchor
-it stays where the same training ends. A target review that is also among the labelled ones, or
-among those of a source, is not scored.
+mean of their log odds, which costs three networks, the mean of their weights, and
+`AlphaLoRANetClassifier` from the first source and from the list of three. The list is merged into
+one network, which is scored without training too. By default the trained network moves from there
+only as far as left-out rows say; without the anchor it stays where the same training ends. A target
+review that is also among the labelled ones, or among those of a source, is not scored.
 """
 
-import copy
 import hashlib
 import json
 from functools import lru_cache
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from benchmarks import _runner
@@ -139,17 +139,16 @@ def source_folder(domain, n_source, tokens):
 
 @lru_cache(maxsize=4)
 def source(domain, **nets):
-    """The plain model of a source net, and its tokenizer."""
-    net = AlphaLoRANetClassifier.load(source_folder(domain, **nets))
-    return net.merged_model(), net.tokenizer_
+    """The source net of a domain."""
+    return FrozenEstimator(AlphaLoRANetClassifier.load(source_folder(domain, **nets)))
 
 
 @one_thread()
 def score_draw(target, n, seed, n_scored, epochs, nets, on):
     """All methods on one draw; `on` tells devices apart."""
     domains = [domain for domain in DOMAINS if domain != target]
-    models = [source(domain, **nets)[0] for domain in domains]
-    options = {"tokenizer": source(domains[0], **nets)[1], "max_length": nets["tokens"]}
+    sources = [source(domain, **nets) for domain in domains]
+    options = {"tokenizer": sources[0].tokenizer_, "max_length": nets["tokens"]}
     options |= {"random_state": seed, "device": on, "lr": LR}
     texts, y, groups = reviews(target)
     own, scored = split(Transfer(None, None, texts, y, groups), n, seed)
@@ -167,7 +166,7 @@ def score_draw(target, n, seed, n_scored, epochs, nets, on):
         }
 
     log_P = np.array(
-        [fitted(model, max_epochs=0).predict_log_proba(texts[scored]) for model in models]
+        [fitted(model, max_epochs=0).predict_log_proba(texts[scored]) for model in sources]
     )
     alone = [scores(P) for P in np.exp(log_P)]
     rows = [
@@ -177,13 +176,10 @@ def score_draw(target, n, seed, n_scored, epochs, nets, on):
         {"method": "mean of the log odds, three networks"}
         | scores(softmax(log_P.mean(axis=0), axis=1)),
     ]
-    for method, model in (
-        (MEAN, mean_of(models)),
-        ("mean of the weights, α by the labels", models),
-    ):
+    for method, model in ((MEAN, mean_of(sources)), ("list of three, not trained", sources)):
         still = fitted(model, max_epochs=0)
         rows.append({"method": method} | scores(still.predict_proba(texts[scored])))
-    for name, model in (("first source", models[0]), ("list of three", models)):
+    for name, model in (("first source", sources[0]), ("list of three", sources)):
         anchor = BeforeAndAfter()
         net = fitted(model, max_epochs=epochs, callbacks__anchor=anchor)
         kept = {"trained_share": net.trained_share_}
@@ -197,10 +193,10 @@ def score_draw(target, n, seed, n_scored, epochs, nets, on):
     return rows
 
 
-def mean_of(models):
-    """A plain model with the equal mean of the weights of some models."""
+def mean_of(sources):
+    """A plain model with the equal mean of the weights of the sources."""
+    models = [net.estimator.merged_model() for net in sources]
     states = [model.state_dict() for model in models]
     mean = {name: sum(state[name] for state in states) / len(states) for name in states[0]}
-    model = copy.deepcopy(models[0])
-    model.load_state_dict(mean)
-    return model
+    models[0].load_state_dict(mean)
+    return models[0]

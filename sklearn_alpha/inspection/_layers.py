@@ -16,7 +16,7 @@ class AlphaLayersDisplay:
         y = α ⊙ (W x) + b + s·B A x            one α for each row of W; α = 1 is LoRA
 
     Layers are shown in the order of the network, and layers of one kind (query, value) share a
-    colour. If the net has several sources, W = Σ_k α_k W_k, and the α_k are shown above the layers.
+    colour. If the net has several sources, their shares α_k are shown above the layers.
     Create the display with `from_estimator`.
 
     Parameters

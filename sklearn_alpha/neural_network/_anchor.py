@@ -1,4 +1,4 @@
-"""A source that is a classifier of the same classes is left only as far as left-out rows say.
+"""A source that knows the task is left only as far as left-out rows say.
 
     θ(t) = θ̃ + t (θ̂ − θ̃),    P(t | rows) ∝ π(t) Π_i p(y_i | x_i; θ₋ᵢ(t)),    t̂ = Σ_t t P(t | rows)
 
@@ -8,7 +8,9 @@ each the network is trained once more, from θ̃, on the others. Of the prior π
 .025 on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
 α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
 
-If rows are held out for validation, they stand for the left-out rows, and θ̂ for every θ₋ᵢ.
+p(y | x) is the probability of the class, or of all labels, or the normal density of a number
+(`_number_targets.py`). If rows are held out for validation, they stand for the left-out rows, and θ̂
+for every θ₋ᵢ.
 
 Of few rows the likelihood hardly differs between the t, and t̂ stays near its prior mean: a few
 labels do not move a strong source far. More than `MOST_ROWS` rows need no such care.
@@ -20,7 +22,7 @@ from contextlib import suppress
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, LRScheduler
 from skorch.history import History
@@ -40,7 +42,8 @@ OF_TRAINING = (LinearProbe, LinearDecay, StopAtDivergence, LRScheduler)
 
 
 class Anchor(Callback):
-    """Moves a trained net back towards its source, if that knows the classes by their names.
+    """Moves a trained net back towards its source, if that knows the classes by their names, or
+    is a regression with as many outputs.
 
     Only the first fit of a net does this, not `partial_fit` on a trained one, and only if one
     process trains.
@@ -58,26 +61,26 @@ class Anchor(Callback):
         self.source_ = None  # pickles do not keep it
         if source is None or not len(net.history):
             return
-        log_likelihood = np.zeros(len(GRID))
+        found = []
         if valid is not None:
-            log_likelihood += path_likelihood(net, source, copy_of_state(net), valid)
+            found.append(outputs_on_path(net, source, copy_of_state(net), valid))
         else:
-            for rest, fold in folds(codes_of(X), net.seed_):
+            codes = codes_of(X)
+            strata = codes if net._is_stratified else np.zeros(len(codes))
+            for rest, fold in folds(strata, net.seed_):
                 part = trained_on(net, source, Subset(X, rest))
-                log_likelihood += path_likelihood(
-                    part, source, copy_of_state(part), Subset(X, fold)
-                )
-        net.trained_share_ = mean_step(log_likelihood)
+                found.append(outputs_on_path(part, source, copy_of_state(part), Subset(X, fold)))
+        net.trained_share_ = mean_step(path_likelihood(net, found))
         move(net, source, copy_of_state(net), net.trained_share_)
 
 
-def folds(codes, seed):
+def folds(strata, seed):
     """Rows outside and in each fold; every class is spread over the folds."""
-    order = np.random.default_rng(seed).permutation(len(codes))
-    order = order[np.argsort(codes[order], kind="stable")]
+    order = np.random.default_rng(seed).permutation(len(strata))
+    order = order[np.argsort(strata[order], kind="stable")]
     for number in range(N_FOLDS):
         held = order[number::N_FOLDS]
-        if len(held) and len(held) < len(codes):
+        if len(held) and len(held) < len(strata):
             yield np.setdiff1d(order, held).tolist(), held.tolist()
 
 
@@ -110,22 +113,31 @@ def trained_on(net, source, rows):
     return part
 
 
-def path_likelihood(net, source, trained, rows):
-    """Σ_i log p(y_i | x_i; θ(t)) for each t of the grid."""
+def outputs_on_path(net, source, trained, rows):
+    """Outputs (n_steps, n_rows, n_outputs) at each t of the grid, codes and weights of the rows."""
     rows = by_length(rows)[0]
-    found = []
+    outputs = []
     for t in GRID:
         move(net, source, trained, t)
         batches = list(net.get_iterator(rows))
         net.module_.eval()
         with torch.no_grad():
-            logits = torch.cat([net.infer(inputs) for inputs, _ in batches]).double().cpu().numpy()
-        codes = np.concatenate([codes.numpy() for _, codes in batches])
-        weights = np.concatenate([inputs[1].numpy() for inputs, _ in batches])
-        log_p = log_softmax(logits, axis=1)[np.arange(len(codes)), codes]
-        found.append(weights @ log_p)
+            outputs.append(torch.cat([net.infer(inputs) for inputs, _ in batches]).cpu())
+    codes = np.concatenate([codes.numpy() for _, codes in batches])
+    weights = np.concatenate([inputs[1].numpy() for inputs, _ in batches])
     move(net, source, trained, 1.0)
-    return np.nan_to_num(found, nan=-np.inf)
+    return torch.stack(outputs).double().numpy(), codes, weights
+
+
+def path_likelihood(net, found):
+    """Σ_i log p(y_i | x_i; θ(t)) for each t of the grid, from the outputs of all folds."""
+    if not found:  # one row
+        return np.zeros(len(GRID))
+    outputs, codes, weights = zip(*found)
+    outputs, codes = np.concatenate(outputs, axis=1), np.concatenate(codes)
+    weights = np.concatenate(weights)
+    log_likelihood = [net._log_likelihood(f, codes, weights) for f in outputs]
+    return np.nan_to_num(log_likelihood, nan=-np.inf)
 
 
 def mean_step(log_likelihood):

@@ -3,9 +3,10 @@
 import hashlib
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
@@ -22,8 +23,9 @@ class Base:
     tokenizer: Any = None  # None if X holds numbers
     new: tuple = ()  # names of modules that were drawn at random
     name: str | None = None  # where it can be loaded from
-    knows_classes: bool = False  # whether the head's labels are those of y, by name
+    knows_classes: bool = False  # whether the head's labels are those of y, by name, or numbers
     other_labels: list | None = None  # of a head that was replaced, because they are not y's
+    frozen: dict = field(default_factory=dict)  # W₀ of layers whose adapters were merged, by name
 
     @property
     def reads_text(self):
@@ -74,11 +76,11 @@ def first_line(error):
     return str(error).strip().split("\n")[0].rstrip(".")
 
 
-def fit_head(network, row_shape, n_classes):
-    """Give a network of numbers the widths of its lazy layers and one output per class.
+def fit_head(network, row_shape, n_outputs, counted="classes"):
+    """Give a network of numbers the widths of its lazy layers and so many outputs.
 
-    The last linear layer is the head. If it has another width than `n_classes` it is replaced by a
-    new one, unless it is the only linear layer.
+    The last linear layer is the head. If it has another width than `n_outputs` it is replaced by a
+    new one, unless it is the only linear layer. Errors say that y has so many `counted`.
     """
     network.eval()
     new = [name for name, m in network.named_modules() if isinstance(m, LazyModuleMixin)]
@@ -96,22 +98,29 @@ def fit_head(network, row_shape, n_classes):
         raise ValueError("model has no torch.nn.Linear layer to adapt; pass a module that has one.")
     if not isinstance(output, torch.Tensor) or output.ndim != 2:
         raise ValueError("model must return one row of logits for each row of X.")
-    if output.shape[1] == n_classes:
+    if output.shape[1] == n_outputs:
         return Base(network, new=tuple(new))
     name = list(linear)[-1]
     head = linear[name]
     if len(linear) == 1 or head.out_features != output.shape[1]:
         raise ValueError(
-            f"model returns {output.shape[1]} logits but y has {n_classes} classes; give its last "
-            f"layer {n_classes} outputs."
+            f"model returns {output.shape[1]} logits but y has {n_outputs} {counted}; give its "
+            f"last layer {n_outputs} outputs."
         )
-    network.set_submodule(name, nn.Linear(head.in_features, n_classes, head.bias is not None))
+    network.set_submodule(name, nn.Linear(head.in_features, n_outputs, head.bias is not None))
     return Base(network, new=(*new, name))
 
 
 def linear_layers(network):
     """Linear layers by name, in the order of the module."""
     return {name: m for name, m in network.named_modules() if isinstance(m, nn.Linear)}
+
+
+def weights_of(head):
+    """v (n_outputs, n_features) and b (n_outputs,) of a linear layer."""
+    v = head.weight.detach().double().cpu().numpy()
+    b = np.zeros(len(v)) if head.bias is None else head.bias.detach().double().cpu().numpy()
+    return v, b
 
 
 def lies_within(name, modules):

@@ -16,10 +16,10 @@ from sklearn_alpha.neural_network._folders import CARD, CARD_IS_OURS
 
 LOAD = """\
 ```python
-from sklearn_alpha import AlphaLoRANetClassifier
+from sklearn_alpha import {estimator}
 
-net = AlphaLoRANetClassifier.load({arguments})
-net.predict_proba(X)
+net = {estimator}.load({arguments})
+net.{method}(X)
 ```
 
 `folder` is the path of this folder, or "owner/name" for the repository of the Hugging Face hub
@@ -50,7 +50,9 @@ loads the same weights as a DoRA adapter of the base model:
 ```python
 from peft import AutoPeftModelForSequenceClassification
 
-network = AutoPeftModelForSequenceClassification.from_pretrained("adapter")
+network = AutoPeftModelForSequenceClassification.from_pretrained(
+    "adapter", num_labels={n_outputs}, ignore_mismatched_sizes=True
+)
 ```"""
 
 
@@ -59,7 +61,7 @@ def model_card(net):
 
     Parameters
     ----------
-    net : AlphaLoRANetClassifier
+    net : AlphaLoRANetClassifier or AlphaLoRANetRegressor
         Fitted.
 
     Returns
@@ -68,6 +70,7 @@ def model_card(net):
         YAML between two lines of three hyphens, then Markdown. It names no local path.
     """
     reads_text, found = net.module_.reads_text, net.validation_
+    classifies = net._targets != "numbers"
     base, licence = base_of(net), licence_of(net)
     data = ModelCardData(
         library_name="sklearn-alpha",
@@ -75,7 +78,7 @@ def model_card(net):
         license=licence,
         pipeline_tag="text-classification" if reads_text else None,
         tags=["sklearn-alpha", "alpha-lora", "lora"],
-        metrics=None if found is None else ["accuracy"],
+        metrics=None if found is None else ["accuracy" if classifies else "mse"],
     )
     versions = f"sklearn_alpha {__version__}, peft {peft.__version__}, torch {torch.__version__}"
     if reads_text:
@@ -89,30 +92,75 @@ def model_card(net):
     }
     parts = [
         f"---\n{data.to_yaml()}\n---",
-        f"# α-LoRA classifier of {'texts' if reads_text else 'numbers'}",
+        f"# α-LoRA {'classifier of' if classifies else 'regression on'} "
+        f"{'texts' if reads_text else 'numbers'}",
         "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {v} |" for name, v in facts.items())]),
-        "## Labels",
-        f"```json\n{json.dumps(net.classes_.tolist(), ensure_ascii=False)}\n```",
+        *(labels_of_classes(net) if classifies else units_of_numbers(net)),
     ]
     if found is not None:
         parts += [
             "## Metrics",
             f"Of the {found['n_rows']} rows that were held out for validation:",
-            f"| accuracy | log loss |\n| --- | --- |\n"
-            f"| {found['accuracy']:.3f} | {found['log_loss']:.3f} |",
-            "These rows have also chosen the temperature of the probabilities"
-            + (", and the epoch." if net.early_stopping else "."),
+            *(metrics_of_classes(net) if classifies else metrics_of_numbers(net)),
         ]
-    arguments = "folder" if reads_text else "folder, model=module"
-    parts += ["## Use", LOAD.format(arguments=arguments)]
+    use = {
+        "estimator": "AlphaLoRANetClassifier" if classifies else "AlphaLoRANetRegressor",
+        "arguments": "folder" if reads_text else "folder, model=module",
+        "method": "predict_proba" if classifies else "predict",
+    }
+    parts += ["## Use", LOAD.format(**use)]
     if reads_text:
-        parts += [PLAIN, DORA] if base else [PLAIN]
-        if found is not None:
+        dora = DORA.format(n_outputs=len(net._labels))
+        parts += [PLAIN, dora] if base else [PLAIN]
+        if found is not None and classifies:
+            function = "logistic function" if net.n_labels_ else "softmax"
             parts.append(
-                "The logits are those of the net. Its probabilities are the softmax of "
+                f"The logits are those of the net. Its probabilities are the {function} of "
                 f"{net.inverse_temperature_:.4g} times the logits."
             )
     return "\n\n".join([*parts, CARD_IS_OURS]) + "\n"
+
+
+def labels_of_classes(net):
+    """The labels."""
+    labels = json.dumps(net.classes_.tolist(), ensure_ascii=False)
+    return ["## Labels", f"```json\n{labels}\n```"]
+
+
+def units_of_numbers(net):
+    """What the outputs are."""
+    rows = zip(net.target_mean_, net.target_scale_)
+    return [
+        "## Outputs",
+        "Predictions are in the units of y. Its means and scales in training:",
+        "| output | mean | scale |\n| --- | --- | --- |\n"
+        + "\n".join(f"| {i} | {m:.6g} | {s:.6g} |" for i, (m, s) in enumerate(rows)),
+    ]
+
+
+def metrics_of_classes(net):
+    """A table, and what else the rows were used for."""
+    found = net.validation_
+    chosen = "temperature of the probabilities"
+    if net.n_labels_:
+        thresholds = ", ".join(f"{c:.3f}" for c in net.thresholds_)
+        chosen += f" and the thresholds of the labels ({thresholds})"
+    return [
+        f"| accuracy | log loss |\n| --- | --- |\n"
+        f"| {found['accuracy']:.3f} | {found['log_loss']:.3f} |",
+        f"These rows have also chosen the {chosen}"
+        + (", and the epoch." if net.early_stopping else "."),
+    ]
+
+
+def metrics_of_numbers(net):
+    """The same of a regression."""
+    found = net.validation_
+    table = (
+        f"| R² | mean squared error |\n| --- | --- |\n"
+        f"| {found['r2']:.3f} | {found['mean_squared_error']:.4g} |"
+    )
+    return [table, *(["These rows have also chosen the epoch."] if net.early_stopping else [])]
 
 
 def base_of(net):

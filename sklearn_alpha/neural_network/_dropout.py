@@ -7,7 +7,8 @@ inputs of the head hardly vary between rows, the probe's weights are large. They
 of dropout too, and c reduces them. The predicted classes do not depend on c.
 
 The start is used if, with fresh noise, L(start) ≤ min{L(equal logits), L(the network as it was)}.
-The loss of equal logits is log(number of classes) for cross-entropy.
+The loss of equal logits is log(number of classes) for cross-entropy. In regression the network
+predicts standardised targets, and equal logits are zeros: the mean of the targets.
 """
 
 import numpy as np
@@ -47,7 +48,7 @@ class TrainingLoss:
         """L of such logits."""
         codes, weights = (torch.cat(parts) for parts in zip(*((c, x[1]) for x, c in self.batches)))
         n_draws = len(logits) // len(codes)
-        codes, weights = codes.repeat(n_draws), weights.repeat(n_draws)
+        codes, weights = torch.cat(n_draws * [codes]), weights.repeat(n_draws)
         return float(self.net._losses(logits, codes, (None, weights)).sum() / weights.sum())
 
     def _passes(self, batches, training, seed):

@@ -33,7 +33,9 @@ def renew_stopping(net):
 def split_of(net):
     """skorch's split into rows of training and of validation, or None."""
     if net.train_split is None and net.early_stopping:
-        return ValidSplit(net.validation_fraction, stratified=True, random_state=net.seed_)
+        return ValidSplit(
+            net.validation_fraction, stratified=net._is_stratified, random_state=net.seed_
+        )
     return net.train_split
 
 

@@ -1,15 +1,15 @@
-"""The estimator: texts or numbers in, labels out."""
+"""The classifier: texts or numbers in, labels out."""
 
 import numpy as np
 import torch
+from skorch import NeuralNetClassifier
 
-from sklearn_alpha.neural_network._files import SavingMixin
-from sklearn_alpha.neural_network._peft import alpha_parameters
+from sklearn_alpha.neural_network._base import AlphaLoRANet
+from sklearn_alpha.neural_network._class_targets import ClassTargets
 from sklearn_alpha.neural_network._prediction import PredictionMixin
-from sklearn_alpha.neural_network._training import Training
 
 
-class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
+class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, NeuralNetClassifier):
     r"""Fine-tuning of a transformer, or any network, with α-LoRA.
 
     ::
@@ -24,6 +24,9 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     `AlphaTransferClassifier`. The probe's left-out rows determine where the α of the layers starts.
     Without the probe (``callbacks__linear_probe=None``) training starts from v, or from random
     numbers, and at α = 1.
+
+    y may be an indicator of several labels. Each label then has a logistic function of its own in
+    place of the softmax, and the labels share the adapters.
 
     A source that knows the classes by their names is left only as far as left-out rows say: up to
     1000 rows are divided into two halves, the net is trained on each, and its loss on the other
@@ -45,7 +48,8 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         head, which is replaced if its width is not the number of classes; lazy layers take their
         width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W. The
         outputs of a head are matched to the classes by the names of its labels. Several sources of
-        one architecture, which know the classes: W = Σ_k α_k W_k, see `source_alpha_`.
+        one architecture, which know the classes: W = W₀ + λ Σ_k α_k (W_k − W₀), see
+        `source_alpha_`.
     rank : int, default=8
         Rank of A and B.
     lora_alpha : float or None, default=None
@@ -114,12 +118,18 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
     verbose : int, default=0
         1 prints a line for each epoch.
     criterion, optimizer, train_split, **kwargs
-        Parameters of skorch. By default the criterion is cross-entropy, the optimizer AdamW, and
-        no row is held out for validation.
+        Parameters of skorch. By default the criterion is cross-entropy, of an indicator of labels
+        the binary one, the optimizer AdamW, and no row is held out for validation.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; of an indicator of several labels the numbers of its columns.
+    n_labels_ : int or None
+        Columns of an indicator of several labels; None if each row has one label.
+    thresholds_ : ndarray of shape (n_labels,)
+        From where on the probability of a label makes `predict` say it. Rows that were held out
+        choose the one with the largest F₁; without such rows it is ½. Only if y is an indicator.
     alpha_ : dict of str to ndarray of shape (d_out,)
         α of every adapted layer, by its name in the model.
     history_ : skorch.history.History
@@ -132,7 +142,8 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         probabilities. Training then starts as without the probe.
     source_alpha_ : ndarray of shape (n_sources,)
         The share α_k of each source, Σ_k α_k = 1, by the likelihood of the labels. Only if `model`
-        is a list.
+        is a list. In each adapted layer λ makes the sum as long as the W_k − W₀ are on average. W₀
+        is known of fitted nets and PEFT adapters; the weights of others are averaged, λ = 1.
     trained_share_ : float
         t, how far the net is from its source (0) to where training ended (1), in the weights. It
         is chosen by left-out rows if the source's head knows the classes by name; else it is 1.
@@ -141,8 +152,8 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         1 if there are none. Merged and exported models return the logits.
     validation_ : dict or None
         Of the rows held out for validation: their number `n_rows`, `accuracy`, `log_loss`, the
-        `inverse_temperature`, and the `scores` and `weights` of `predict_set`. None if no rows were
-        held out.
+        `inverse_temperature`, and the `scores` and `weights` of `predict_set`, or the `thresholds`
+        of labels. None if no rows were held out.
     n_trainable_parameters_ : int
         Number of trained parameters: adapters, α and head.
     module_ : torch.nn.Module
@@ -222,37 +233,36 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         **kwargs,
     ):
         super().__init__(
-            None,  # skorch's `module`, which `model` stands for
-            criterion=criterion,
-            optimizer=optimizer,
+            model,
+            rank=rank,
+            lora_alpha=lora_alpha,
+            lora_dropout=lora_dropout,
+            target_modules=target_modules,
+            alpha=alpha,
+            alpha_init=alpha_init,
+            alpha_every=alpha_every,
+            alpha_lr=alpha_lr,
+            alpha_split=alpha_split,
             lr=lr,
             max_epochs=max_epochs,
             batch_size=batch_size,
-            train_split=train_split,
+            max_length=max_length,
+            stride=stride,
+            tokenizer=tokenizer,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
             device=device,
+            precision=precision,
+            accelerator=accelerator,
+            random_state=random_state,
             verbose=verbose,
+            criterion=criterion,
+            optimizer=optimizer,
+            train_split=train_split,
             **kwargs,
         )
-        self.model = model
-        self.rank = rank
-        self.lora_alpha = lora_alpha
-        self.lora_dropout = lora_dropout
-        self.target_modules = target_modules
-        self.alpha = alpha
-        self.alpha_init = alpha_init
-        self.alpha_every = alpha_every
-        self.alpha_lr = alpha_lr
-        self.alpha_split = alpha_split
-        self.max_length = max_length
-        self.stride = stride
-        self.tokenizer = tokenizer
         self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.precision = precision
-        self.accelerator = accelerator
-        self.random_state = random_state
 
     # ------------------------------------------------------------ fit
 
@@ -264,8 +274,9 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         X : array-like of shape (n_samples,) or (n_samples, 2) of str, or of numbers
             Texts (list, array or Series), pairs of texts (two columns or a list of tuples), or
             numbers of shape (n_samples, ...) if `model` is a torch module that takes them.
-        y : array-like of shape (n_samples,)
-            Labels of any kind.
+        y : array-like of shape (n_samples,), or {array-like, sparse matrix} of shape \
+(n_samples, n_labels)
+            Labels of any kind, or an indicator of several labels: zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row in the loss. A row of weight 0 is ignored.
 
@@ -299,6 +310,11 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         """
         return self._fit(X, y, sample_weight, goes_on=self.initialized_, classes=classes)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
     # ------------------------------------------------------------ what was fitted
 
     @property
@@ -306,23 +322,3 @@ class AlphaLoRANetClassifier(SavingMixin, PredictionMixin, Training):
         """Labels, sorted. While skorch's callbacks score, class numbers, which they compare."""
         labels = self.classes_inferred_
         return np.arange(len(labels)) if self.fitting_ else labels
-
-    @property
-    def alpha_(self):
-        """α of every adapted layer: layer name to array of shape (d_out,)."""
-        return {
-            name: p.detach().cpu().numpy().copy()
-            for name, p in alpha_parameters(self.module_.network).items()
-        }
-
-    @property
-    def n_trainable_parameters_(self):
-        """Number of parameters that training moves: adapters, head and a learned α."""
-        fixed = 0 if self._learns else sum(p.numel() for p in self._alphas())
-        return self.module_.n_trained - fixed
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = tags.input_tags.three_d_array = True
-        tags.non_deterministic = self.random_state is None
-        return tags

@@ -63,13 +63,14 @@ class SavingMixin:
 
         Returns
         -------
-        net : AlphaLoRANetClassifier
+        net : AlphaLoRANetClassifier or AlphaLoRANetRegressor
+            Of the class whose method this is.
 
         Raises
         ------
         ValueError
-            If `save` did not write the folder, if it is damaged, or if `model` is not the one that
-            the net was trained on.
+            If `save` did not write the folder, if it is damaged, if it holds a net of the other
+            class, or if `model` is not the one that the net was trained on.
         OSError
             If there is neither such a folder nor such a repository.
         """
@@ -81,15 +82,22 @@ class SavingMixin:
         Returns
         -------
         model : torch.nn.Module
-            A copy, in evaluation mode. If the net reads text, it is a transformers model that knows
-            the labels; its tokenizer is `tokenizer_`.
+            A copy, in evaluation mode. It returns the logits of the classes, or predictions in the
+            units of y. If the net reads text, it is a transformers model that knows the labels; its
+            tokenizer is `tokenizer_`.
         """
         check_is_fitted(self)
-        model = copy.deepcopy(self.module_.network).merge_and_unload().cpu().eval()
+        model = self._copy_in_units().merge_and_unload().cpu().eval()
         if self.module_.reads_text:
-            model.config.problem_type = "single_label_classification"  # a source may have another
-            set_labels(model.config, self.classes_)
+            model.config.problem_type = self._problem_type  # a source may have another
+            set_labels(model.config, self._labels)
         return model
+
+    def _copy_in_units(self):
+        """A copy of PEFT's model whose outputs are logits, or numbers in the units of y."""
+        network = copy.deepcopy(self.module_.network)
+        self._to_units(network.get_base_model())
+        return network
 
     def export_dora(self, folder):
         """Write an adapter folder that plain PEFT loads on the base model, head included.
@@ -110,7 +118,7 @@ class SavingMixin:
             If the folder holds something else.
         """
         check_is_fitted(self)
-        export_dora(self.module_.network, folder)
+        export_dora(self._copy_in_units(), folder)
 
     def export_onnx(self, file):
         """Write the merged model as ONNX, for any number of rows and tokens.
@@ -118,7 +126,8 @@ class SavingMixin:
         Parameters
         ----------
         file : path-like
-            The inputs have the tokenizer's names, or the name "X" for numbers.
+            The inputs have the tokenizer's names, or the name "X" for numbers. The output is
+            "logits", or "y" of a regression.
         """
         check_is_fitted(self)
         write_onnx(self, file)

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._distributed import held_by
-from sklearn_alpha.neural_network._texts import Collate, codes_of
+from sklearn_alpha.neural_network._texts import Collate
 
 
 class HeldOutAlpha:
@@ -51,10 +51,10 @@ class HeldOutAlpha:
                 yield collate([self.rows[i] for i in batch])
 
 
-def hold_out(rows, share, seed):
-    """Split rows, stratified by class, into those of the adapter and those of α."""
+def hold_out(rows, share, strata, seed):
+    """Split rows, stratified unless `strata` is None, into those of the adapter and those of α."""
     own, held = train_test_split(
-        np.arange(len(rows)), test_size=share, stratify=codes_of(rows), random_state=seed
+        np.arange(len(rows)), test_size=share, stratify=strata, random_state=seed
     )
     return Subset(rows, own.tolist()), Subset(rows, held.tolist())
 
@@ -85,6 +85,17 @@ def check_shares(shares, codes, classes):
             raise ValueError(
                 f"{name} splits {len(codes)} rows into {len(codes) - n_held} and {n_held}, too "
                 f"few for {len(counts)} classes; {advice}"
+            )
+
+
+def check_random_shares(shares, n_rows):
+    """Raise an error unless there is a row on both sides of every split without classes."""
+    for name, share in shares.items():
+        n_held = math.ceil(share * n_rows)
+        if share and not 0 < n_held < n_rows:
+            raise ValueError(
+                f"{name} splits {n_rows} rows into {n_rows - n_held} and {n_held}; add rows, or "
+                f"leave {name} at its default."
             )
 
 

@@ -124,6 +124,17 @@ def _check_no_missing(y):
             )
 
 
+def weighted_rows(sample_weight, n_rows):
+    """Rows of positive weight, and their weights; all rows have weight 1 if none are passed."""
+    weights = _check_sample_weight(
+        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    rows = np.flatnonzero(weights)
+    if not len(rows):
+        raise ValueError("no row has a positive weight; pass at least one.")
+    return rows, weights[rows]
+
+
 def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
     """The classes, and the rows of positive weight with their class numbers and weights.
 
@@ -149,21 +160,13 @@ def read_targets(y, sample_weight, n_rows, *, classes, class_weight):
         What `class_weight` multiplies the weights of each class by.
     """
     _check_no_missing(y)
-    if len(shape := np.asarray(y).shape) > 1 and shape[1] > 1:
-        raise ValueError(
-            f"y has {shape[1]} columns and must have one; for several labels of a row, pass the "
-            "net to sklearn.multioutput.MultiOutputClassifier, which fits one net for each column."
-        )
     y = column_or_1d(y, warn=True)
     check_consistent_length(np.empty(n_rows), y)
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     check_classification_targets(y)
-    weights = _check_sample_weight(
-        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
-    )
-    rows = np.flatnonzero(weights)
-    y, weights = y[rows], weights[rows]
+    rows, weights = weighted_rows(sample_weight, n_rows)
+    y = y[rows]
     seen = np.unique(y)
     classes = seen if classes is None else classes
     if len(classes) < 2:

@@ -2,7 +2,8 @@
 
 Labels are compared by name. A head has no names if they are transformers' own (LABEL_0, ...); its
 rows are then in the order of the sorted classes. Integers 0, 1, ... are places, unless one of
-them is a name.
+them is a name. The outputs of a regression, and the columns of an indicator of several labels, have
+places only: `Outputs` stands for them.
 """
 
 import re
@@ -10,22 +11,53 @@ import re
 import numpy as np
 from torch import nn
 
+NUMBERS, LABELS = "numbers", "labels"  # kinds of `Outputs`
 
-def labels_of(config):
-    """Labels of a transformers model, in the order of its outputs."""
+
+class Outputs:
+    """What a head without classes has in place of their names: the number of its outputs.
+
+    Parameters
+    ----------
+    n_outputs : int
+    kind : {"numbers", "labels"}
+        Of a regression, or of several labels in each row.
+    """
+
+    def __init__(self, n_outputs, kind):
+        self.n_outputs, self.kind = n_outputs, kind
+
+    def __len__(self):
+        return self.n_outputs
+
+
+def labels_of(config, classes):
+    """Labels of a transformers model, in the order of its outputs, or `Outputs`.
+
+    The labels of a model of several labels in each row have names too. They are places if those of
+    the target, `classes`, are.
+    """
+    if config.problem_type == "regression":
+        return Outputs(config.num_labels, NUMBERS)
+    if config.problem_type == "multi_label_classification" and isinstance(classes, Outputs):
+        return Outputs(config.num_labels, LABELS)
     return [config.id2label.get(code, f"LABEL_{code}") for code in range(config.num_labels)]
 
 
 def set_labels(config, classes):
-    """Give a transformers model the names of the classes."""
-    labels = dict(enumerate(map(str, classes)))
+    """Give a transformers model the names of the classes, or transformers' own for `Outputs`."""
+    no_names = isinstance(classes, Outputs)
+    names = (f"LABEL_{i}" for i in range(len(classes))) if no_names else map(str, classes)
+    labels = dict(enumerate(names))
     config.id2label = labels
     config.label2id = {label: code for code, label in labels.items()}
 
 
 def have_names(labels):
     """Whether labels are not transformers' own."""
-    return not all(re.fullmatch(r"LABEL_\d+", str(label)) for label in labels)
+    return isinstance(labels, Outputs) or not all(
+        re.fullmatch(r"LABEL_\d+", str(label)) for label in labels
+    )
 
 
 def aligned_rows(labels, classes):
@@ -33,21 +65,41 @@ def aligned_rows(labels, classes):
 
     Parameters
     ----------
-    labels : list
+    labels : list or Outputs
         Of the rows of the head.
-    classes : ndarray
+    classes : ndarray or Outputs
         Labels of the target, sorted.
 
     Returns
     -------
     rows : list of int, or None
     """
+    if isinstance(labels, Outputs) or isinstance(classes, Outputs):
+        fits = len(labels) == len(classes) and share_a_head(labels, classes)
+        return list(range(len(labels))) if fits else None
     names, wanted = ([str(label).casefold() for label in found] for found in (labels, classes))
     if len(set(names)) == len(names) and set(wanted) <= set(names):
         return [names.index(name) for name in wanted]
     places = classes.dtype.kind in "biu" and np.array_equal(classes, np.arange(len(classes)))
     by_place = (places or not have_names(labels)) and not set(names) & set(wanted)
     return list(range(len(names))) if by_place and len(names) == len(wanted) else None
+
+
+def share_a_head(labels, classes):
+    """Whether a head of these labels may predict such a target, if one of the two has `Outputs`.
+
+    Names of classes are not numbers, but may be those of several labels in each row.
+    """
+    if not isinstance(classes, Outputs):
+        return False
+    if isinstance(labels, Outputs):
+        return labels.kind == classes.kind
+    return classes.kind == LABELS or not have_names(labels)
+
+
+def knows(labels, classes):
+    """Whether a trained head of these labels predicts such a target in its units."""
+    return have_names(labels) and isinstance(labels, Outputs) == isinstance(classes, Outputs)
 
 
 def take_rows(network, name, rows):

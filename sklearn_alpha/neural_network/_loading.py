@@ -28,8 +28,10 @@ from sklearn_alpha.neural_network._base_model import (
     no_peft_warnings,
 )
 from sklearn_alpha.neural_network._labels import (
+    Outputs,
     aligned_rows,
     have_names,
+    knows,
     labels_of,
     set_labels,
     take_rows,
@@ -40,6 +42,7 @@ from sklearn_alpha.neural_network._padding import (
     set_padding_token,
 )
 from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, load_alpha
+from sklearn_alpha.neural_network._weights import frozen_weights
 
 
 def load_base(model, tokenizer, classes, row_shape=None):
@@ -53,7 +56,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
         A module or a net is copied and never changed. Adapters of PEFT are merged.
     tokenizer : str, path, tokenizer or None
         None is the model's own.
-    classes : ndarray
+    classes : ndarray or Outputs
         Labels, sorted.
     row_shape : tuple or None
         Shape of a row of numbers. None if X holds text.
@@ -62,19 +65,19 @@ def load_base(model, tokenizer, classes, row_shape=None):
     -------
     base : Base
     """
-    model, tokenizer, labels = _unwrap(model, tokenizer)
+    model, tokenizer, labels, frozen = _unwrap(model, tokenizer)
     if isinstance(model, nn.Module):
         network = copy.deepcopy(model).float()
         if isinstance(network, PreTrainedModel) != (row_shape is None):
             raise _other_kind(row_shape)
         if row_shape is not None:
-            return _fit_numbers(network, row_shape, labels, classes)
+            return replace(_fit_numbers(network, row_shape, labels, classes), frozen=frozen)
         if network.base_model is network and not hasattr(network, "num_labels"):
             raise ValueError(
                 f"model is a {type(network).__name__}, which has no head; load it with "
                 "AutoModelForSequenceClassification.from_pretrained, or pass its folder or hub id."
             )
-        base, origin = Base(network, name=network.config.name_or_path), None
+        base, origin = Base(network, name=network.config.name_or_path, frozen=frozen), None
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
             f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
@@ -89,7 +92,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
         if row_shape is not None:
             raise _other_kind(row_shape)
     if labels is None:
-        labels = labels_of(base.network.config)
+        labels = labels_of(base.network.config, classes)
     base = _align(base, labels, classes)
     network = base.network
     tokenizer = _load_tokenizer(tokenizer, base.name)
@@ -102,8 +105,8 @@ def load_base(model, tokenizer, classes, row_shape=None):
 
 
 def _unwrap(model, tokenizer):
-    """The module behind a frozen estimator, a fitted net or PEFT's wrapper, its tokenizer and
-    labels.
+    """The module behind a frozen estimator, a fitted net or PEFT's wrapper, its tokenizer, its
+    labels, and the weights below its adapters.
     """
     while isinstance(model, FrozenEstimator):
         model = model.estimator
@@ -113,9 +116,9 @@ def _unwrap(model, tokenizer):
                 f"model has an adapter of type {model.active_peft_config.peft_type.value}, which "
                 "cannot be merged into the weights; pass its base model instead."
             )
-        return copy.deepcopy(model).merge_and_unload(), tokenizer, None
+        return copy.deepcopy(model).merge_and_unload(), tokenizer, None, frozen_weights(model)
     if not hasattr(model, "merged_model"):
-        return model, tokenizer, None
+        return model, tokenizer, None, {}
     if not model.initialized_:
         raise NotFittedError(
             "model is a net that is not fitted; fit it first, and pass FrozenEstimator(net), "
@@ -123,7 +126,9 @@ def _unwrap(model, tokenizer):
             "estimator unfitted."
         )
     own = model.tokenizer_ if tokenizer is None else tokenizer
-    return model.merged_model(), own, model.classes_.tolist()
+    labels = model._labels
+    labels = labels if isinstance(labels, Outputs) else labels.tolist()
+    return model.merged_model(), own, labels, frozen_weights(model.module_.network)
 
 
 def _align(base, labels, classes):
@@ -132,13 +137,19 @@ def _align(base, labels, classes):
     rows = aligned_rows(labels, classes)
     if rows is not None and base.network.get_submodule(base.last_layer).out_features == len(labels):
         take_rows(base.network, base.last_layer, rows)
+        known = known and knows(labels, classes)
         if known:
             set_labels(base.network.config, classes)
         return replace(base, knows_classes=known)
     if known or getattr(base.network, "num_labels", None) != len(classes):
         network, new = _with_new_head(base.network, len(classes))
         base = replace(base, network=network, new=tuple(sorted({*base.new, *new})))
-    return replace(base, other_labels=labels if known else None)
+    return replace(base, other_labels=_names_of_classes(labels, classes) if known else None)
+
+
+def _names_of_classes(labels, classes):
+    """Labels of a head whose classes are not those of the target, None for numbers."""
+    return None if isinstance(labels, Outputs) or isinstance(classes, Outputs) else labels
 
 
 def _other_kind(row_shape):
@@ -151,7 +162,7 @@ def _other_kind(row_shape):
 
 def _load_transformer(name, classes):
     """A transformers model with its own head, or with one for the classes."""
-    labels = labels_of(_from_pretrained(AutoConfig, name))
+    labels = labels_of(_from_pretrained(AutoConfig, name), classes)
     return _load_with_head(name, (classes if aligned_rows(labels, classes) is None else labels))
 
 
@@ -191,8 +202,12 @@ def _load_adapter(folder, classes):
     with no_peft_warnings():
         adapted = (load_alpha if has_alpha else PeftModel.from_pretrained)(base.network, folder)
     own_tokenizer = (Path(folder) / "tokenizer_config.json").exists()
+    frozen = frozen_weights(adapted)
     return replace(
-        base, network=adapted.merge_and_unload(), name=folder if own_tokenizer else source
+        base,
+        network=adapted.merge_and_unload(),
+        name=folder if own_tokenizer else source,
+        frozen=frozen,
     )
 
 
@@ -264,13 +279,14 @@ def _fit_numbers(network, row_shape, labels, classes):
     """A network of numbers with a head for the classes. A module has no labels, a net has."""
     rows = None if labels is None else aligned_rows(labels, classes)
     if labels is None or rows is None:
-        base = fit_head(network, row_shape, len(classes))
+        counted = "columns" if isinstance(classes, Outputs) else "classes"
+        base = fit_head(network, row_shape, len(classes), counted)
         if labels is None or base.head_is_new:
             return base
         name, last = base.last_layer, network.get_submodule(base.last_layer)
         new = nn.Linear(last.in_features, last.out_features, last.bias is not None)
         network.set_submodule(name, new)
-        return replace(base, new=(name,), other_labels=labels)
+        return replace(base, new=(name,), other_labels=_names_of_classes(labels, classes))
     base = fit_head(network, row_shape, len(labels))
     take_rows(network, base.last_layer, rows)
-    return replace(base, knows_classes=True)
+    return replace(base, knows_classes=knows(labels, classes))

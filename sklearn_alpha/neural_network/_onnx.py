@@ -37,7 +37,7 @@ def write_onnx(net, file):
                 kwargs={"inputs": inputs},
                 f=Path(file),
                 input_names=[name or "X" for name in inputs],
-                output_names=["logits"],
+                output_names=["y" if net._targets == "numbers" else "logits"],
                 dynamic_shapes=shapes,
                 dynamo=True,
                 verbose=False,

@@ -40,8 +40,15 @@ FIXED_ORDER = ("shuffle", "sampler", "batch_sampler", "drop_last")  # options of
 
 def check_parameters(net):
     """Raise an error for a value that is not allowed, also of a parameter of skorch's."""
-    validate_parameter_constraints(CONSTRAINTS, net.get_params(deep=False), type(net).__name__)
+    parameters = net.get_params(deep=False)
+    constraints = {name: kinds for name, kinds in CONSTRAINTS.items() if name in parameters}
+    validate_parameter_constraints(constraints, parameters, type(net).__name__)
     check_early_stopping(net)
+    if net._targets == "numbers" and isinstance(net.model, list | tuple) and len(net.model) > 1:
+        raise ValueError(
+            f"model is a list of {len(net.model)} sources, and a regression takes one; pass one of "
+            "them."
+        )
     for name in net._params_to_validate:
         if name.startswith(("module__", "model__")):
             raise ValueError(

@@ -1,7 +1,7 @@
 """Predictions of a fitted net, from its logits."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from sklearn_alpha.linear_model._conformal import levels_of, upper_quantile
 
@@ -10,7 +10,7 @@ class PredictionMixin:
     """The methods of a classifier that predict."""
 
     def decision_function(self, X):
-        """Logits; of two classes the second's minus the first's.
+        """Logits, of classes or of labels; of two classes the second's minus the first's.
 
         Parameters
         ----------
@@ -21,13 +21,13 @@ class PredictionMixin:
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+        return self._task.decisions(self._logits(X))
 
     def predict_proba(self, X):
-        """P(class | x) = softmax(β logits).
+        """P(class | x) = softmax(β logits), or P(label | x) = 1/(1 + exp(−β logit)).
 
-        β is `inverse_temperature_`, which rows that were held out choose, and 1 without such rows.
+        The second is for an indicator of labels as y, whose probabilities do not sum to one. β is
+        `inverse_temperature_`, which rows that were held out choose, and 1 without such rows.
 
         Parameters
         ----------
@@ -39,7 +39,7 @@ class PredictionMixin:
         P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return softmax(self._scaled_logits(X), axis=1)
+        return np.exp(self._task.log_probabilities(self._scaled_logits(X)))
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`.
@@ -53,10 +53,10 @@ class PredictionMixin:
         -------
         log_P : ndarray of shape (n_samples, n_classes)
         """
-        return log_softmax(self._scaled_logits(X), axis=1)
+        return self._task.log_probabilities(self._scaled_logits(X))
 
     def predict(self, X):
-        """Class of the largest logit.
+        """Class of the largest logit, or labels whose probability is at least their threshold.
 
         Parameters
         ----------
@@ -65,10 +65,9 @@ class PredictionMixin:
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        codes = self._logits(X).argmax(axis=1)
-        return self.classes_[codes]
+        return self._task.predictions(self, self._logits(X))
 
     def predict_set(self, X, confidence_level=0.9):
         """Predictions, and sets of classes that contain the true one with a given probability.
@@ -98,7 +97,7 @@ class PredictionMixin:
         Raises
         ------
         ValueError
-            If no rows were held out, or too few for the level.
+            If no rows were held out, or too few for the level, or if rows have several labels.
 
         Notes
         -----
@@ -107,6 +106,11 @@ class PredictionMixin:
         the level.
         """
         levels = levels_of(confidence_level)
+        if self.n_labels_:
+            raise ValueError(
+                "predict_set is for one label in each row; predict_proba has the probability of "
+                "each of several labels."
+            )
         logits = self._scaled_logits(X)
         found = self.validation_
         if found is None:

@@ -27,7 +27,7 @@ from sklearn_alpha.neural_network._folders import (
 )
 from sklearn_alpha.neural_network._hub import local_folder
 from sklearn_alpha.neural_network._parameters import check_parameters
-from sklearn_alpha.neural_network._record_checks import FITTED, check_record
+from sklearn_alpha.neural_network._record_checks import check_record, fitted_checks
 from sklearn_alpha.neural_network._state import find_device, of_this_version, restore, trained_state
 from sklearn_alpha.neural_network._validation import restored
 
@@ -46,15 +46,17 @@ def save_net(net, folder):
     with new_version(folder) as draft:
         # not `save_file`, whose errors are not those of the system
         (draft / STATE).write_bytes(save(trained_state(net)))
-        labels = net.classes_inferred_
+        fitted = fitted_checks(net._targets)
         record = {
             "model": _save_model(net, draft),
             "tokenizer": _save_tokenizer(net.tokenizer, draft),
             "parameters": _plain_parameters(net),
-            "classes": labels.tolist(),
-            "dtype": labels.dtype.str,
-            "fitted": {name: _plain(vars(net)[name]) for name in FITTED if name in vars(net)},
+            "targets": net._targets,
+            "fitted": {name: _plain(vars(net)[name]) for name in fitted if name in vars(net)},
         }
+        if "classes" in net._kinds:
+            labels = net.classes_inferred_
+            record |= {"classes": labels.tolist(), "dtype": labels.dtype.str}
         (draft / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
         (draft / f".{CARD}").write_text(model_card(net), "utf-8")
 
@@ -161,6 +163,7 @@ def _read_net(cls, folder, manifest, model):
     with _as_damage(folder):
         parts, record = _read_record(folder, manifest)
         state = load((parts[NET] / STATE).read_bytes())
+        _check_kind(cls, record, folder)
         left_out = (*REMOVED, *NOT_KEPT)
         parameters = of_this_version(record["parameters"])
         parameters = {name: v for name, v in parameters.items() if name not in left_out}
@@ -179,12 +182,24 @@ def _read_net(cls, folder, manifest, model):
         if "feature_names_in_" in vars(net):
             net.feature_names_in_ = np.array(net.feature_names_in_, dtype=object)
         net.validation_ = restored(net.validation_)
-        if net.row_shape_ is not None:
-            net.row_shape_ = tuple(net.row_shape_)
-        if "source_alpha_" in vars(net):
-            net.source_alpha_ = np.array(net.source_alpha_)
-        net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
+        for name in ("row_shape_", "target_shape_"):
+            if vars(net).get(name) is not None:
+                vars(net)[name] = tuple(vars(net)[name])
+        for name in ("source_alpha_", "target_mean_", "target_scale_"):
+            if name in vars(net):
+                vars(net)[name] = np.array(vars(net)[name])
+        if "classes" in net._kinds:
+            net.classes_inferred_ = np.asarray(record["classes"], dtype=np.dtype(record["dtype"]))
         return net, state
+
+
+def _check_kind(cls, record, folder):
+    """Raise an error if the folder holds a net of the other estimator."""
+    names = dict.fromkeys(("classes", "labels"), "AlphaLoRANetClassifier")
+    names["numbers"] = "AlphaLoRANetRegressor"
+    found = record.setdefault("targets", "classes")  # earlier versions had classes only
+    if found in names and found not in cls._kinds:
+        raise FolderError(f"{folder} holds an {names[found]}; load it with {names[found]}.load.")
 
 
 def _layers(target_modules, state):

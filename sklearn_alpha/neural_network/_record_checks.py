@@ -7,7 +7,11 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from sklearn_alpha.neural_network._inputs import NUMBERS, TEXT
 from sklearn_alpha.neural_network._parameters import CONSTRAINTS
-from sklearn_alpha.neural_network._validation import is_validation
+from sklearn_alpha.neural_network._validation import (
+    is_validation,
+    is_validation_of_labels,
+    is_validation_of_numbers,
+)
 
 LABEL_BYTES = 1 << 16  # of one label, at most
 ROW_SIZE = 1 << 28  # numbers in one row, at most
@@ -27,7 +31,12 @@ def check_record(cls, record, parameters, state):
         Of the network. Its adapters must have the rank that the record names.
     """
     _check(ENTRIES, record)
-    _check(FITTED, record["fitted"])
+    if record.get("targets") not in cls._kinds:
+        raise ValueError("targets is not as it should be")
+    fitted = fitted_checks(record["targets"])
+    _check(fitted, record["fitted"])
+    if unknown := record["fitted"].keys() - fitted.keys():
+        raise ValueError(f"there is no attribute {min(unknown)!r}")
     attached = record["fitted"]["attached_"]
     if attached.keys() != ATTACHED.keys():
         raise ValueError("attached_ has other entries than it should")
@@ -37,7 +46,13 @@ def check_record(cls, record, parameters, state):
         raise ValueError("the rank of the adapters is another")
     if (record["fitted"]["kind_"] == TEXT) != (record["fitted"]["row_shape_"] is None):
         raise ValueError("kind_ and row_shape_ contradict each other")
-    _check_labels(record["classes"], np.dtype(record["dtype"]))
+    if "classes" in cls._kinds:
+        _check(LABELS, record)
+        _check_labels(record["classes"], np.dtype(record["dtype"]))
+        if record["targets"] == "labels":
+            _check_number_of_labels(len(record["classes"]), **record["fitted"])
+    else:
+        _check_units(record["fitted"])
     known = cls("").get_params(deep=False)
     for name in parameters:
         component, _, option = name.partition("__")
@@ -51,8 +66,11 @@ def _check(checks, values):
             continue
         if name not in values or not check(values[name]):
             raise ValueError(f"{name} is {'not as it should be' if name in values else 'missing'}")
-    if checks is FITTED and not values.keys() <= checks.keys():
-        raise ValueError(f"there is no attribute {min(values.keys() - checks.keys())!r}")
+
+
+def fitted_checks(targets):
+    """The attributes that a record names, for targets of a kind, and their checks."""
+    return FITTED | OF_TARGETS[targets]
 
 
 def _check_labels(labels, dtype):
@@ -60,6 +78,19 @@ def _check_labels(labels, dtype):
         raise ValueError("the labels have a type that labels do not have")
     if len(set(labels)) < len(labels):
         raise ValueError("a label is there twice")
+
+
+def _check_number_of_labels(n, n_labels_, validation_=None, **others):
+    if n_labels_ != n or len(validation_["thresholds"] if validation_ else range(n)) != n:
+        raise ValueError("the number of labels contradicts the classes")
+
+
+def _check_units(fitted):
+    mean, scale = fitted["target_mean_"], fitted["target_scale_"]
+    if not len(mean) == len(scale) == prod(fitted["target_shape_"]):
+        raise ValueError("the units of the targets contradict their shape")
+    if not (np.isfinite(mean + scale).all() and min(scale) > 0):
+        raise ValueError("a unit of the targets is none")
 
 
 def _is_place(value):
@@ -90,8 +121,6 @@ ENTRIES = {
     "model": _is_place,
     "tokenizer": _is_place,
     "parameters": lambda value: isinstance(value, dict),
-    "classes": _is_list(bool, int, float, str),
-    "dtype": lambda value: isinstance(value, str),
     "fitted": lambda value: isinstance(value, dict),
 }
 FITTED = {
@@ -104,9 +133,25 @@ FITTED = {
     "starts_at_probe_": lambda value: isinstance(value, bool),
     "source_alpha_": _is_list(float),
     "trained_share_": lambda value: isinstance(value, float) and 0 <= value <= 1,
-    "validation_": lambda value: value is None or is_validation(value),
     "n_features_in_": _is_count,
     "feature_names_in_": _is_list(str),
+}
+OF_TARGETS = {
+    "classes": {"validation_": lambda value: value is None or is_validation(value)},
+    "labels": {
+        "validation_": lambda value: value is None or is_validation_of_labels(value),
+        "n_labels_": lambda value: _is_count(value) and value > 1,
+    },
+    "numbers": {
+        "validation_": lambda value: value is None or is_validation_of_numbers(value),
+        "target_shape_": lambda value: value == [] or (_is_list(int)(value) and len(value) == 1),
+        "target_mean_": _is_list(float),
+        "target_scale_": _is_list(float),
+    },
+}
+LABELS = {
+    "classes": _is_list(bool, int, float, str),
+    "dtype": lambda value: isinstance(value, str),
 }
 OPTIONAL = ("n_features_in_", "feature_names_in_", "starts_at_probe_", "validation_")
 OPTIONAL += ("source_alpha_", "trained_share_")

@@ -7,16 +7,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNetClassifier
+from skorch import NeuralNet
 from skorch.utils import is_dataset
 
 from sklearn_alpha.neural_network._base_model import fingerprint
-from sklearn_alpha.neural_network._inputs import (
-    NUMBERS,
-    encode_labels,
-    read_dataset,
-    read_inputs,
-)
+from sklearn_alpha.neural_network._inputs import NUMBERS, read_dataset, read_inputs
 from sklearn_alpha.neural_network._network import attach
 from sklearn_alpha.neural_network._peft import alpha_parameters
 from sklearn_alpha.neural_network._sources import load_sources, warn_of_other_labels
@@ -25,15 +20,15 @@ from sklearn_alpha.neural_network._texts import EncodedRows, by_length, is_encod
 from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
 
 
-class SkorchNet(NeuralNetClassifier):
+class SkorchNet(NeuralNet):
     """A skorch net of `model` with adapters and α.
 
-    `fit` sets `processes_`, `seed_`, `kind_`, `row_shape_` and `classes_inferred_` before it hands
-    over to skorch.
+    `fit` sets `processes_`, `seed_`, `kind_`, `row_shape_` and what is known of the targets before
+    it hands over to skorch. `ClassTargets` and `NumberTargets` have what depends on the targets.
     """
 
     fitting_ = False
-    prefixes_: ClassVar = [*NeuralNetClassifier.prefixes_, "model"]  # it may be a torch module
+    prefixes_: ClassVar = [*NeuralNet.prefixes_, "model"]  # it may be a torch module
 
     # ------------------------------------------------------------ parameters
 
@@ -97,7 +92,8 @@ class SkorchNet(NeuralNetClassifier):
             "target_modules": self.target_modules,
         }
         base = self._load_base()
-        warn_of_other_labels(base, self.classes_inferred_)
+        warn_of_other_labels(base, self._labels)
+        self._fit_units(base)
         self.new_modules_ = base.new
         self.fingerprint_ = fingerprint(base)
         start = self._alpha_start
@@ -107,8 +103,7 @@ class SkorchNet(NeuralNetClassifier):
     def _load_base(self):
         """The pretrained network and its tokenizer."""
         shares = getattr(self, "source_alpha_", None)
-        classes = self.classes_inferred_
-        return load_sources(self.model, self.tokenizer, classes, self.row_shape_, shares)
+        return load_sources(self.model, self.tokenizer, self._labels, self.row_shape_, shares)
 
     def _attach(self, base, alpha):
         """Add adapters with the parameters that the net was fitted with."""
@@ -128,7 +123,7 @@ class SkorchNet(NeuralNetClassifier):
         """The criterion for each row: sample weights need it unreduced."""
         options = {**self.get_params_for("criterion"), "reduction": "none"}
         try:
-            self.criterion_ = self.criterion(**options)
+            self.criterion_ = self._criterion(**options)
         except TypeError as error:
             if "reduction" not in str(error):
                 raise
@@ -144,12 +139,12 @@ class SkorchNet(NeuralNetClassifier):
         """`fit` has checked them."""
 
     def get_dataset(self, X, y=None):
-        """Encoded rows of texts or numbers, or of a torch dataset of them; y are labels."""
+        """Encoded rows of texts or numbers, or of a torch dataset of them; y are as in `fit`."""
         if is_dataset(X):
             if is_encoded(X):
                 return X
             X, y = read_dataset(X)
-        codes = None if y is None else encode_labels(y, self.classes_inferred_)
+        codes = None if y is None else self._codes(self._check_targets(y))
         kind, columns = read_inputs(self, X, reset=False, allow_empty=True)
         self._check_kind(kind)
         return EncodedRows(self._encode(kind, columns), codes)
@@ -164,12 +159,12 @@ class SkorchNet(NeuralNetClassifier):
     def _encode(self, kind, columns):
         """Arguments of the network for each row."""
         if kind == NUMBERS:
-            return {"": torch.as_tensor(columns)}
+            return {"": torch.as_tensor(np.require(columns, requirements="W"))}  # may be read-only
         lengths = self.max_length, self.longest_, self.stride
         return tokenize(self.tokenizer_, columns, *lengths)
 
     def _logits(self, X):
-        """Logits (n_samples, n_classes)."""
+        """Outputs of the network, (n_samples, n_classes) or (n_samples, n_outputs)."""
         check_is_fitted(self)
         rows, order = self.get_dataset(X), slice(None)
         if not self.fitting_:  # else skorch replays predictions in the order of validation rows
@@ -204,9 +199,11 @@ class SkorchNet(NeuralNetClassifier):
 
     def _losses(self, logits, codes, inputs):
         losses = self.criterion_(logits, codes.to(logits.device))
-        if losses.shape != codes.shape:
+        if losses.shape not in (codes.shape, codes.shape[:1]):
             raise ValueError(
                 f"criterion returns losses of shape {tuple(losses.shape)} for {len(codes)} rows; "
                 "with reduction='none' it must return one for each row."
             )
+        if losses.ndim == 2:
+            losses = losses.mean(dim=1)  # over the outputs
         return losses * inputs[1].to(logits.device)

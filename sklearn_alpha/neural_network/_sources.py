@@ -1,10 +1,8 @@
-"""Several sources that are networks of one architecture: one network at their weighted mean.
+"""Several sources that are networks of one architecture, as one network.
 
-    W = W₀ + Σ_k α_k (W_k − W₀) = Σ_k α_k W_k,      α_k ≥ 0,  Σ_k α_k = 1
-
-for every parameter W_k of source k, its head included. Because the α_k sum to one, the base W₀ of
-the task vectors W_k − W₀ cancels, and it need not be known. α maximises the likelihood of the
-target's labels under the pooled logits f_k of the sources, with a prior around equal shares:
+The sources are merged by shares α_k ≥ 0, Σ_k α_k = 1, as `_merge.py` says. α maximises the
+likelihood of the target's labels under the pooled logits f_k of the sources, with a prior around
+equal shares:
 
     α = argmax Σ_i log softmax(Σ_k α_k f_k(x_i))_{y_i} − K²‖α − 1/K‖²/2        (K sources)
 
@@ -13,7 +11,6 @@ the rows are few. The sum is concave in α.
 """
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,6 +19,7 @@ from scipy.special import log_softmax, softmax
 from torch.utils.data import Subset
 
 from sklearn_alpha.neural_network._loading import load_base
+from sklearn_alpha.neural_network._merge import merged, scale
 from sklearn_alpha.neural_network._network import Adapted
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length
 from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
@@ -35,7 +33,7 @@ def is_list(model):
 
 
 def load_sources(model, tokenizer, classes, row_shape, alpha):
-    """The base network of one source, or the weighted mean of several.
+    """The base network of one source, or of several in one.
 
     Parameters
     ----------
@@ -47,26 +45,11 @@ def load_sources(model, tokenizer, classes, row_shape, alpha):
     Returns
     -------
     base : Base
-        The head of a list is new only if all heads are.
     """
     if not is_list(model) or len(model) == 1:
         one = model[0] if is_list(model) else model
         return load_base(one, tokenizer, classes, row_shape)
-    mean, state, known = None, None, []
-    for share, base in zip(alpha, each_source(model, tokenizer, classes, row_shape)):
-        known.append(base.knows_classes)
-        own = base.network.state_dict()
-        if mean is None:
-            mean, state = base, {name: value * share for name, value in _floats(own)}
-        else:
-            for name, value in _floats(own):
-                state[name] += share * value
-    mean.network.load_state_dict(state, strict=False)
-    return replace(mean, name=None, knows_classes=all(known))
-
-
-def _floats(state):
-    return ((name, value) for name, value in state.items() if value.is_floating_point())
+    return merged(each_source(model, tokenizer, classes, row_shape), alpha)
 
 
 def each_source(model, tokenizer, classes, row_shape):
@@ -104,35 +87,68 @@ def _description(base):
 
 
 def weigh_sources(net, kind, columns, codes, weights):
-    """Set `source_alpha_` of a net whose `model` is a list, from its training rows."""
+    """Set `source_alpha_` of a net whose `model` is a list, from its training rows.
+
+    Returns
+    -------
+    pooled : ndarray of shape (n_rows, n_classes) or None
+        Logits of the sources' ensemble. None if there are not several, or if heads are new.
+    """
     vars(net).pop("source_alpha_", None)  # of an earlier fit
     if not is_list(net.model):
-        return
-    sources = each_source(net.model, net.tokenizer, net.classes_inferred_, net.row_shape_)
-    logits = [_logits(net, base, kind, columns, codes, weights) for base in sources]
-    F = None if any(found is None for found, *_ in logits) else np.stack([f for f, *_ in logits], 2)
-    if F is None or len(logits) == 1:
-        alpha = np.full(len(logits), 1 / len(logits))
-    else:
-        alpha = shares(F, *logits[0][1:])
+        return None
+    logits = []
+    for base in each_source(net.model, net.tokenizer, net._labels, net.row_shape_):
+        net.tokenizer_, net.longest_ = base.tokenizer, base.longest
+        rows = some_rows(net, kind, columns, codes, weights)
+        network = Adapted(base.network, base)
+        logits.append(None if base.head_is_new else logits_on(net, network, rows))
+    alpha, pooled = np.full(len(logits), 1 / len(logits)), None
+    if logits[0] is not None and len(logits) > 1:
+        F, codes, weights = np.stack([f for f, *_ in logits], axis=2), *logits[0][1:]
+        finite = np.isfinite(F).all(axis=(0, 1))
+        if not finite.all():
+            warnings.warn(
+                f"sources {np.flatnonzero(~finite).tolist()} of model have logits that are not "
+                "finite, and are left out.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        if finite.any():
+            alpha = np.zeros(len(logits))
+            alpha[finite] = shares(F[:, :, finite], codes, weights)
+            pooled = F[:, :, finite] @ alpha[finite]
     net.source_alpha_ = net.processes_.agree(alpha)
+    return pooled
 
 
-def _logits(net, base, kind, columns, codes, weights):
-    """Logits (n_rows, n_classes) of a source on at most `MOST_ROWS` rows, their codes and weights.
+def match_scale(net, pooled, kind, columns, codes, weights):
+    """Multiply the head of the merged network by c, unless the head is adapted."""
+    if pooled is None or net.module_.head is None:
+        return
+    rows = some_rows(net, kind, columns, codes, weights)
+    with net.module_.network.disable_adapter():  # α may start elsewhere than at 1
+        logits, _, weights = logits_on(net, net.module_, rows)
+    c = net.processes_.agree(scale(pooled, logits, weights))
+    with torch.no_grad():
+        for parameter in net.module_.get_submodule(net.module_.head).parameters():
+            parameter *= c
 
-    The logits are None if the head is new.
-    """
-    if base.head_is_new:
-        return None, None, None
-    net.tokenizer_, net.longest_ = base.tokenizer, base.longest
+
+def some_rows(net, kind, columns, codes, weights):
+    """At most `MOST_ROWS` training rows, from short to long."""
     rows = EncodedRows(net._encode(kind, columns), codes, weights)
     some = np.random.default_rng(net.seed_).permutation(len(rows))[:MOST_ROWS]
-    network, device = Adapted(base.network, base), net.processes_.device
+    return by_length(Subset(rows, some.tolist()))[0]
+
+
+def logits_on(net, network, rows):
+    """Logits (n_rows, n_classes) of a network, and codes and weights of the rows."""
+    device = net.processes_.device
     network.to(device)
     found, used = [], []
     with torch.no_grad(), net.processes_.autocast():
-        for (inputs, weight), code in net.get_iterator(by_length(Subset(rows, some.tolist()))[0]):
+        for (inputs, weight), code in net.get_iterator(rows):
             inputs = {name: column.to(device) for name, column in inputs.items()}
             windows = COUNTS in inputs
             found.append(

@@ -3,18 +3,16 @@
     logits = β [(α_v v + a)·z(α) + b]
 
 z(α) is the input of the head when every row of every adapted layer is at α. v is the head of the
-source (none if the head was drawn at random). α_v, a, b and β are those of
-`AlphaTransferClassifier` on the training rows: of its default rule if the head knows the classes by
-their names, so that few rows leave it as it is, and of "blend" otherwise. β comes from left-out
-rows, so that the network still gets a gradient from rows that the probe fits perfectly. If training
-began at a random head, the first steps would fit the network to meaningless weights (Kumar et al.,
+source (none if the head was drawn at random). α_v, a, b and β are those of a linear model on the
+training rows, see `_class_probe.py` and `_number_probe.py`; β = 1 in regression. If training began
+at a random head, the first steps would fit the network to meaningless weights (Kumar et al.,
 "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", arXiv
 2202.10054).
 
 With dropout the logits are multiplied by a further factor, see `_dropout.py`.
 
 The gradient of the training loss cannot choose α, because the adapter fits the same rows. Rows left
-out of the probe can. With ℓᵢ(α) the log loss of row i, left out,
+out of the probe can. With ℓᵢ(α) minus the log likelihood of row i, left out,
 
     α₀ = 2^(−P),    P = 1 / (1 + exp((g − [d̄ − se(d̄)]) / w)),    dᵢ = ℓᵢ(1) − ℓᵢ(½),
     g = 0.04 and w = 0.01 nats
@@ -23,19 +21,14 @@ The gain d̄ counts less its standard error over the rows. The threshold g does 
 rows, because neither does the difference between the probe and the trained network.
 """
 
-import warnings
-
 import numpy as np
 import torch
-from scipy.special import expit, log_softmax
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from scipy.special import expit
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Subset
 
-from sklearn_alpha.linear_model import AlphaTransferClassifier
 from sklearn_alpha.neural_network._dropout import adjust_to_dropout, copy_of_state
 from sklearn_alpha.neural_network._texts import by_length
 
@@ -60,7 +53,7 @@ class LinearProbe(Callback):
         if found is None:
             return
         head = net.module_.get_submodule(net.module_.head)
-        start = net.processes_.agree(logits_of(found.model))
+        start = net.processes_.agree(net._probe.weights(found.model))
         with torch.no_grad():
             for parameter, value in zip((head.weight, head.bias), start):
                 if parameter is not None:
@@ -83,17 +76,8 @@ def chosen_alpha(net, rows):
         found = fit_probe(net, rows, store_loo=True)
         if found is None:
             return 1.0
-        losses.append(left_out_losses(found))
+        losses.append(net._probe.left_out_losses(found))
     return float(2 ** -expit((sure_gain(*losses, found.weights) - GAIN) / WIDTH))
-
-
-def left_out_losses(found):
-    """ℓ (n_rows,): log loss of each row, left out."""
-    logits = found.model.inverse_temperature_ * found.model.loo_decision_function_
-    if logits.ndim == 1:
-        logits = np.column_stack([np.zeros_like(logits), logits])
-    log_p = log_softmax(logits, axis=1)
-    return -log_p[np.arange(len(log_p)), found.codes]
 
 
 def sure_gain(losses, losses_at_one, weights):
@@ -104,60 +88,27 @@ def sure_gain(losses, losses_at_one, weights):
 
 
 def fit_probe(net, rows, **options):
-    """`AlphaTransferClassifier` on the inputs of the head, or None if it cannot replace the head.
+    """The linear model on the inputs of the head, or None if it cannot replace the head.
 
     Parameters
     ----------
-    net : AlphaLoRANetClassifier
+    net : AlphaLoRANetClassifier or AlphaLoRANetRegressor
     rows : Subset
     **options
-        Of the classifier.
+        Of the linear model.
 
     Returns
     -------
     found : Bunch or None
-        model, codes and weights. None if the logits are not the head's output, or if a class has
-        no row.
+        model, codes and weights. None if the outputs are not the head's, or if a class has no row.
     """
     head = net.module_.get_submodule(net.module_.head)
     found = inputs_of(head, net, by_length(rows)[0])
-    if found is None or set(found[1]) != set(range(head.out_features)):
+    if found is None:
         return None
     Z, codes, weights = found
-    has_bias = head.bias is not None
-    if net.module_.knows_classes:
-        model = AlphaTransferClassifier(as_logistic(head), fit_intercept=has_bias, **options)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # it speaks of the linear model's α and X
-            model.fit(Z, codes, sample_weight=weights)
-        return Bunch(model=model, codes=codes, weights=weights)
-    source = None
-    if not net.module_.head_is_new:
-        v, b = weights_of(head)
-        # two logits make one decision value
-        source = (v, b) if len(v) > 2 else ((v[1] - v[0]) / 2, (b[1] - b[0]) / 2)
-    # The intercept is not penalised, because hidden states may lie far from zero.
-    model = AlphaTransferClassifier(
-        source, selection="blend", fit_intercept=has_bias, intercept_scaling=np.inf, **options
-    ).fit(Z, codes, sample_weight=weights)
-    return Bunch(model=model, codes=codes, weights=weights)
-
-
-def weights_of(head):
-    """v (n_classes, n_features) and b (n_classes,) of a linear layer."""
-    v = head.weight.detach().double().cpu().numpy()
-    b = np.zeros(len(v)) if head.bias is None else head.bias.detach().double().cpu().numpy()
-    return v, b
-
-
-def as_logistic(head):
-    """The head as the fitted classifier that it is: its log odds have a scale of their own."""
-    v, b = weights_of(head)
-    model = LogisticRegression()
-    model.classes_ = np.arange(len(v))
-    model.coef_, model.intercept_ = (v, b) if len(v) > 2 else (v[1:] - v[:1], b[1:] - b[:1])
-    model.n_features_in_ = v.shape[1]
-    return FrozenEstimator(model)
+    model = net._probe.fit(net.module_, head, Z, codes, weights, **options)
+    return None if model is None else Bunch(model=model, codes=codes, weights=weights)
 
 
 def inputs_of(head, net, rows):
@@ -178,10 +129,3 @@ def inputs_of(head, net, rows):
     Z = torch.cat(Z).double().cpu().numpy()
     codes, weights = (torch.cat(parts).numpy() for parts in zip(*((c, i[1]) for i, c in batches)))
     return (Z, codes, weights) if np.isfinite(Z).all() else None
-
-
-def logits_of(model):
-    """Weights (n_classes, n_features) and biases (n_classes,) of the logits βf."""
-    beta = model.inverse_temperature_
-    v, b = beta * model.coef_, beta * model.intercept_
-    return (v, b) if len(v) > 1 else (np.vstack([-v, v]) / 2, np.append(-b, b) / 2)

@@ -25,15 +25,15 @@ _tokenizing = threading.Lock()
 
 
 class EncodedRows(Dataset):
-    """Rows of numbers or tokens, with their class numbers and weights.
+    """Rows of numbers or tokens, with their codes and weights.
 
     Parameters
     ----------
     inputs : dict of str to list or tensor
         Arguments of the network's `forward`, each with one entry per row: token lists, or lists of
         windows, under the tokenizer's names, or the array of numbers under the name "".
-    codes : ndarray of int, or None
-        Class numbers.
+    codes : ndarray, or None
+        Class numbers (n_rows,), or standardised targets (n_rows, n_outputs) of a regression.
     weights : ndarray of float, or None
     """
 
@@ -73,7 +73,7 @@ def lengths_of(dataset):
 
 
 def codes_of(dataset):
-    """Class numbers of encoded rows or of a (nested) subset of them."""
+    """Codes of encoded rows or of a (nested) subset of them."""
     if isinstance(dataset, Subset):
         return codes_of(dataset.dataset)[np.asarray(dataset.indices)]
     return dataset.codes
@@ -144,7 +144,7 @@ class Batches(BatchSampler):
 
 
 class Collate:
-    """A batch: arguments of the network, class numbers and weights. Tokens are padded.
+    """A batch: arguments of the network, codes and weights. Tokens are padded.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -18,23 +17,19 @@ from sklearn_alpha.neural_network._early_stopping import (
     split_of,
     stopping,
 )
-from sklearn_alpha.neural_network._held_out import (
-    HeldOutAlpha,
-    check_shares,
-    hold_out,
-    set_requires_grad,
-)
-from sklearn_alpha.neural_network._inputs import TEXT, read_inputs, read_targets
+from sklearn_alpha.neural_network._held_out import HeldOutAlpha, hold_out, set_requires_grad
+from sklearn_alpha.neural_network._inputs import TEXT, read_inputs
 from sklearn_alpha.neural_network._parameters import check_parameters
 from sklearn_alpha.neural_network._schedule import LinearDecay
 from sklearn_alpha.neural_network._skorch import SkorchNet
-from sklearn_alpha.neural_network._sources import weigh_sources
+from sklearn_alpha.neural_network._sources import match_scale, weigh_sources
 from sklearn_alpha.neural_network._start import LinearProbe
 from sklearn_alpha.neural_network._texts import (
     Batches,
     Collate,
     EncodedRows,
     by_length,
+    codes_of,
     in_order,
     lengths_of,
 )
@@ -48,25 +43,17 @@ class Training(SkorchNet):
 
     # ------------------------------------------------------------ fit
 
-    def _fit(self, X, y, sample_weight, *, goes_on, classes=None):
+    def _fit(self, X, y, sample_weight, *, goes_on, **known):
         with all_or_nothing(self):
             check_parameters(self)
             if goes_on:
                 check_is_fitted(self)  # builds the network of an unpickled net
             kind, columns = read_inputs(self, X, reset=not goes_on)
-            classes = self.classes if classes is None else classes
-            known = None if classes is None else np.unique(classes)
             if goes_on:
                 self._check_kind(kind)
-                if known is not None and not np.array_equal(known, self.classes_):
-                    raise ValueError(
-                        f"classes are {known.tolist()} but were {self.classes_.tolist()} in the "
-                        "first fit; fit a new net for others."
-                    )
-                known = self.classes_
             n_rows = len(columns[0]) if kind == TEXT else len(columns)
-            known, seen, codes, weights, self.class_factors_ = read_targets(
-                y, sample_weight, n_rows, classes=known, class_weight=self.class_weight
+            seen, targets, weights = self._read_targets(
+                y, sample_weight, n_rows, goes_on=goes_on, **known
             )
             columns = [[c[i] for i in seen] for c in columns] if kind == TEXT else columns[seen]
             self.processes_ = processes(
@@ -75,19 +62,20 @@ class Training(SkorchNet):
             if not goes_on:
                 seed = check_random_state(self.random_state).randint(2**31 - 1)
                 self.seed_ = self.processes_.agree(int(seed))
-                self.classes_inferred_, self.kind_ = known, kind
+                self.kind_ = kind
                 self.row_shape_ = None if kind == TEXT else columns.shape[1:]
             with reproducible(self.seed_, self.processes_):
-                self._train(kind, columns, codes, weights, goes_on)
+                self._train(kind, columns, targets, weights, goes_on)
         return self
 
-    def _train(self, kind, columns, codes, weights, goes_on):
+    def _train(self, kind, columns, targets, weights, goes_on):
         """Initialize what is needed and run skorch's epochs."""
         if not goes_on:
             self.history_ = None  # the old one is not changed
             self.starts_at_probe_, self.trained_share_ = False, 1.0
-            weigh_sources(self, kind, columns, codes, weights)
+            pooled = weigh_sources(self, kind, columns, targets, weights)
             self.initialize()
+            match_scale(self, pooled, kind, columns, targets, weights)
         renew_stopping(self)
         self.module_.to(self.processes_.device)
         self.criterion_.to(self.processes_.device)
@@ -95,6 +83,7 @@ class Training(SkorchNet):
         learned = "alpha_optimizer_" in vars(self)
         if "optimizer_" not in vars(self) or self._learns != learned:
             self._initialize_optimizer()
+        codes = self._codes(targets)
         rows = EncodedRows(self._encode(kind, columns), codes, weights)
         self.notify("on_train_begin", X=rows, y=codes)
         self.validation_ = self.validation_rows_ = None
@@ -157,12 +146,13 @@ class Training(SkorchNet):
         shares = {"alpha_split": self.alpha_split if self._holds_out else 0}
         if split is not None and self.train_split is None:
             shares["early_stopping"] = self.validation_fraction
-        check_shares(shares, y, self.classes_inferred_)
+        self._check_shares(shares, y)
         train, valid = (X, None) if split is None else split(X, y)
         if valid is not None:
             train, valid = of_mean_one(train), of_mean_one(validation_rows(self, valid))
         if self._holds_out:
-            train, held = hold_out(train, self.alpha_split, self.seed_)
+            strata = codes_of(train) if self._is_stratified else None
+            train, held = hold_out(train, self.alpha_split, strata, self.seed_)
             self.held_out_ = HeldOutAlpha(held)
         # Callbacks pair predictions with labels in the order of the dataset.
         self.validation_rows_ = None if valid is None else by_length(valid)[0]

@@ -27,7 +27,7 @@ def validation_rows(net, valid):
     if is_encoded(valid):
         return valid
     rows = net.get_dataset(valid)
-    return EncodedRows(rows.inputs, rows.codes, net.class_factors_[rows.codes])
+    return EncodedRows(rows.inputs, rows.codes, net._row_factors(rows.codes))
 
 
 def of_mean_one(dataset):
@@ -53,23 +53,30 @@ def flat(dataset):
 
 
 def validate(net, dataset):
-    """What the rows say of a trained net, see `AlphaLoRANetClassifier.validation_`.
+    """What the rows say of a trained net, see `validation_` of the estimators.
 
     Returns
     -------
     found : dict or None
-        None if there are no rows, or if a logit is not finite.
+        None if there are no rows, or if an output is not finite.
     """
     if dataset is None:
         return None
-    logits = torch.cat(list(net.forward_iter(dataset))).double().cpu().numpy()
+    outputs = torch.cat(list(net.forward_iter(dataset))).double().cpu().numpy()
     rows, index = flat(dataset)
-    codes, weights = rows.codes[index], rows.weights[index].astype(np.float64)
-    if not net.processes_.agree(bool(np.isfinite(logits).all())):
+    if not net.processes_.agree(bool(np.isfinite(outputs).all())):
         return None
+    return net._validated(outputs, rows.codes[index], rows.weights[index].astype(np.float64))
+
+
+# ---------------------------------------------------------------- of classes
+
+
+def validated_classes(net, logits, codes, weights):
+    """What rows with class numbers say."""
     beta = net.processes_.agree(inverse_temperature(logits, codes, weights))
     own = own_log_probability(beta * logits, codes)
-    factors = net.class_factors_[codes]  # a row is counted without the weight of its class
+    factors = net._row_factors(codes)  # a row is counted without the weight of its class
     counts = np.divide(weights, factors, out=np.zeros_like(weights), where=factors > 0)
     counts /= counts.mean()
     return {
@@ -126,6 +133,57 @@ def is_validation(value):
     )
 
 
+def is_validation_of_labels(value):
+    """The same for several labels in each row."""
+    if not isinstance(value, dict) or value.keys() != KINDS_OF_LABELS.keys():
+        return False
+    if not all(type(value[name]) is kind for name, kind in KINDS_OF_LABELS.items()):
+        return False
+    thresholds = value["thresholds"]
+    return (
+        value["n_rows"] > 0
+        and 0 <= value["accuracy"] <= 1
+        and 0 <= value["log_loss"] < np.inf
+        and np.exp(-LARGEST - 1) < value["inverse_temperature"] < np.exp(LARGEST + 1)
+        and all(type(entry) is float and 0 <= entry <= 1 for entry in thresholds)
+    )
+
+
+def is_validation_of_numbers(value):
+    """The same for a regression."""
+    if not isinstance(value, dict) or value.keys() != KINDS_OF_NUMBERS.keys():
+        return False
+    if not all(type(value[name]) is kind for name, kind in KINDS_OF_NUMBERS.items()):
+        return False
+    try:
+        weights, scores = (np.array(value[name], dtype=float) for name in ("weights", "scores"))
+    except (TypeError, ValueError):
+        return False
+    return (
+        len(weights) == len(scores) == value["n_rows"] > 0
+        and (weights.ndim, scores.ndim) == (1, 2)
+        and weights.sum() > 0
+        and bool((weights >= 0).all() and np.isfinite(weights).all())
+        and bool((scores >= 0).all() and np.isfinite(scores).all())
+        and value["r2"] <= 1
+        and 0 <= value["mean_squared_error"] < np.inf
+    )
+
+
+KINDS_OF_LABELS = {
+    "n_rows": int,
+    "accuracy": float,
+    "log_loss": float,
+    "inverse_temperature": float,
+    "thresholds": list,
+}
+KINDS_OF_NUMBERS = {
+    "n_rows": int,
+    "r2": float,
+    "mean_squared_error": float,
+    "weights": list,
+    "scores": list,
+}
 KINDS = {
     "n_rows": int,
     "accuracy": float,
@@ -138,5 +196,6 @@ KINDS = {
 
 def restored(found):
     """What `validate` returned, from a record."""
-    arrays = {name: np.array(found[name]) for name in ("weights", "scores")} if found else {}
-    return found and {**found, **arrays}
+    return found and {
+        name: np.array(value) if isinstance(value, list) else value for name, value in found.items()
+    }

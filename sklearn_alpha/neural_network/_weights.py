@@ -1,6 +1,22 @@
-"""Where the outputs of a layer are in its weight, for PEFT's LoRA layers."""
+"""The frozen weights of PEFT's layers, and where the outputs of a layer are in its weight."""
 
 from peft.tuners.lora.layer import Conv2d as LoraConv2d
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+
+def frozen_weights(peft_model):
+    """Copies of the weights W₀ below the adapters of a PEFT model, by name in the merged model.
+
+    Layers with a merged adapter, quantised layers, and those without one weight are left out.
+    """
+    found = {}
+    for name, layer in peft_model.get_base_model().named_modules():
+        if isinstance(layer, BaseTunerLayer) and not layer.merged:
+            W = getattr(layer.get_base_layer(), "weight", None)
+            if W is not None and W.is_floating_point():
+                own = name.replace(".base_layer", "")  # an attention's projection is in one
+                found[f"{own}.weight"] = W.detach().float().cpu().clone()
+    return found
 
 
 def rows_of(module, weight):

@@ -61,18 +61,18 @@ def test_the_likelihood_is_that_of_left_out_rows(source, monkeypatch):
     """Each row is scored once, by a network that was trained on the others alone."""
     X, y = make_numbers(31, seed=1)
     seen, scored = [], []
-    train, score = _anchor.trained_on, _anchor.path_likelihood
+    train, score = _anchor.trained_on, _anchor.outputs_on_path
 
     def trained_on(net, start, rows):
         seen.append(set(rows.indices))
         return train(net, start, rows)
 
-    def path_likelihood(net, start, end, rows):
+    def outputs_on_path(net, start, end, rows):
         scored.append(set(rows.indices))
         return score(net, start, end, rows)
 
     monkeypatch.setattr(_anchor, "trained_on", trained_on)
-    monkeypatch.setattr(_anchor, "path_likelihood", path_likelihood)
+    monkeypatch.setattr(_anchor, "outputs_on_path", outputs_on_path)
     AlphaLoRANetClassifier(source, **OPTIONS).fit(X, y)
     assert all(not (a & b) and len(a | b) == 31 for a, b in zip(seen, scored))
     assert set.union(*scored) == set(range(31))

@@ -37,12 +37,7 @@ TEXT_CASES = {
     "three texts in a row": ([("a", "b", "c")] * 2, [0, 1], {}, "hold 3 texts; pass one text in"),
     "one and two texts": ([("a",), ("a", "b")], [0, 1], {}, "hold 1, 2 texts; pass one"),
     "three columns": (pd.DataFrame([["a"] * 3] * 2), [0, 1], {}, "X has 3 columns of text; pass"),
-    "several labels of a row": (
-        X,
-        [[0, 1]] * 12,
-        {},
-        "2 columns .* pass the net to sklearn",
-    ),
+    "several classes of a row": (X, [[0, 2]] * 12, {}, "2 columns but is no .*sklearn.multioutput"),
     "fewer labels": (X, Y[:5], {}, "inconsistent numbers of samples"),
     "one class": (X, ["good"] * 12, {}, r"y has rows of 1 class\(es\).*pass rows of at least 2"),
     "one class that counts": (

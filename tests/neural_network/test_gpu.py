@@ -11,7 +11,7 @@ from peft import AutoPeftModelForSequenceClassification, LoraConfig, get_peft_mo
 from sklearn.frozen import FrozenEstimator
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from sklearn_alpha import AlphaLoRANetClassifier
+from sklearn_alpha import AlphaLoRANetClassifier, AlphaLoRANetRegressor
 from sklearn_alpha.neural_network import add_alpha
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
@@ -74,6 +74,20 @@ def test_a_fit_is_that_of_the_cpu(way, fit, rows):
     assert_allclose(there.decision_function(rows), here.decision_function(rows), atol=2e-3)
     for name, alpha in here.alpha_.items():
         assert_allclose(there.alpha_[name], alpha, atol=1e-3)
+
+
+@pytest.mark.parametrize("targets", ["numbers", "labels"])
+@pytest.mark.parametrize("way", WAYS)
+def test_numbers_and_labels_are_those_of_the_cpu(targets, way):
+    kind = AlphaLoRANetRegressor if targets == "numbers" else AlphaLoRANetClassifier
+    y = X[:, :2] + X[:, 2:] if targets == "numbers" else (X[:, :2] > 0).astype(int)
+    options = {**OPTIONS, **WAYS[way], "random_state": 0}
+    there, here = (kind(make_module(), device=d, **options).fit(X, y) for d in ("cuda", "cpu"))
+    method = "predict" if targets == "numbers" else "_logits"
+    values = getattr(there, method)(X)
+    assert_allclose(values, getattr(here, method)(X), atol=5e-3)
+    with torch.no_grad():
+        assert_allclose(there.merged_model()(torch.tensor(X).float()), values, atol=1e-3)
 
 
 @kinds

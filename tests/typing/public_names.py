@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from sklearn_alpha import (
     AlphaLoRANetClassifier,
+    AlphaLoRANetRegressor,
     AlphaTransferClassifier,
     AlphaTransferRegressor,
     __version__,
@@ -125,3 +126,11 @@ def net(texts: list[str], y: list[int], module: torch.nn.Module) -> NDArray[np.f
     print(get_alpha(peft_model), loaded.alpha_["0"], loaded.merged_model(), __version__)
     export_dora(peft_model, "folder")
     return loaded.predict_proba(texts)
+
+
+def network_of_numbers(texts: pd.Series, y: Floats, module: torch.nn.Module) -> Floats:
+    model = AlphaLoRANetRegressor(module, rank=2, early_stopping=True, criterion=torch.nn.HuberLoss)
+    assert_type(model.fit(texts, y).partial_fit(texts, y), AlphaLoRANetRegressor)
+    assert_type(model.target_mean_ / model.target_scale_, Floats)
+    assert_type(model.predict_interval(texts, 0.8), tuple[Floats, Floats])
+    return AlphaLoRANetRegressor.load("folder", model=module).predict(texts)
