@@ -759,6 +759,20 @@ def test_the_level_of_numbers_beside_an_array(n):
     assert held <= 1.5 * free
 
 
+@classifiers
+@shapes
+@pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
+def test_an_infinite_gamma_has_a_limit(kind, shape, solver, problem):
+    # the scale of the adapter, 1 + γ/c, does not bring rounding to size
+    task = problem(kind, *shape)
+    fits = [
+        task.Estimator(as_estimators(task), gammas=[gamma], solver=solver).fit(task.X, task.y)
+        for gamma in (1e7, 1e10, 1e100)
+    ]
+    assert_same(fits[1], fits[0], task.X, atol=1e-4)
+    assert_same(fits[1], fits[2], task.X)
+
+
 @kinds
 def test_features_of_small_variance_under_large_weights(kind, problem):
     # n is the sum of the weights, with which rounding does not grow
