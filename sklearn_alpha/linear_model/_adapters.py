@@ -19,6 +19,7 @@ from sklearn_alpha.linear_model._solution import posterior
 
 # The γ's, in units of tr(XXᵀ)/n², and their prior, which is log-normal.
 GAMMAS, CENTRE, WIDTH = np.array([1.0, 6.0, 36.0]), 10.0, 1.5
+INFINITE = 1e8  # γ/c from which on an adapter is that of γ → ∞, and more would scale up rounding
 
 
 class RidgeAdapters:
@@ -45,13 +46,14 @@ class RidgeAdapters:
         c = problem.resolvent.sqnorm / (centre * problem.n) or 1.0
         if problem.has_equal_rows:
             c = np.inf  # rounding is not brought to size
+        self._gammas = np.minimum(self.gammas, INFINITE * c)
         k = 2.0 if n_outputs == 1 else np.sqrt(n_outputs / 2)
-        self._scale, self._n_asked = k * (1 + self.gammas / c), len(odds)
-        n_columns, n_gammas = n_outputs * len(odds), len(self.gammas)
+        self._scale, self._n_asked = k * (1 + self._gammas / c), len(odds)
+        n_columns, n_gammas = n_outputs * len(odds), len(self._gammas)
         self._fit_v = np.broadcast_to(np.eye(n_columns), (n_gammas, n_columns, n_columns))
 
     def left_out(self, index):
-        problem, gammas = self._problem, self.gammas
+        problem, gammas = self._problem, self._gammas
         v = problem.Y[index]
         values = v - problem.left_out(self._fit_v, gammas, np.eye(len(gammas)), index)
         values *= self._scale[:, None, None]
@@ -60,7 +62,7 @@ class RidgeAdapters:
     def weighted(self, t):
         problem, a, b = self._problem, 0.0, 0.0
         for fit_v, of_fit in zip(np.split(self._fit_v, self._n_asked, axis=2), t):
-            one = problem.resolvent.adapter(fit_v, self.gammas, of_fit * self._scale)
+            one = problem.resolvent.adapter(fit_v, self._gammas, of_fit * self._scale)
             a, b = a + one[0], b + one[1]
         # the mean of centred rows is in b already
         return a, b - (0.0 if problem.is_centred else a @ problem.offset)

@@ -170,13 +170,17 @@ class Problem:
     @property
     def has_equal_rows(self):
         """Whether rows are all equal, so that they are rounding once their mean is subtracted."""
+        trace = self.trace if self.rows is None else self.rows.trace
+        return trace < self._rounding * (self.subtracted @ self.subtracted)
+
+    @property
+    def _rounding(self):
+        """Of squares of what has the mean subtracted, relative to the square of the mean."""
         rows = self.rows
         if rows is None:
-            trace, rounding = self.trace, (4096 * EPS) ** 2
-        else:  # a mean of many rows rounds more, and norms of sparse rows are differences
-            trace = rows.trace
-            rounding = 16 * EPS if issparse(rows.X) else (max(rows.n_rows, 4096) * EPS) ** 2
-        return trace < rounding * (self.subtracted @ self.subtracted)
+            return (4096 * EPS) ** 2
+        # a mean of many rows rounds more, and norms of sparse rows are differences
+        return 16 * EPS if issparse(rows.X) else (max(rows.n_rows, 4096) * EPS) ** 2
 
     @cached_property
     def gammas(self):
@@ -211,8 +215,7 @@ class Problem:
     @cached_property
     def holds_intercept(self):
         """Whether the intercept of a regression is drawn to that of its sources, and not free."""
-        has_source = self.in_target_units and any(T.shape[1] for T in self.units)
-        return self.is_anchored and self.may_hold and has_source
+        return self.is_anchored and self.may_hold and self.in_target_units and self.W.any()
 
     @property
     def in_target_units(self):
@@ -292,6 +295,11 @@ class Problem:
         Sources that differ by a positive factor alone are one: a source counts once.
         """
         inner = self.resolvent.inner
+        if self.is_centred:  # of sources that are constant on the rows there is only rounding
+            size = (np.abs(self.W) @ np.abs(self.subtracted) + np.abs(self.b)) / self.scale
+            least = np.append(np.zeros(self.shape[0]), self.n * self._rounding * size**2)
+            varies = inner.diagonal() > least
+            inner = inner * np.outer(varies, varies)
         S = [slice(start, start + self.shape[1]) for start in self.starts]
         return [
             unit_combinations(inner[block, block]) / scale[:, None]

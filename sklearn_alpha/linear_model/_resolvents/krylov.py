@@ -155,6 +155,8 @@ class KrylovResolvent(DualForm):
             members = slice(start, None, n_groups)
             group, weights = index[members], rows.weights.copy()
             weights[group] -= rows.unit[group]
+            if not weights.any():  # no row is left to fit
+                continue
             rest = rows.reweighted(weights)
             same = gammas * rows.n / rest.n  # n·γ is
             without = KrylovResolvent(rest, self._values, same, self._basis.steps)

@@ -47,10 +47,9 @@ class Tridiagonal:
             self._Q, self.diagonal, self.side = np.ones((1, 1)), A[0].copy(), np.zeros(1)
         elif least < SAFE * np.trace(A) or n_columns > MANY * N**2:
             eigenvalues, self._Q = eigh(A, overwrite_a=True, check_finite=False, driver="evd")
-            floor = max(
-                max(n_rows, N) * np.finfo(np.float64).eps * eigenvalues[-1],
-                np.finfo(np.float64).tiny,
-            )
+            # rounding of a sum of n terms grows as √n, and n may be a sum of large weights
+            rounding = max(16 * np.sqrt(n_rows), N) * np.finfo(np.float64).eps
+            floor = max(rounding * eigenvalues[-1], np.finfo(np.float64).tiny)
             self.diagonal = np.where(eigenvalues > floor, eigenvalues, 0.0)
             self.side = np.zeros(N - 1)
         else:

@@ -27,7 +27,7 @@ ALPHA_PRIOR = np.array([0.977, 0.002, 0.002, 0.002, 0.001, 0.001, 0.001, 0.01, 0
 def solve(problem):
     """α, γ and κ by evidence."""
     resolvent, n_sources = problem.resolvent, problem.shape[1]
-    anchor = np.array([even_shares(T) for T in problem.units])
+    anchor = np.array([even_shares(T, W) for T, W in zip(problem.units, problem.W)])
     centres, kappas, prior = alpha_prior(problem)
     # y − s, and what the centre of α moves of s, in units of m
     residual = problem.residual(anchor)
@@ -79,10 +79,13 @@ def solve(problem):
     return family(problem, alphas, gammas, P, path=path, estimate=estimate, held=(s, means))
 
 
-def even_shares(units):
-    """The α's (n_sources,) of the mean source; those of one direction count once."""
-    members = units > 0
-    return (members / np.maximum(members.sum(axis=0), 1)).sum(axis=1) / max(units.shape[1], 1)
+def even_shares(units, W):
+    """The α's (n_sources,) of the mean source; those of one direction count once.
+
+    Where all sources are constant on the rows, they count by their weights W alone.
+    """
+    members = units > 0 if units.shape[1] else W.any(axis=1)[:, None]
+    return (members / np.maximum(members.sum(axis=0), 1)).sum(axis=1) / members.shape[1]
 
 
 def average(resolvent, problem, log_evidence):
@@ -127,7 +130,7 @@ def log_det_of_units(resolvent, gammas):
 
 def alpha_prior(problem):
     """m, κ' and their prior."""
-    if not any(T.shape[1] for T in problem.units):
+    if not problem.W.any():
         return CENTRES[:1], ALPHA_KAPPAS[:1], np.ones(1)
     if problem.in_target_units:
         return CENTRES, ALPHA_KAPPAS, ALPHA_PRIOR

@@ -521,3 +521,14 @@ def test_an_open_gamma_is_said_to_be_open(monkeypatch):
     monkeypatch.setattr(KrylovResolvent, "log_det_error", inflated)
     with pytest.warns(ConvergenceWarning, match="leaves gamma open from .* to .*; pass gamma"):
         Estimator(source, solver="krylov", selection="evidence").fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary"])
+def test_nothing_is_fitted_once_the_only_row_is_left_out(kind):
+    X, y = np.array([[0.3, -1.0]]), [1]
+    if kind == "regression":
+        model = AlphaTransferRegressor(solver="krylov", store_loo=True, fit_intercept=False)
+    else:
+        options = {"classes": [0, 1], "store_loo": True, "fit_intercept": False}
+        model = AlphaTransferClassifier(solver="krylov", **options)
+    assert_allclose(model.fit(X, y).loo_decision_function_, 0, atol=1e-15)

@@ -190,6 +190,11 @@ def test_rounding_is_told_from_the_null_space_in_any_units(scale):
     assert np.count_nonzero(form.diagonal) == 3
 
 
+def test_small_eigenvalues_of_many_repetitions_are_more_than_rounding():
+    form = Tridiagonal(np.asfortranarray(np.diag([1e-8, 1.0])), 1e-12, 0, 1e10)
+    assert_allclose(form.solve(np.eye(2), np.zeros(1))[0], np.diag([1e8, 1.0]))
+
+
 @pytest.mark.parametrize("height", HEIGHTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_a_tiny_gamma_the_adapter_interpolates(shape, height):

@@ -759,6 +759,34 @@ def test_the_level_of_numbers_beside_an_array(n):
     assert held <= 1.5 * free
 
 
+@classifiers
+@shapes
+@pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
+def test_an_infinite_gamma_has_a_limit(kind, shape, solver, problem):
+    # the scale of the adapter, 1 + γ/c, does not bring rounding to size
+    task = problem(kind, *shape)
+    fits = [
+        task.Estimator(as_estimators(task), gammas=[gamma], solver=solver).fit(task.X, task.y)
+        for gamma in (1e7, 1e10, 1e100)
+    ]
+    assert_same(fits[1], fits[0], task.X, atol=1e-4)
+    assert_same(fits[1], fits[2], task.X)
+
+
+@kinds
+def test_features_of_small_variance_under_large_weights(kind, problem):
+    # n is the sum of the weights, with which rounding does not grow
+    task = problem(kind, 40, 6)
+    task.X[:, :3] *= 1e-4
+    primal, dual = (
+        task.Estimator(as_estimators(task), solver=solver).fit(
+            task.X, task.y, sample_weight=np.full(40, 1e8)
+        )
+        for solver in ("primal", "dual")
+    )
+    assert_allclose(decisions(primal, task.X), decisions(dual, task.X), atol=1e-4)
+
+
 @pytest.mark.parametrize("p", [1, 3, 40])
 @pytest.mark.parametrize(("height", "expected"), [("auto", 0.507), (np.inf, 0.591)])
 @pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
@@ -777,6 +805,27 @@ def test_equal_rows_give_no_adapter(p, height, expected, solver):
     ):
         assert_allclose(found.coef_, 0, atol=1e-6)
         assert_allclose(found.predict_proba(X[:1])[0, 1], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["primal", "dual", "krylov"])
+@pytest.mark.parametrize("n", [1, 14])
+@pytest.mark.parametrize("equal", ["all", "what the source reads"])
+def test_rows_of_which_the_source_says_the_same_leave_alpha_at_its_prior(n, equal, solver):
+    # less their mean its values are rounding, of which a fit would have an α of 1e12
+    rng, source = np.random.default_rng(0), LinearRegression()
+    X, y = rng.normal(size=(n, 4)) + 3, rng.normal(size=n)
+    source.coef_, source.intercept_ = np.array([0.3, -2.7, 1.1, 0.0]), 0.5
+    X[:, : 4 if equal == "all" else 3] = X[0, : 4 if equal == "all" else 3]
+    alpha = 0.977 + 0.009 - 0.004
+    model = AlphaTransferRegressor(source, solver=solver)
+    chunks = clone(model).partial_fit(X[: n // 2 + 1], y[: n // 2 + 1])
+    for found in (
+        clone(model).fit(X, y),
+        clone(model).fit(sparse.csr_array(X), y),
+        chunks.partial_fit(X[n // 2 :], y[n // 2 :]),
+    ):
+        assert_allclose(found.alpha_, alpha, rtol=1e-9)
+        assert_allclose(found.coef_[:3], alpha * source.coef_[:3], rtol=1e-3)
 
 
 def test_an_array_that_says_the_same_of_all_rows_counts_for_nothing():
