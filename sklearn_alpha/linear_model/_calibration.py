@@ -9,6 +9,7 @@ The anchored rule finds β together with its trust t in the adapter, under prior
 """
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.utils._array_api import get_namespace
 
 from sklearn_alpha.linear_model._solution import posterior
@@ -164,8 +165,8 @@ def calibrate(F, adapters, labels, weights, log_prior):
 
     One pair of F and an adapter is right, with the same β for all.
 
-    The grid of log β and log t moves until its best point is inside, and is narrowed until its step
-    is below their standard deviations.
+    Each adapter has a grid of log β and log t of its own. It moves until its best point is inside,
+    and is narrowed until its step is below their standard deviations.
 
     Parameters
     ----------
@@ -184,29 +185,35 @@ def calibrate(F, adapters, labels, weights, log_prior):
     posterior : ndarray of shape (n_adapters,)
     """
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
-    centre, half = CENTRES, REACH
+    centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
     for _ in range(1000):  # a few are enough, unless values are of another size by far
-        log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
-        values = fixed + np.exp(log_t)[:, None, None] * moving
-        loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
-        of_beta, of_t = ((grid - CENTRES[:, None]) / WIDTHS[:, None]) ** 2 / 2
-        loss += of_beta[:, None, None] + of_t[:, None] - log_prior
-        P = posterior(-loss)
-        best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
+        # of log β and log t, (2, N_VALUES, n_adapters)
+        grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
+        beta, t = np.exp(grid)
+        values = fixed + t[..., None] * moving
+        loss = np.stack([losses(one[:, None] * values, weights) for one in beta])
+        of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
+        loss += of_beta[:, None] + of_t - log_prior
+        best = np.array(
+            np.unravel_index(loss.reshape(-1, len(log_prior)).argmin(axis=0), [N_VALUES] * 2)
+        )
         at_edge = (best == 0) | (best == N_VALUES - 1)
-        if at_edge.any():
-            centre = np.where(at_edge, grid[[0, 1], best], centre)
-            continue
-        of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
-        centre = np.einsum("vi,vi->v", of_each, grid)
-        spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))
+        P = softmax(-loss, axis=(0, 1))
+        of_each = np.stack([P.sum(axis=1), P.sum(axis=0)])
+        mean = np.sum(of_each * grid, axis=1)
+        spread = np.sqrt(np.sum(of_each * (grid - mean[:, None]) ** 2, axis=1))
         step = 2 * half / (N_VALUES - 1)
         fine = spread >= step / 2
-        if fine.all():
+        if (fine & ~at_edge).all():
             break
-        half = np.where(fine, half, np.maximum(4 * spread, 1.5 * step))
+        edge = np.take_along_axis(grid, best[:, None], axis=1)[:, 0]
+        moves = at_edge.any(axis=0)
+        centre = np.where(moves, np.where(at_edge, edge, centre), mean)
+        half = np.where(moves | fine, half, np.maximum(4 * spread, 1.5 * step))
+    P = posterior(np.log(half).sum(axis=0) - loss)  # a point stands for the cell around it
     of_adapter = P.sum(axis=0)
-    return float(np.exp(centre[0])), np.exp(log_t) @ of_adapter, of_adapter.sum(axis=0)
+    log_beta = np.sum(P.sum(axis=1) * grid[0])
+    return float(np.exp(log_beta)), np.sum(of_adapter * t, axis=0), of_adapter.sum(axis=0)
 
 
 def below_own(values, labels):
