@@ -8,6 +8,8 @@ the others; `_temperature` has that under a prior. A scale alone keeps the order
 The anchored rule finds β together with its trust t in the adapter, under priors: `calibrate`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils._array_api import get_namespace
@@ -156,7 +158,28 @@ CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.
 N_VALUES = 7
 
 
-def calibrate(F, adapters, labels, weights, log_prior):
+class Calibration(NamedTuple):
+    """Posterior means of β and of t, and the posterior of the adapters.
+
+    Attributes
+    ----------
+    beta : float
+        The exponential of the mean of log β.
+    trust : ndarray of shape (n_adapters,)
+        The posterior of each adapter times the mean of its t.
+    posterior : ndarray of shape (n_adapters,)
+    trust_without, posterior_without : ndarray of shape (n_adapters, n_rows)
+        The same without one repetition of each row.
+    """
+
+    beta: float
+    trust: np.ndarray
+    posterior: np.ndarray
+    trust_without: np.ndarray
+    posterior_without: np.ndarray
+
+
+def calibrate(F, adapters, labels, weights, unit, log_prior):
     """Posterior means of β, and of the trust t in each adapter, from left-out values.
 
     ::
@@ -173,16 +196,13 @@ def calibrate(F, adapters, labels, weights, log_prior):
     F, adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
         What the source says, and what the target's rows add to it.
     labels : ndarray of shape (n_rows,)
-    weights : ndarray of shape (n_rows,)
+    weights, unit : ndarray of shape (n_rows,)
+        The weight of a row, and that of one repetition.
     log_prior : ndarray of shape (n_adapters,)
 
     Returns
     -------
-    beta : float
-        The exponential of its mean logarithm.
-    t : ndarray of shape (n_adapters,)
-        The posterior of each adapter times the mean of its t.
-    posterior : ndarray of shape (n_adapters,)
+    calibration : Calibration
     """
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
     centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
@@ -191,7 +211,8 @@ def calibrate(F, adapters, labels, weights, log_prior):
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
         beta, t = np.exp(grid)
         values = fixed + t[..., None] * moving
-        loss = np.stack([losses(one[:, None] * values, weights) for one in beta])
+        of_rows = np.stack([row_losses(one[:, None] * values) for one in beta])
+        loss = of_rows @ weights
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
         loss += of_beta[:, None] + of_t - log_prior
         best = np.array(
@@ -210,10 +231,18 @@ def calibrate(F, adapters, labels, weights, log_prior):
         moves = at_edge.any(axis=0)
         centre = np.where(moves, np.where(at_edge, edge, centre), mean)
         half = np.where(moves | fine, half, np.maximum(4 * spread, 1.5 * step))
-    P = posterior(np.log(half).sum(axis=0) - loss)  # a point stands for the cell around it
+    log_P = np.log(half).sum(axis=0) - loss  # a point stands for the cell around it
+    P = posterior(log_P)
     of_adapter = P.sum(axis=0)
-    log_beta = np.sum(P.sum(axis=1) * grid[0])
-    return float(np.exp(log_beta)), np.sum(of_adapter * t, axis=0), of_adapter.sum(axis=0)
+    # without a row, its likelihood is taken out
+    without = softmax(log_P[..., None] + unit * of_rows, axis=(0, 1, 2)).sum(axis=0)
+    return Calibration(
+        beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
+        trust=np.sum(of_adapter * t, axis=0),
+        posterior=of_adapter.sum(axis=0),
+        trust_without=np.einsum("tai,ta->ai", without, t),
+        posterior_without=without.sum(axis=0),
+    )
 
 
 def below_own(values, labels):
@@ -230,9 +259,14 @@ def below_own(values, labels):
 
 def losses(below, weights):
     """Σ weights · log Σ exp over the classes, of values less that of each row's own class."""
+    return row_losses(below) @ weights
+
+
+def row_losses(below):
+    """log Σ exp over the classes, of values less that of each row's own class, for each row."""
     if len(below) == 1:  # the own class has the value zero
         below = below[0]
-        return (np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))) @ weights
+        return np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))
     top = below.max(axis=0)
     E = below - top
-    return (top + np.log(np.exp(E, out=E).sum(axis=0))) @ weights
+    return top + np.log(np.exp(E, out=E).sum(axis=0))
