@@ -5,9 +5,10 @@ There is one adapter for each source that is asked, and for each member of a fam
     RidgeAdapters       Â_γ(v) = k(1 + γ/c) XQ(γ)Xᵀv/n of v = y − L/2, for each γ
     LogisticAdapters    zᵀB beside the log odds F, for more than two classes
 
-Both have a `log_prior` (n_members,) of the members, and two methods: ``left_out(index)`` gives the
-values of rows, by number, each left out of its own fit, (n_asked, n_members, n_index, n_outputs);
-``weighted(t)`` gives the coefficients and the intercept of a weighted sum over all of them.
+Both have a `log_prior` (n_members,) of the members, and three methods. ``sampled()`` gives the
+values of the sampled rows, each left out of its own fit, (n_asked, n_members, n_sample, n_outputs),
+and ``left_out(index)`` those of other rows, by number. ``weighted(t)`` gives the coefficients and
+the intercept of a weighted sum over all adapters.
 """
 
 from functools import cached_property
@@ -52,6 +53,9 @@ class RidgeAdapters:
         n_columns, n_gammas = n_outputs * len(odds), len(self._gammas)
         self._fit_v = np.broadcast_to(np.eye(n_columns), (n_gammas, n_columns, n_columns))
 
+    def sampled(self):
+        return self.left_out(self._problem.sample)
+
     def left_out(self, index):
         problem, gammas = self._problem, self._gammas
         v = problem.Y[index]
@@ -92,19 +96,15 @@ class LogisticAdapters:
         )
         return [rows.fit(one.F, one.labels) for one in self._odds]
 
+    def sampled(self):
+        return np.stack([fit.left_out for fit in self._fits])[:, None]
+
     def left_out(self, index):
-        problem = self._problem
-        if index is problem.sample:
-            return np.stack([fit.left_out for fit in self._fits])[:, None]
-        place = np.full(problem.rows.n_rows, -1)
-        place[problem.sample] = np.arange(len(problem.sample))
-        place, rows = place[index], problem.rows.part(index)
-        values = np.empty((len(self._fits), len(index), len(self._fits[0].intercept)))
-        for of_fit, fit in zip(values, self._fits):
-            b = fit.intercept - fit.coef @ problem.subtracted
-            of_fit[:] = rows.outputs(fit.coef[:, None], b[:, None])[..., 0]
-            of_fit[place >= 0] = fit.left_out[place[place >= 0]]
-        return values[:, None]
+        rows, values = self._problem.rows.part(index), []
+        for fit in self._fits:
+            b = fit.intercept - fit.coef @ self._problem.subtracted
+            values.append(rows.outputs(fit.coef[:, None], b[:, None])[..., 0])
+        return np.stack(values)[:, None]
 
     def weighted(self, t):
         a = np.tensordot(t[:, 0], [fit.coef for fit in self._fits], axes=1)

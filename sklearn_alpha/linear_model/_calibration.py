@@ -8,7 +8,10 @@ the others; `_temperature` has that under a prior. A scale alone keeps the order
 The anchored rule finds β together with its trust t in the adapter, under priors: `calibrate`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from scipy.special import softmax
 from sklearn.utils._array_api import get_namespace
 
 from sklearn_alpha.linear_model._solution import posterior
@@ -155,7 +158,28 @@ CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.
 N_VALUES = 7
 
 
-def calibrate(F, adapters, labels, weights, log_prior):
+class Calibration(NamedTuple):
+    """Posterior means of β and of t, and the posterior of the adapters.
+
+    Attributes
+    ----------
+    beta : float
+        The exponential of the mean of log β.
+    trust : ndarray of shape (n_adapters,)
+        The posterior of each adapter times the mean of its t.
+    posterior : ndarray of shape (n_adapters,)
+    trust_without, posterior_without : ndarray of shape (n_adapters, n_rows)
+        The same without one repetition of each row.
+    """
+
+    beta: float
+    trust: np.ndarray
+    posterior: np.ndarray
+    trust_without: np.ndarray
+    posterior_without: np.ndarray
+
+
+def calibrate(F, adapters, labels, weights, unit, log_prior):
     """Posterior means of β, and of the trust t in each adapter, from left-out values.
 
     ::
@@ -164,49 +188,61 @@ def calibrate(F, adapters, labels, weights, log_prior):
 
     One pair of F and an adapter is right, with the same β for all.
 
-    The grid of log β and log t moves until its best point is inside, and is narrowed until its step
-    is below their standard deviations.
+    Each adapter has a grid of log β and log t of its own. It moves until its best point is inside,
+    and is narrowed until its step is below their standard deviations.
 
     Parameters
     ----------
     F, adapters : ndarray of shape (n_adapters, n_rows, n_outputs)
         What the source says, and what the target's rows add to it.
     labels : ndarray of shape (n_rows,)
-    weights : ndarray of shape (n_rows,)
+    weights, unit : ndarray of shape (n_rows,)
+        The weight of a row, and that of one repetition.
     log_prior : ndarray of shape (n_adapters,)
 
     Returns
     -------
-    beta : float
-        The exponential of its mean logarithm.
-    t : ndarray of shape (n_adapters,)
-        The posterior of each adapter times the mean of its t.
-    posterior : ndarray of shape (n_adapters,)
+    calibration : Calibration
     """
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
-    centre, half = CENTRES, REACH
+    centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
     for _ in range(1000):  # a few are enough, unless values are of another size by far
-        log_beta, log_t = grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)
-        values = fixed + np.exp(log_t)[:, None, None] * moving
-        loss = np.stack([losses(beta * values, weights) for beta in np.exp(log_beta)])
-        of_beta, of_t = ((grid - CENTRES[:, None]) / WIDTHS[:, None]) ** 2 / 2
-        loss += of_beta[:, None, None] + of_t[:, None] - log_prior
-        P = posterior(-loss)
-        best = np.array(np.unravel_index(np.argmin(loss), loss.shape)[:2])
+        # of log β and log t, (2, N_VALUES, n_adapters)
+        grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
+        beta, t = np.exp(grid)
+        values = fixed + t[..., None] * moving
+        of_rows = np.stack([row_losses(one[:, None] * values) for one in beta])
+        loss = of_rows @ weights
+        of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
+        loss += of_beta[:, None] + of_t - log_prior
+        best = np.array(
+            np.unravel_index(loss.reshape(-1, len(log_prior)).argmin(axis=0), [N_VALUES] * 2)
+        )
         at_edge = (best == 0) | (best == N_VALUES - 1)
-        if at_edge.any():
-            centre = np.where(at_edge, grid[[0, 1], best], centre)
-            continue
-        of_each = np.stack([P.sum(axis=(1, 2)), P.sum(axis=(0, 2))])
-        centre = np.einsum("vi,vi->v", of_each, grid)
-        spread = np.sqrt(np.einsum("vi,vi->v", of_each, (grid - centre[:, None]) ** 2))
+        P = softmax(-loss, axis=(0, 1))
+        of_each = np.stack([P.sum(axis=1), P.sum(axis=0)])
+        mean = np.sum(of_each * grid, axis=1)
+        spread = np.sqrt(np.sum(of_each * (grid - mean[:, None]) ** 2, axis=1))
         step = 2 * half / (N_VALUES - 1)
         fine = spread >= step / 2
-        if fine.all():
+        if (fine & ~at_edge).all():
             break
-        half = np.where(fine, half, np.maximum(4 * spread, 1.5 * step))
+        edge = np.take_along_axis(grid, best[:, None], axis=1)[:, 0]
+        moves = at_edge.any(axis=0)
+        centre = np.where(moves, np.where(at_edge, edge, centre), mean)
+        half = np.where(moves | fine, half, np.maximum(4 * spread, 1.5 * step))
+    log_P = np.log(half).sum(axis=0) - loss  # a point stands for the cell around it
+    P = posterior(log_P)
     of_adapter = P.sum(axis=0)
-    return float(np.exp(centre[0])), np.exp(log_t) @ of_adapter, of_adapter.sum(axis=0)
+    # without a row, its likelihood is taken out
+    without = softmax(log_P[..., None] + unit * of_rows, axis=(0, 1, 2)).sum(axis=0)
+    return Calibration(
+        beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
+        trust=np.sum(of_adapter * t, axis=0),
+        posterior=of_adapter.sum(axis=0),
+        trust_without=np.einsum("tai,ta->ai", without, t),
+        posterior_without=without.sum(axis=0),
+    )
 
 
 def below_own(values, labels):
@@ -223,9 +259,14 @@ def below_own(values, labels):
 
 def losses(below, weights):
     """Σ weights · log Σ exp over the classes, of values less that of each row's own class."""
+    return row_losses(below) @ weights
+
+
+def row_losses(below):
+    """log Σ exp over the classes, of values less that of each row's own class, for each row."""
     if len(below) == 1:  # the own class has the value zero
         below = below[0]
-        return (np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))) @ weights
+        return np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))
     top = below.max(axis=0)
     E = below - top
-    return (top + np.log(np.exp(E, out=E).sum(axis=0))) @ weights
+    return top + np.log(np.exp(E, out=E).sum(axis=0))

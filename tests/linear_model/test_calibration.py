@@ -119,10 +119,17 @@ def parts(n_classes, n, size=1.0, seed=0):
         for noise, signal in ((1.0, 0.7), (1.0, 0.3), (0.5, 0.2), (0.5, 0.0))
     )
     weights, log_prior = rng.uniform(0.3, 3, size=n), np.log([0.5, 0.3, 0.2])
-    return np.array([F, F, 0.5 * F]), np.array(adapters), y, weights, log_prior
+    return (
+        np.array([F, F, 0.5 * F]),
+        np.array(adapters),
+        y,
+        weights,
+        np.minimum(weights, 1),
+        log_prior,
+    )
 
 
-def integrals(F, adapters, y, weights, log_prior):
+def integrals(F, adapters, y, weights, unit, log_prior):
     """E log β, P(γ)E[t | γ] and P(γ) by sums over a fine grid, and the errors of the first two.
 
     log β ~ N(0, .25²) and log t ~ N(log .4, .8²), each far enough. The errors are
@@ -152,7 +159,7 @@ def integrals(F, adapters, y, weights, log_prior):
 def test_calibration_is_the_posterior_mean(n_classes, n, size):
     """The grid's step is up to two standard deviations, and an error of a fifth of one is left."""
     given = parts(n_classes, n, size)
-    beta, t, P = calibrate(*given)
+    beta, t, P, *_ = calibrate(*given)
     (log_beta, mean_t, posterior), (beta_error, t_error) = integrals(*given)
     assert abs(np.log(beta) - log_beta) <= 0.2 * beta_error
     assert (np.abs(t - mean_t) <= 0.2 * t_error + 1e-6).all()
@@ -161,8 +168,8 @@ def test_calibration_is_the_posterior_mean(n_classes, n, size):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_values_that_say_nothing_leave_the_priors(n_classes):
-    F, adapters, y, weights, log_prior = parts(n_classes, 20, 0.0)
-    beta, t, P = calibrate(F, adapters, y, weights, log_prior)
+    F, adapters, y, weights, unit, log_prior = parts(n_classes, 20, 0.0)
+    beta, t, P, *_ = calibrate(F, adapters, y, weights, unit, log_prior)
     assert_allclose(beta, 1)
     assert_allclose(P, np.exp(log_prior))
     # the mean of a log-normal
@@ -171,10 +178,10 @@ def test_values_that_say_nothing_leave_the_priors(n_classes):
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_an_adapter_that_is_listed_twice_shares_its_posterior(n_classes):
-    F, adapters, y, weights, log_prior = parts(n_classes, 40)
-    beta, t, P = calibrate(F, adapters, y, weights, log_prior)
+    F, adapters, y, weights, unit, log_prior = parts(n_classes, 40)
+    beta, t, P, *_ = calibrate(F, adapters, y, weights, unit, log_prior)
     twice, half = adapters[[0, 0, 1, 2]], np.log([0.5, 0.5, 1.0, 1.0])
-    again = calibrate(F[[0, 0, 1, 2]], twice, y, weights, log_prior[[0, 0, 1, 2]] + half)
+    again = calibrate(F[[0, 0, 1, 2]], twice, y, weights, unit, log_prior[[0, 0, 1, 2]] + half)
     share = np.array([0.5, 0.5, 1.0, 1.0])
     assert_allclose(again[0], beta, rtol=1e-10)
     assert_allclose(again[1], share * t[[0, 0, 1, 2]], rtol=1e-10)
@@ -182,8 +189,8 @@ def test_an_adapter_that_is_listed_twice_shares_its_posterior(n_classes):
 
 
 def test_the_adapter_that_is_right_has_the_posterior():
-    F, adapters, y, weights, log_prior = parts(3, 2000)
-    _, t, P = calibrate(0 * F, adapters, y, weights, log_prior)
+    F, adapters, y, weights, unit, log_prior = parts(3, 2000)
+    _, t, P, *_ = calibrate(0 * F, adapters, y, weights, unit, log_prior)
     # its signal is .4 of its noise, of the others .3 and none
     assert_allclose(P, [0, 1, 0], atol=1e-6)
     assert_allclose(t[[0, 2]], 0, atol=1e-6)
@@ -210,19 +217,45 @@ def test_what_all_classes_share_moves_no_calibration():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_weights_of_rows_are_repetitions(n_classes):
-    F, adapters, y, weights, log_prior = parts(n_classes, 40)
+    F, adapters, y, weights, _, log_prior = parts(n_classes, 40)
     counts = np.ceil(weights).astype(int)
-    index = np.repeat(np.arange(40), counts)
-    repeated = calibrate(F[:, index], adapters[:, index], y[index], np.ones(len(index)), log_prior)
-    weighted = calibrate(F, adapters, y, counts.astype(float), log_prior)
-    assert_same_calibration(weighted, repeated, rtol=1e-10)
+    index, ones = np.repeat(np.arange(40), counts), np.ones(counts.sum())
+    repeated = calibrate(F[:, index], adapters[:, index], y[index], ones, ones, log_prior)
+    weighted = calibrate(F, adapters, y, counts.astype(float), np.ones(40), log_prior)
+    each = {name: getattr(weighted, name)[:, index] for name in weighted._fields[3:]}
+    assert_same_calibration(weighted._replace(**each), repeated, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("n", [10, 60])
+def test_what_is_without_a_row_is_the_posterior_of_the_others(n_classes, n):
+    F, adapters, y, weights, unit, log_prior = parts(n_classes, n)
+    found = calibrate(F, adapters, y, weights, unit, log_prior)
+    for i in range(n):
+        rest = weights - unit * (np.arange(n) == i)
+        (_, t, posterior), (_, t_error) = integrals(F, adapters, y, rest, unit, log_prior)
+        assert (np.abs(found.trust_without[:, i] - t) <= 0.25 * t_error + 1e-6).all()
+        assert_allclose(found.posterior_without[:, i], posterior, atol=0.03)
+
+
+def test_adapters_of_different_size_have_peaks_of_their_own():
+    """Those of 1000 rows are narrower than the step of a grid that has all of them."""
+    F, adapters, y, weights, unit, _ = parts(3, 1000)
+    sizes = np.array([1.0, 0.1, 7.0])[:, None, None]
+    wide = np.full(3, -np.log(3))
+    found = calibrate(F[[0, 0, 0]], sizes * adapters[0], y, weights, unit, wide)
+    (_, t, posterior), (_, t_error) = integrals(
+        F[[0, 0, 0]], sizes * adapters[0], y, weights, unit, wide
+    )
+    assert (np.abs(found.trust - t) <= 0.2 * t_error + 1e-6).all()
+    assert_allclose(found.posterior, posterior, atol=0.02)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("n", [2, 3, 50])
 @pytest.mark.parametrize("size", [1e-100, 1e-10, 1e10, 1e100])
 def test_values_of_any_size_end_with_finite_numbers(n_classes, n, size):
-    beta, t, P = calibrate(*parts(n_classes, n, size))
+    beta, t, P, *_ = calibrate(*parts(n_classes, n, size))
     assert np.isfinite([beta, *t]).all()
     assert beta > 0
     assert (t >= 0).all()
@@ -233,7 +266,7 @@ def test_values_of_any_size_end_with_finite_numbers(n_classes, n, size):
 def test_rows_that_are_told_apart_for_certain_leave_beta_finite():
     y = np.arange(40) % 2
     F = np.where(y, 1e3, -1e3)[:, None]
-    beta, *_ = calibrate(F[None], F[None], y, np.ones(40), np.zeros(1))
+    beta, *_ = calibrate(F[None], F[None], y, np.ones(40), np.ones(40), np.zeros(1))
     assert_allclose(beta, 1, atol=1e-6)  # every β is as good
 
 

@@ -67,26 +67,40 @@ def classification(problem):
         [np.log(p) + family.log_prior for p, family in zip(of_family, families)]
     )
 
-    def adapters(index):
-        """Left-out values, (n_odds, n_adapters, n_index, n_outputs)."""
-        return np.concatenate([family.left_out(index) for family in families], axis=1)
-
-    A, F = adapters(problem.sample), np.stack([one.F for one in odds])
+    # left-out values, (n_odds, n_adapters, n_sample, n_outputs)
+    A = np.concatenate([family.sampled() for family in families], axis=1)
+    F = np.stack([one.F for one in odds])
     pairs = len(odds) * len(log_prior)
-    beta, t, P = calibrate(
+    found = calibrate(
         np.broadcast_to(F[:, None], A.shape).reshape(pairs, *F.shape[1:]),
         A.reshape(pairs, *F.shape[1:]),
         odds[0].labels,
         odds[0].weights,
+        problem.sampled.unit,
         (np.log(of_odds)[:, None] + log_prior).ravel(),
     )
-    t, P = t.reshape(len(odds), -1), P.reshape(len(odds), -1)
+    t, P = (values.reshape(len(odds), -1) for values in (found.trust, found.posterior))
     share = P.sum(axis=1)
 
+    def sampled():
+        """Without a row, the shares and the trust are those without it too."""
+        t, P = (
+            values.reshape(*A.shape[:3])
+            for values in (found.trust_without, found.posterior_without)
+        )
+        return np.einsum("oai,oic->ic", P, F) + np.einsum("oai,oaic->ic", t, A)
+
     def left_out(index):
-        rows = problem.rows.part(index)
-        F = [rows.outputs(o.coef[:, None], o.intercept[:, None])[..., 0] for o in odds]
-        return np.tensordot(share, F, axes=1) + np.tensordot(t, adapters(index), axes=2)
+        place = np.full(problem.rows.n_rows, -1)
+        place[problem.sample] = np.arange(len(problem.sample))
+        place = place[index]
+        values, rest = sampled()[place], index[place < 0]
+        if len(rest):
+            rows = problem.rows.part(rest)
+            F = [rows.outputs(o.coef[:, None], o.intercept[:, None])[..., 0] for o in odds]
+            A = np.concatenate([family.left_out(rest) for family in families], axis=1)
+            values[place < 0] = np.tensordot(share, F, axes=1) + np.tensordot(t, A, axes=2)
+        return values
 
     parts = np.split(t, [len(ridge.gammas)], axis=1)
     fits = [family.weighted(of_family) for family, of_family in zip(families, parts)]
@@ -106,7 +120,7 @@ def classification(problem):
             **odds[0].path,
         ),
         left_out=left_out,
-        sampled=lambda: np.tensordot(share, F, axes=1) + np.tensordot(t, A, axes=2),
-        inverse_temperature=beta,
+        sampled=sampled,
+        inverse_temperature=found.beta,
         moves_with_alpha=False,
     )

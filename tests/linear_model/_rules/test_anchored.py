@@ -298,14 +298,15 @@ def classification_oracle(
     prior = np.log([0.85, 0.15] if has_both else [1.0])
     adapters = np.array([[values for *_, values in fits] for *_, fits in sets])
     n_pairs, shape = adapters.shape[0] * adapters.shape[1], adapters.shape
-    beta, t, P = calibrate(
+    found = calibrate(
         np.concatenate([[F[sample]] * shape[1] for _, F, _ in sets]),
         adapters[:, :, sample].reshape(n_pairs, -1, n_outputs),
         labels,
         weights[sample],
+        unit[sample],
         (prior[:, None] + log_prior).ravel(),
     )
-    t, P = t.reshape(shape[:2]), P.reshape(shape[:2])
+    t, P = found.trust.reshape(shape[:2]), found.posterior.reshape(shape[:2])
 
     odds, share = sets[0][0], P.sum(axis=1)
     alpha = share[0] * odds.alpha
@@ -315,17 +316,23 @@ def classification_oracle(
         for k in (0, 1)
     )
     of_gamma = P[:, : len(gammas)].sum(axis=0)
-    left_out = sum(p * F for p, (_, F, _) in zip(share, sets))
+    every_F = np.array([F for _, F, _ in sets])
+    left_out = np.tensordot(share, every_F, axes=1) + np.tensordot(t, adapters, axes=2)
+    t_without = found.trust_without.reshape(*shape[:2], -1)
+    P_without = found.posterior_without.reshape(*shape[:2], -1).sum(axis=1)
+    left_out[sample] = np.einsum("ki,kic->ic", P_without, every_F[:, sample]) + np.einsum(
+        "kji,kjic->ic", t_without, adapters[:, :, sample]
+    )
     return SimpleNamespace(
         alpha=np.tile(alpha, (n_outputs, 1)),
         gammas=gammas,
-        beta=beta,
+        beta=found.beta,
         trust=t,
         adapter_posterior=P,
         posterior=of_gamma / of_gamma.sum(),
         coef=np.einsum("ckp,k->cp", task.W, alpha) + a,
         intercept=task.b @ alpha + shift + b + task.common,
-        left_out=left_out + np.tensordot(t, adapters, axes=2) + task.common,
+        left_out=left_out + task.common,
     )
 
 
