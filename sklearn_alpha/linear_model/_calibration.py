@@ -211,8 +211,7 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
         beta, t = np.exp(grid)
         values = fixed + t[..., None] * moving
-        of_rows = np.stack([row_losses(one[:, None] * values) for one in beta])
-        loss = of_rows @ weights
+        loss = np.stack([losses(one[:, None] * values, weights) for one in beta])
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
         loss += of_beta[:, None] + of_t - log_prior
         best = np.array(
@@ -234,8 +233,12 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     log_P = np.log(half).sum(axis=0) - loss  # a point stands for the cell around it
     P = posterior(log_P)
     of_adapter = P.sum(axis=0)
-    # without a row, its likelihood is taken out
-    without = softmax(log_P[..., None] + unit * of_rows, axis=(0, 1, 2)).sum(axis=0)
+    # without a row, its likelihood is taken out; one β at a time, since these are many numbers
+    log_without = np.full((*t.shape, len(labels)), -np.inf)
+    for one, log_of_beta in zip(beta, log_P):
+        of_rows = unit * row_losses(one[:, None] * values) + log_of_beta[..., None]
+        np.logaddexp(log_without, of_rows, out=log_without)
+    without = softmax(log_without, axis=(0, 1))
     return Calibration(
         beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
         trust=np.sum(of_adapter * t, axis=0),
