@@ -11,6 +11,7 @@ from sklearn_alpha.neural_network._held_out import check_random_shares
 from sklearn_alpha.neural_network._inputs import weighted_rows
 from sklearn_alpha.neural_network._labels import NUMBERS, Outputs
 from sklearn_alpha.neural_network._units import moments, to_standardised, to_units, units_for
+from sklearn_alpha.neural_network._validation import found_by_held_out
 
 
 class NumberTargets:
@@ -186,12 +187,7 @@ class NumberTargets:
         """
         levels = levels_of(confidence_level)
         y = self.predict(X)
-        found = self.validation_
-        if found is None:
-            raise ValueError(
-                "predict_interval needs rows that were held out, and this fit held out none; set "
-                "early_stopping=True or train_split, and fit again."
-            )
+        found = found_by_held_out(self, "predict_interval")
         weights = found["weights"]
         q = [upper_quantile(s, weights, levels, "predict_interval") for s in found["scores"].T]
         q = np.stack(q) if self.target_shape_ else q[0]

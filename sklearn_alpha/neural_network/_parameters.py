@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import (
 )
 
 from sklearn_alpha.neural_network._early_stopping import check_early_stopping
+from sklearn_alpha.neural_network._sources import refuse_several
 
 CONSTRAINTS = {
     "rank": [Interval(Integral, 1, None, closed="left")],
@@ -44,11 +45,8 @@ def check_parameters(net):
     constraints = {name: kinds for name, kinds in CONSTRAINTS.items() if name in parameters}
     validate_parameter_constraints(constraints, parameters, type(net).__name__)
     check_early_stopping(net)
-    if net._targets == "numbers" and isinstance(net.model, list | tuple) and len(net.model) > 1:
-        raise ValueError(
-            f"model is a list of {len(net.model)} sources, and a regression takes one; pass one of "
-            "them."
-        )
+    if net._targets == "numbers":
+        refuse_several(net.model, "a regression")
     for name in net._params_to_validate:
         if name.startswith(("module__", "model__")):
             raise ValueError(

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import softmax
 
 from sklearn_alpha.linear_model._conformal import levels_of, upper_quantile
+from sklearn_alpha.neural_network._validation import found_by_held_out
 
 
 class PredictionMixin:
@@ -112,12 +113,7 @@ class PredictionMixin:
                 "each of several labels."
             )
         logits = self._scaled_logits(X)
-        found = self.validation_
-        if found is None:
-            raise ValueError(
-                "predict_set needs rows that were held out, and this fit held out none; set "
-                "early_stopping=True or train_split, and fit again."
-            )
+        found = found_by_held_out(self, "predict_set")
         q = upper_quantile(found["scores"], found["weights"], levels, "predict_set")
         sets = 1 - softmax(logits, axis=1)[..., None] <= q
         return self.classes_[logits.argmax(axis=1)], sets

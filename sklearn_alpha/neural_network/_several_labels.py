@@ -16,6 +16,7 @@ from sklearn_alpha.neural_network import _label_probe
 from sklearn_alpha.neural_network._held_out import check_random_shares
 from sklearn_alpha.neural_network._inputs import weighted_rows
 from sklearn_alpha.neural_network._labels import LABELS, Outputs
+from sklearn_alpha.neural_network._sources import refuse_several
 from sklearn_alpha.neural_network._validation import inverse_temperature
 
 KIND = "labels"  # in the record of a saved net
@@ -37,11 +38,7 @@ def read(net, y, sample_weight, n_rows, classes):
         raise ValueError("y is an indicator of labels; leave out classes.")
     if net.class_weight is not None:
         raise ValueError("class_weight is for one label in each row; leave it at None.")
-    if isinstance(net.model, list | tuple) and len(net.model) > 1:
-        raise ValueError(
-            f"model is a list of {len(net.model)} sources, and an indicator of labels takes one; "
-            "pass one of them."
-        )
+    refuse_several(net.model, "an indicator of labels")
     check_consistent_length(np.empty(n_rows), Y)
     rows, weights = weighted_rows(sample_weight, n_rows)
     net.n_labels_ = Y.shape[1]

@@ -32,6 +32,14 @@ def is_list(model):
     return isinstance(model, list | tuple)
 
 
+def refuse_several(model, targets):
+    """Raise an error for several sources, which `targets` do not take."""
+    if is_list(model) and len(model) > 1:
+        raise ValueError(
+            f"model is a list of {len(model)} sources, and {targets} takes one; pass one of them."
+        )
+
+
 def load_sources(model, tokenizer, classes, row_shape, alpha):
     """The base network of one source, or of several in one.
 

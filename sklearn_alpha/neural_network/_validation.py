@@ -69,6 +69,16 @@ def validate(net, dataset):
     return net._validated(outputs, rows.codes[index], rows.weights[index].astype(np.float64))
 
 
+def found_by_held_out(net, method):
+    """`validation_` of a net; an error that says what `method` needs if no rows were held out."""
+    if net.validation_ is None:
+        raise ValueError(
+            f"{method} needs rows that were held out, and this fit held out none; set "
+            "early_stopping=True or train_split, and fit again."
+        )
+    return net.validation_
+
+
 # ---------------------------------------------------------------- of classes
 
 
@@ -112,11 +122,18 @@ def inverse_temperature(logits, codes, weights):
 # ---------------------------------------------------------------- saved nets
 
 
+def has_kinds(value, kinds):
+    """Whether a dict has these names, with values of these types."""
+    return (
+        isinstance(value, dict)
+        and value.keys() == kinds.keys()
+        and all(type(value[name]) is kind for name, kind in kinds.items())
+    )
+
+
 def is_validation(value):
     """Whether the record of a saved net holds what `validate` returns."""
-    if not isinstance(value, dict) or value.keys() != KINDS.keys():
-        return False
-    if not all(type(value[name]) is kind for name, kind in KINDS.items()):
+    if not has_kinds(value, KINDS):
         return False
     lists = value["weights"], value["scores"]
     if not all(type(entry) is float for entries in lists for entry in entries):
@@ -135,9 +152,7 @@ def is_validation(value):
 
 def is_validation_of_labels(value):
     """The same for several labels in each row."""
-    if not isinstance(value, dict) or value.keys() != KINDS_OF_LABELS.keys():
-        return False
-    if not all(type(value[name]) is kind for name, kind in KINDS_OF_LABELS.items()):
+    if not has_kinds(value, KINDS_OF_LABELS):
         return False
     thresholds = value["thresholds"]
     return (
@@ -151,9 +166,7 @@ def is_validation_of_labels(value):
 
 def is_validation_of_numbers(value):
     """The same for a regression."""
-    if not isinstance(value, dict) or value.keys() != KINDS_OF_NUMBERS.keys():
-        return False
-    if not all(type(value[name]) is kind for name, kind in KINDS_OF_NUMBERS.items()):
+    if not has_kinds(value, KINDS_OF_NUMBERS):
         return False
     try:
         weights, scores = (np.array(value[name], dtype=float) for name in ("weights", "scores"))

@@ -219,7 +219,7 @@ def test_few_rows_suffice():
 
 
 @pytest.mark.parametrize("kind", ["folder", "PeftModel"])
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT reads it
 def test_adapters_of_one_base_are_lengthened_and_kept(tiny_bert, tmp_path, kind):
     X, y = make_texts(24)
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
