@@ -11,6 +11,7 @@ import transformers
 from peft import PeftConfig, PeftModel, load_peft_weights
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -25,9 +26,11 @@ from sklearn_alpha.neural_network._base_model import (
     first_line,
     fit_head,
     lies_within,
+    linear_layers,
     no_peft_warnings,
 )
 from sklearn_alpha.neural_network._labels import (
+    NUMBERS,
     Outputs,
     aligned_rows,
     have_names,
@@ -81,7 +84,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
             f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
-            "a folder, a torch.nn.Module, or a fitted net."
+            "a folder, a torch.nn.Module, or a fitted net (of this package or of skorch)."
         )
     else:
         _check_exists(str(model))
@@ -117,7 +120,7 @@ def _unwrap(model, tokenizer):
                 "cannot be merged into the weights; pass its base model instead."
             )
         return copy.deepcopy(model).merge_and_unload(), tokenizer, None, frozen_weights(model)
-    if not hasattr(model, "merged_model"):
+    if not isinstance(model, NeuralNet):
         return model, tokenizer, None, {}
     if not model.initialized_:
         raise NotFittedError(
@@ -125,10 +128,26 @@ def _unwrap(model, tokenizer):
             "because grid searches and cross-validation call clone(), which returns any other "
             "estimator unfitted."
         )
+    if not hasattr(model, "merged_model"):
+        return model.module_, tokenizer, _labels_of_skorch(model), {}
     own = model.tokenizer_ if tokenizer is None else tokenizer
     labels = model._labels
     labels = labels if isinstance(labels, Outputs) else labels.tolist()
     return model.merged_model(), own, labels, frozen_weights(model.module_.network)
+
+
+def _labels_of_skorch(net):
+    """Labels of a fitted net of skorch's own, or None if it does not say what its outputs are."""
+    if isinstance(net, NeuralNetRegressor):
+        return Outputs(list(linear_layers(net.module_).values())[-1].out_features, NUMBERS)
+    if not isinstance(net, NeuralNetClassifier):
+        return None
+    if isinstance(net.criterion_, nn.NLLLoss):
+        raise ValueError(
+            "model is a NeuralNetClassifier with NLLLoss, whose module returns probabilities; "
+            "pass one whose module returns logits, with CrossEntropyLoss."
+        )
+    return net.classes_.tolist()
 
 
 def _align(base, labels, classes):

@@ -137,10 +137,7 @@ def match_scale(net, pooled, kind, columns, codes, weights):
     rows = some_rows(net, kind, columns, codes, weights)
     with net.module_.network.disable_adapter():  # α may start elsewhere than at 1
         logits, _, weights = logits_on(net, net.module_, rows)
-    c = net.processes_.agree(scale(pooled, logits, weights))
-    with torch.no_grad():
-        for parameter in net.module_.get_submodule(net.module_.head).parameters():
-            parameter *= c
+    net.module_.multiply_logits(net.processes_.agree(scale(pooled, logits, weights)))
 
 
 def some_rows(net, kind, columns, codes, weights):
