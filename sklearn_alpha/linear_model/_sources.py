@@ -129,6 +129,8 @@ def _read(source, name, feature_names, classifier):
                     f"{name} is a triple whose last part is no array of classes; pass a pair "
                     "(coefficients, intercept), or (coefficients, intercept, classes)."
                 )
+            if len(set(classes.tolist())) < len(classes):
+                raise ValueError(f"{name} names a class twice, {classes.tolist()}; name each once.")
             _check_rows(coef, classes, name)
         return LinearSource(name, coef, intercept, classes, np.nan, len(parts) > 1)
     estimator = _check_estimator(source, name, feature_names, classifier=classifier)

@@ -249,6 +249,13 @@ def test_a_tuple_of_estimators_says_that_several_are_a_list(problem):
         AlphaTransferClassifier((source, source)).fit(task.X, task.y)
 
 
+def test_a_triple_that_names_a_class_twice(problem):
+    task = problem("classes", n=60)
+    coef, names = np.ones((3, task.X.shape[1])), [0, 1, 1]
+    with pytest.raises(ValueError, match=r"names a class twice, \[0, 1, 1\]; name each once"):
+        AlphaTransferClassifier((coef, np.zeros(3), names)).fit(task.X, task.y)
+
+
 # ---------------------------------------------------------------- errors change nothing
 
 
