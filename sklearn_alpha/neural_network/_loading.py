@@ -29,6 +29,7 @@ from sklearn_alpha.neural_network._base_model import (
     linear_layers,
     no_peft_warnings,
 )
+from sklearn_alpha.neural_network._folders import MANIFEST
 from sklearn_alpha.neural_network._labels import (
     NUMBERS,
     Outputs,
@@ -264,6 +265,11 @@ def _check_exists(name):
     is_path = Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
     if is_path and not Path(name).exists():
         raise OSError(f"the folder {name!r} does not exist; pass another path or a hub id.")
+    if (Path(name) / MANIFEST).exists():
+        raise ValueError(
+            f"the folder {name!r} was written by `save`; load it, and pass "
+            "FrozenEstimator(AlphaLoRANetClassifier.load(folder)) as model."
+        )
 
 
 def _from_pretrained(kind, name, **options):
