@@ -19,7 +19,7 @@ from sklearn_alpha.linear_model._logistic import LogisticRows
 from sklearn_alpha.linear_model._solution import posterior
 
 # The γ's, in units of tr(XXᵀ)/n², and their prior, which is log-normal.
-GAMMAS, CENTRE, WIDTH = np.array([1.0, 6.0, 36.0]), 10.0, 1.5
+GAMMAS, CENTRE, WIDTH = np.array([1 / 36, 1, 36]), 10.0, 1.0
 INFINITE = 1e8  # γ/c from which on an adapter is that of γ → ∞, and more would scale up rounding
 
 
