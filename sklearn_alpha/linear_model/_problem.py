@@ -143,13 +143,13 @@ class Problem:
         W, b = (self.W / self.scale[:, :, None]), self.b / self.scale
         if form == "primal":
             W = W.reshape(b.size, W.shape[2]).T
-            resolvent = PrimalResolvent(moments, W, b.ravel(), gammas.min(), self.n_left_out)
+            resolvent = PrimalResolvent(moments, W, b.ravel(), gammas, self.n_left_out)
         else:
             Z = np.column_stack([self.Y, flat(self.S / self.scale)])
             if form == "krylov":
                 resolvent = KrylovResolvent(rows, Z, gammas)
             else:
-                resolvent = DualResolvent(rows, Z, gammas.min(), self.n_left_out)
+                resolvent = DualResolvent(rows, Z, gammas, self.n_left_out)
         return resolvent
 
     @cached_property
@@ -343,14 +343,11 @@ class Problem:
         -------
         residuals : ndarray of shape (..., n_index, m)
         """
-        found = np.empty((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
-        start = 0
-        for residuals in self.resolvent.leave_one_out(
+        found = np.zeros((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
+        for which, at, residuals in self.resolvent.leave_one_out(
             coefficients, gammas, self.rows or self.sampled, self.Y, index, held
         ):
-            stop = start + residuals.shape[1]
-            found[..., start:stop, :] = np.tensordot(probabilities, residuals, axes=1)
-            start = stop
+            found[..., at, :] += np.tensordot(probabilities[..., which], residuals, axes=1)
         return found
 
     def subset(self, index):

@@ -177,6 +177,14 @@ class PrimalMoments:
         """E (n_rows, n_outputs), or one more, of some of the rows."""
         return targets(Y, self.mean_Y, self.height)
 
+    def rows_of(self, X, offset=0.0):
+        """Rows of M from those of X (n_rows, n_features) less an offset, in the same memory."""
+        if self.centred:
+            X -= self.mean - offset
+        elif self.height:
+            X = np.column_stack([X, np.full(len(X), self.height)])
+        return X
+
     @classmethod
     def of_rows(cls, rows, Y):
         """The moments of rows in memory, and the rows with the sums that this gives as well."""

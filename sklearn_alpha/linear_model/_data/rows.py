@@ -12,6 +12,7 @@ from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from sklearn_alpha.linear_model._data.sample import row_keys
 
 BLOCK = 1 << 15, 1 << 20  # least and most entries of X in one block
+MIRRORED = 64  # columns of a triangle that are copied at a time
 
 
 class Rows:
@@ -294,5 +295,7 @@ def widened(flat, p, N):
 
 def mirror(total):
     """Copy the lower triangle to the upper one."""
-    for i in range(len(total) - 1):
-        total[i, i + 1 :] = total[i + 1 :, i]
+    for block in gen_batches(len(total), MIRRORED):
+        total[block, block.stop :] = total[block.stop :, block].T
+        own = total[block, block]
+        own[:] = np.tril(own) + np.tril(own, -1).T
