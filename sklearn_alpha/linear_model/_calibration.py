@@ -156,6 +156,7 @@ def log_probabilities(values, beta):
 # Of log β and log t: centres and widths of the normal priors, and where they are looked for first.
 CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.0, 2.4])
 N_VALUES = 7
+LARGEST = 700.0  # value whose exponential is finite
 
 
 class Calibration(NamedTuple):
@@ -211,7 +212,8 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
         beta, t = np.exp(grid)
         values = fixed + t[..., None] * moving
-        loss = np.stack([losses(one[:, None] * values, weights) for one in beta])
+        of_rows = np.stack([row_losses(one[:, None] * values) for one in beta])
+        loss = of_rows @ weights
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
         loss += of_beta[:, None] + of_t - log_prior
         best = np.array(
@@ -233,12 +235,10 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     log_P = np.log(half).sum(axis=0) - loss  # a point stands for the cell around it
     P = posterior(log_P)
     of_adapter = P.sum(axis=0)
-    # without a row, its likelihood is taken out; one β at a time, since these are many numbers
-    log_without = np.full((*t.shape, len(labels)), -np.inf)
-    for one, log_of_beta in zip(beta, log_P):
-        of_rows = unit * row_losses(one[:, None] * values) + log_of_beta[..., None]
-        np.logaddexp(log_without, of_rows, out=log_without)
-    without = softmax(log_without, axis=(0, 1))
+    # without a row, its likelihood is taken out
+    log_without = np.multiply(of_rows, unit, out=of_rows)
+    log_without += log_P[..., None]
+    without = softmax(log_without, axis=(0, 1, 2)).sum(axis=0)
     return Calibration(
         beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
         trust=np.sum(of_adapter * t, axis=0),
@@ -267,9 +267,8 @@ def losses(below, weights):
 
 def row_losses(below):
     """log Σ exp over the classes, of values less that of each row's own class, for each row."""
-    if len(below) == 1:  # the own class has the value zero
-        below = below[0]
-        return np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))
-    top = below.max(axis=0)
-    E = below - top
-    return top + np.log(np.exp(E, out=E).sum(axis=0))
+    two, is_small = len(below) == 1, below.max(initial=0.0) < LARGEST
+    if two:  # the own class has the value zero
+        return np.log1p(np.exp(below[0])) if is_small else np.logaddexp(0.0, below[0])
+    top = 0.0 if is_small else below.max(axis=0)
+    return top + np.log(np.exp(below - top).sum(axis=0))

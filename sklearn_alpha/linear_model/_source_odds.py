@@ -30,6 +30,7 @@ OWN = 0.7  # what is on α = 1 of the prior of positive α, where the source has
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 TOLERANCE = 1e-9  # of b
 ROUNDING = 1e-12  # of differences of decision values
+EPS = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def label_shift(F, labels, weights):
         slope = Q.T @ (weights @ (P - Y)) + b / SHIFT**2
         curvature = Q.T @ (np.diag(weights @ P) - (weights[:, None] * P).T @ P) @ Q
         curvature += np.eye(len(b)) / SHIFT**2
-        step, now = np.linalg.solve(curvature, slope), loss(b)
+        step, now = np.linalg.solve(curvature, slope), loss(b) * (1 + 64 * EPS)
         while loss(b - step) > now and np.abs(step).max() > TOLERANCE:
             step = step / 2
         b = b - step
