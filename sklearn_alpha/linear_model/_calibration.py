@@ -207,12 +207,16 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     """
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
     centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
+    of_rows = np.empty((N_VALUES, N_VALUES, *adapters.shape[:2]))
+    scaled = np.empty((len(fixed), N_VALUES, *adapters.shape[:2]))
     for _ in range(1000):  # a few are enough, unless values are of another size by far
         # of log β and log t, (2, N_VALUES, n_adapters)
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
         beta, t = np.exp(grid)
-        values = fixed + t[..., None] * moving
-        of_rows = np.stack([row_losses(one[:, None] * values) for one in beta])
+        for at, one in enumerate(t):
+            values = fixed + one[:, None] * moving
+            np.multiply(beta[..., None], values, out=scaled)
+            of_rows[:, at] = row_losses(scaled, scaled)
         loss = of_rows @ weights
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
         loss += of_beta[:, None] + of_t - log_prior
@@ -238,7 +242,9 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     # without a row, its likelihood is taken out
     log_without = np.multiply(of_rows, unit, out=of_rows)
     log_without += log_P[..., None]
-    without = softmax(log_without, axis=(0, 1, 2)).sum(axis=0)
+    log_without -= log_without.max(axis=(0, 1, 2))
+    without = np.exp(log_without, out=log_without).sum(axis=0)
+    without /= without.sum(axis=(0, 1))
     return Calibration(
         beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
         trust=np.sum(of_adapter * t, axis=0),
@@ -265,10 +271,22 @@ def losses(below, weights):
     return row_losses(below) @ weights
 
 
-def row_losses(below):
-    """log Σ exp over the classes, of values less that of each row's own class, for each row."""
-    two, is_small = len(below) == 1, below.max(initial=0.0) < LARGEST
-    if two:  # the own class has the value zero
-        return np.log1p(np.exp(below[0])) if is_small else np.logaddexp(0.0, below[0])
-    top = 0.0 if is_small else below.max(axis=0)
-    return top + np.log(np.exp(below - top).sum(axis=0))
+def row_losses(below, out=None):
+    """log Σ exp over the classes, of values less that of each row's own class, for each row.
+
+    Parameters
+    ----------
+    below : ndarray of shape (n_outputs, ..., n_rows)
+        As of `below_own`.
+    out : ndarray of the same shape or None
+        Where to write the exponentials.
+    """
+    two, top = len(below) == 1, 0.0
+    if below.max(initial=0.0) > LARGEST:  # exponentials could overflow
+        if two:
+            return np.logaddexp(0.0, below[0])
+        top = below.max(axis=0)
+        below = np.subtract(below, top, out=out)
+    E = np.exp(below, out=out)
+    # of two classes the own one has the value zero
+    return np.log1p(E[0]) if two else top + np.log(E.sum(axis=0))

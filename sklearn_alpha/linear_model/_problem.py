@@ -139,7 +139,7 @@ class Problem:
         else:
             form = choose_solver(rows.X) if self.solver == "auto" else self.solver
             if form == "primal":
-                moments, rows = PrimalMoments.of_rows(rows, self.Y)
+                moments = PrimalMoments.of_rows(rows, self.Y)
         W, b = (self.W / self.scale[:, :, None]), self.b / self.scale
         if form == "primal":
             W = W.reshape(b.size, W.shape[2]).T
@@ -252,6 +252,12 @@ class Problem:
         """The `Rows` of the sample, each with the weight of all its copies."""
         return self._sample[1]
 
+    def rows_at(self, index):
+        """The rows of some numbers, for values."""
+        if len(index) == self.rows.n_rows:
+            return self.rows
+        return self.sampled if index is self.sample else self.rows.chosen(index)
+
     @property
     def sampled_less(self):
         """The sampled `Rows` less what is subtracted, without a constant column."""
@@ -273,7 +279,7 @@ class Problem:
             return np.arange(self.rows.n_rows), self.rows
         kept, copies = of_least_keys(self.rows.keys, self.Y, self.rows.unit)
         weights = summed(self.rows.weights, copies, len(kept))
-        return kept, self.rows.part(kept, weights)
+        return kept, self.rows.chosen(kept, weights)
 
     def less(self, coef, intercept, gammas):
         """The problem of y − (x coefᵀ + intercept) at γ's, without sources, of the same sample.
@@ -282,7 +288,7 @@ class Problem:
         """
         copies = np.tile(np.eye(self.shape[0]), len(coef) // self.shape[0])
         read = self.sampled if self.rows is None else self.rows
-        values = read.outputs(coef[:, None], intercept[:, None])[..., 0]
+        values = read.decisions(coef, intercept)
         sums = self.sums and self.sums.with_targets(copies).less(coef, intercept)
         problem = replace(self.with_targets(self.Y @ copies - values), sums=sums, grid=gammas)
         vars(problem)["_sample"] = self._sample

@@ -14,10 +14,9 @@ import numpy as np
 from scipy.linalg import blas, lapack
 from sklearn.utils import gen_batches
 
-from sklearn_alpha.linear_model._data.rows import mirror
+from sklearn_alpha.linear_model._data.rows import UPPER, mirror
 
 FEW = 5
-BLOCK = 64  # columns that are worked on at a time
 
 
 class Cholesky:
@@ -66,10 +65,11 @@ class Cholesky:
             inverse, diagonal = self._factor(gamma), np.empty(len(self))
             self._gamma = np.nan
             lapack.dtrtri(inverse, lower=1, overwrite_c=1)
-            for block in gen_batches(len(self), BLOCK):
-                below, own = inverse[block.stop :, block], np.tril(inverse[block, block])
+            for block in gen_batches(len(self), len(UPPER)):
+                below, own = inverse[block.stop :, block], inverse[block, block]
                 diagonal[block] = np.einsum("ij,ij->j", below, below)
-                diagonal[block] += np.einsum("ij,ij->j", own, own)
+                lower = ~UPPER[: len(own), : len(own)]
+                diagonal[block] += np.sum(own**2, axis=0, where=lower)
             self._inverted = gamma, diagonal
         return self._inverted[1]
 

@@ -96,8 +96,8 @@ def classification(problem):
         place = place[index]
         values, rest = sampled()[place], index[place < 0]
         if len(rest):
-            rows = problem.rows.part(rest)
-            F = [rows.outputs(o.coef[:, None], o.intercept[:, None])[..., 0] for o in odds]
+            rows = problem.rows.chosen(rest)
+            F = [rows.decisions(one.coef, one.intercept) for one in odds]
             A = np.concatenate([family.left_out(rest) for family in families], axis=1)
             values[place < 0] = np.tensordot(share, F, axes=1) + np.tensordot(t, A, axes=2)
         return values

@@ -55,7 +55,7 @@ def case(shape, height, solver, basis, container, monkeypatch):
     if solver == "dual":
         resolvent = DualResolvent(rows, Z, GAMMAS, n)
     else:
-        moments, rows = PrimalMoments.of_rows(rows, Y)
+        moments = PrimalMoments.of_rows(rows, Y)
         resolvent = PrimalResolvent(moments, W, b, GAMMAS, n)
     return SimpleNamespace(X=X, counts=counts, Z=Z, rows=rows, Y=Y, resolvent=resolvent)
 
