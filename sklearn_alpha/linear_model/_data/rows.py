@@ -148,7 +148,9 @@ class Rows:
 
     def outputs(self, W, b):
         """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""
-        return self.decisions(W.reshape(b.size, W.shape[2]), b.ravel()).reshape(self.n_rows, *b.shape)
+        return self.decisions(W.reshape(b.size, W.shape[2]), b.ravel()).reshape(
+            self.n_rows, *b.shape
+        )
 
     def decisions(self, coef, intercept):
         """X coefᵀ + intercept, (n_rows, n_outputs), for coefficients (n_outputs, n_features)."""
