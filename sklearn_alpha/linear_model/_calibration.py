@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.utils import gen_batches
 from sklearn.utils._array_api import get_namespace
 
 from sklearn_alpha.linear_model._solution import posterior
@@ -157,6 +158,7 @@ def log_probabilities(values, beta):
 CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.0, 2.4])
 N_VALUES = 7
 LARGEST = 700.0  # value whose exponential is finite
+CACHE = 1 << 16  # values that stay in the processor's cache
 
 
 class Calibration(NamedTuple):
@@ -208,15 +210,16 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
     centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
     of_rows = np.empty((N_VALUES, N_VALUES, *adapters.shape[:2]))
-    scaled = np.empty((len(fixed), N_VALUES, *adapters.shape[:2]))
+    parts = list(gen_batches(N_VALUES, max(CACHE // fixed.size, 1)))
     for _ in range(1000):  # a few are enough, unless values are of another size by far
         # of log β and log t, (2, N_VALUES, n_adapters)
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
         beta, t = np.exp(grid)
         for at, one in enumerate(t):
             values = fixed + one[:, None] * moving
-            np.multiply(beta[..., None], values, out=scaled)
-            of_rows[:, at] = row_losses(scaled, scaled)
+            for part in parts:
+                scaled = np.multiply(beta[part, :, None], values, order="C")
+                of_rows[part, at] = row_losses(scaled, scaled)
         loss = of_rows @ weights
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
         loss += of_beta[:, None] + of_t - log_prior
