@@ -211,7 +211,8 @@ class Problem(Target):
         for which, at, residuals in self.resolvent.leave_one_out(
             coefficients, gammas, self.rows or self.sampled, self.Y, index, held
         ):
-            found[..., at, :] += np.tensordot(probabilities[..., which], residuals, axes=1)
+            mean = probabilities[..., which] @ residuals.reshape(len(residuals), -1)
+            found[..., at, :] += mean.reshape(*mean.shape[:-1], *residuals.shape[1:])
         return found
 
     def subset(self, index):

@@ -217,12 +217,13 @@ class Rows:
 
     def _weighted_blocks(self):
         """Blocks of √S X, all in the same memory where they are not those of X."""
-        slices, weighted = self._slices(), (self.weights != 1).any()
+        weighted = (self.weights != 1).any()
         if not (self._shifted or weighted):
-            yield from (self.X[index] for index in slices)
+            yield from (self.X[index] for index in self._slices())
             return
-        place = np.empty((slices[0].stop, self.n_features))
-        for index in slices:
+        step = min(max(2 * CACHE // self.n_features, 128), self.n_rows)
+        place = np.empty((step, self.n_features))
+        for index in gen_batches(self.n_rows, step):
             M = place[: index.stop - index.start]
             np.subtract(self.X[index], self.offset, out=M)
             if weighted:
