@@ -18,6 +18,7 @@ from scipy.special import expit, softmax
 
 from sklearn_alpha.linear_model._calibration import below_own, logits, losses, row_losses
 from sklearn_alpha.linear_model._directions import unit_combinations
+from sklearn_alpha.linear_model._labels import labels_of_codes
 from sklearn_alpha.linear_model._solution import combine, posterior
 
 USUAL, IMPLAUSIBLE = 2.0, 50.0  # root mean squares of log odds
@@ -67,8 +68,8 @@ class SourceOdds:
         """From the codes and the sources at the sample of a problem."""
         n_outputs, n_sources = problem.shape
         rows, Y = problem.sampled, problem.Y[problem.sample]
-        labels = Y.argmax(axis=1) if n_outputs > 1 else (Y[:, 0] > 0).astype(int)
-        weights, S = rows.weights, rows.outputs(problem.W, problem.b)
+        labels, weights = labels_of_codes(Y), rows.weights
+        S = rows.outputs(problem.W, problem.b)
         n = weights.sum()
         # an unknown intercept is the one that makes the classes equally likely
         shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)

@@ -44,9 +44,9 @@ class ExactResolvent:
 
     def _weights(self, gammas):
         """(MMᵀ/n + γI)⁻¹ or (MᵀM/n + γI)⁻¹ times the right-hand sides in the basis, for each γ."""
-        known = vars(self).setdefault("_solved", {})
         if len(gammas) > FEW:
             return self._solve(gammas)
+        known = vars(self).setdefault("_solved", {})
         for gamma in gammas:
             if gamma not in known:
                 known[gamma] = self._solve(np.array([gamma]))[0]

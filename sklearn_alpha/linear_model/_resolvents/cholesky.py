@@ -36,6 +36,12 @@ class Cholesky:
         self._gamma = np.nan  # of the factor
         self._inverted = np.nan, None  # γ, and the diagonal of the inverse
 
+    def __copy__(self):
+        """The same matrix in memory of its own, for another thread or a factor that stays."""
+        A = self._A.copy(order="F")
+        np.fill_diagonal(A, self._own_diagonal)
+        return Cholesky(A)
+
     def __len__(self):
         return len(self._A)
 

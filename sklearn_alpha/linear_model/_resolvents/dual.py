@@ -1,5 +1,6 @@
 """The resolvent from the kernel of the rows, MMᵀ/n: for more features than rows."""
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -97,7 +98,7 @@ class DualResolvent(ExactResolvent, DualForm):
 
     def spread(self, gamma):
         """As in :class:`PrimalResolvent`: (‖x‖² − (Mx)ᵀ(MMᵀ/n + γI)⁻¹Mx/n)/γ."""
-        rows, ((_, forms),) = self.rows, self._basis.forms(np.array([gamma]))
+        rows, ((_, forms),) = self.rows, copy(self._basis).forms(np.array([gamma]))
         constant = rows.height**2 if 0 < rows.height < np.inf else 0.0
 
         def of_rows(X):

@@ -7,6 +7,7 @@ S = XW + 1b, so that with A = (MᵀM/n + γI)⁻¹ Mᵀ√sZ/n
 and the first of these is exact where the rows determine everything.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -111,7 +112,7 @@ class PrimalResolvent(ExactResolvent):
 
     def spread(self, gamma):
         """The function xᵀ(MᵀM/n + γI)⁻¹x of new rows (n_rows, n_features); x has M's constant."""
-        moments, ((_, forms),) = self._moments, self._basis.forms(np.array([gamma]))
+        moments, ((_, forms),) = self._moments, copy(self._basis).forms(np.array([gamma]))
 
         def of_rows(X):
             return forms(moments.rows_of(X.copy()).T)[0]

@@ -1,6 +1,7 @@
 """The resolvent against dense linear algebra on explicit rows."""
 
 import tracemalloc
+from copy import copy
 from itertools import product
 from types import SimpleNamespace
 
@@ -183,6 +184,11 @@ def test_cholesky(N):
             if ask == 4:
                 ((_, diagonal),) = form.diagonals(gamma)
                 assert_allclose(diagonal(np.array([N - 1])), inverse[None, -1:, -1], rtol=1e-9)
+        # a copy has factors of its own
+        ((_, forms),) = copy(form).forms(gammas[[at]])
+        form.log_det(gammas)
+        expected = np.sum(columns * (inverses[at] @ columns), axis=0)
+        assert_allclose(forms(columns.copy())[0], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("N", [1, 2, 30, 64, 130])
