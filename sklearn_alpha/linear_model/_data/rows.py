@@ -166,7 +166,10 @@ class Rows:
     def _read(self, index):
         X = self._raw(index)
         X = X.toarray() if issparse(X) else X
-        return X - self.offset if self._shifted else X
+        if not self._shifted:
+            return X
+        # rows by number are a copy already
+        return np.subtract(X, self.offset, out=None if isinstance(index, slice) else X)
 
     def blocks(self):
         """(slice, rows) of a dense X one after the other: about an eighth of X at a time."""
