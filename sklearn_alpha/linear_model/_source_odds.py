@@ -16,8 +16,9 @@ from scipy.linalg import helmert
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
-from sklearn_alpha.linear_model._calibration import below_own, logits, losses
+from sklearn_alpha.linear_model._calibration import below_own, logits, losses, row_losses
 from sklearn_alpha.linear_model._directions import unit_combinations
+from sklearn_alpha.linear_model._labels import labels_of_codes
 from sklearn_alpha.linear_model._solution import combine, posterior
 
 USUAL, IMPLAUSIBLE = 2.0, 50.0  # root mean squares of log odds
@@ -30,6 +31,7 @@ OWN = 0.9  # what is on α = 1 of the prior of positive α, where the source has
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 TOLERANCE = 1e-9  # of b
 ROUNDING = 1e-12  # of differences of decision values
+EPS = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class SourceOdds:
         """From the codes and the sources at the sample of a problem."""
         n_outputs, n_sources = problem.shape
         rows, Y = problem.sampled, problem.Y[problem.sample]
-        labels = Y.argmax(axis=1) if n_outputs > 1 else (Y[:, 0] > 0).astype(int)
-        weights, S = rows.weights, rows.outputs(problem.W, problem.b)
+        labels, weights = labels_of_codes(Y), rows.weights
+        S = rows.outputs(problem.W, problem.b)
         n = weights.sum()
         # an unknown intercept is the one that makes the classes equally likely
         shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
@@ -87,7 +89,8 @@ class SourceOdds:
             size = USUAL  # nothing is known of it
         alphas, prior = prior_of_alpha(size, n_sources and known.all())
         below = below_own(F, labels)
-        P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])
+        of_alpha = losses(alphas[:, None] * below[:, None], weights)
+        P = posterior(np.log(prior) - of_alpha)
         if n_sources:
             warn_of_odd_sources(sizes, alphas, P, known.all())
         alpha = mean_alpha(alphas, P)
@@ -166,24 +169,30 @@ def label_shift(F, labels, weights):
     evidence.
     """
     L, Q = logits(F), helmert(F.shape[1] if F.shape[1] > 1 else 2).T
-    Y = np.eye(len(Q))[labels]
+    below, shares = below_own(L, labels), np.bincount(labels, weights, minlength=len(Q))
 
-    def loss(b):
-        return losses(below_own(L + Q @ b, labels), weights) + b @ b / (2 * SHIFT**2)
+    def evaluate(b):
+        """The loss, and P(class | x) of the rows, (n_classes, n_rows)."""
+        values = below + (Q @ b)[:, None] - (Q @ b)[labels]
+        of_rows = row_losses(values)
+        return of_rows @ weights + b @ b / (2 * SHIFT**2), np.exp(values - of_rows)
 
     b = np.zeros(Q.shape[1])
+    loss, P = first, _ = evaluate(b)
     for _ in range(100):  # Newton's method; a few are enough
-        P = softmax(L + Q @ b, axis=1)
-        slope = Q.T @ (weights @ (P - Y)) + b / SHIFT**2
-        curvature = Q.T @ (np.diag(weights @ P) - (weights[:, None] * P).T @ P) @ Q
+        mean = P @ weights
+        slope = Q.T @ (mean - shares) + b / SHIFT**2
+        curvature = Q.T @ (np.diag(mean) - (P * weights) @ P.T) @ Q
         curvature += np.eye(len(b)) / SHIFT**2
-        step, now = np.linalg.solve(curvature, slope), loss(b)
-        while loss(b - step) > now and np.abs(step).max() > TOLERANCE:
+        step, enough = np.linalg.solve(curvature, slope), loss * (1 + 64 * EPS)
+        loss, P = evaluate(b - step)
+        while loss > enough and np.abs(step).max() > TOLERANCE:
             step = step / 2
+            loss, P = evaluate(b - step)
         b = b - step
         if np.abs(step).max() <= TOLERANCE:
             break
-    log_evidence = loss(0 * b) - loss(b) - np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
+    log_evidence = first - loss - np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
     b = Q @ b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
     return b[1:] - b[:1] if F.shape[1] == 1 else b
 
@@ -216,7 +225,7 @@ def pool(S, labels, weights):
     share = minimize(loss, even, jac=True, hess=curvature, method="trust-exact").x
     for _ in range(3):  # from there on Newton's steps square the error
         step = share - np.linalg.solve(curvature(share), loss(share)[1])
-        if not loss(step)[0] <= loss(share)[0]:
+        if not loss(step)[0] <= loss(share)[0] * (1 + 64 * EPS):
             break
         share = step
     return share
