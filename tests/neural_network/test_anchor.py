@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _anchor
-from sklearn_alpha.neural_network._anchor import GRID, LOG_BETA, PRIOR, WIDTH
+from sklearn_alpha.neural_network._anchor import GRID, LOG_BETA, NAMED, UNNAMED, WIDTH, prior
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
 OPTIONS = {"rank": 2, "lr": 0.02, "random_state": 0}
@@ -113,7 +113,7 @@ def test_step_and_temperature_are_posterior_means(source):
                 np.exp(log_beta) * logits, codes, reduction="sum"
             )
             log_p[i, j] = norm(scale=WIDTH).logpdf(log_beta) - loss
-    posterior = PRIOR[:, None] * np.exp(log_p)
+    posterior = prior(NAMED)[:, None] * np.exp(log_p)
     posterior /= posterior.sum()
     t = posterior.sum(axis=1) @ GRID
     assert_allclose(net.trained_share_, t, rtol=1e-4)
@@ -163,16 +163,42 @@ def test_folds_share_out_every_class():
         assert np.ptp(counts) <= 1
 
 
-@pytest.mark.parametrize("kind", ["module", "names of transformers", "new head"])
-def test_a_source_that_may_not_know_the_classes_is_left_freely(tiny_bert, kind):
-    X, y = make_texts(24)
-    model = tiny_bert
-    if kind == "module":
-        model, (X, y) = make_module(), make_numbers(24)
-    if kind == "new head":
-        y = np.arange(24) % 3
-    net = AlphaLoRANetClassifier(model, max_epochs=1, rank=2, random_state=0).fit(X, y)
+def test_a_new_head_is_left_freely(tiny_bert):
+    X, _ = make_texts(24)
+    y = np.arange(24) % 3
+    net = AlphaLoRANetClassifier(tiny_bert, max_epochs=1, rank=2, random_state=0).fit(X, y)
     assert net.trained_share_ == 1
+
+
+def test_outputs_without_names_have_a_prior_of_one_half(tiny_bert):
+    """One row has no likelihood."""
+    X, _ = make_texts(2)
+    net = AlphaLoRANetClassifier(tiny_bert, classes=[0, 1], max_epochs=1, random_state=0)
+    assert_allclose(net.fit(X[:1], [1]).trained_share_, prior(UNNAMED) @ GRID)
+
+
+@pytest.mark.parametrize("n", [4, 10, 30])
+def test_a_module_that_knows_the_task_keeps_its_accuracy(source, n):
+    model = source.estimator.merged_model()
+    X, y = make_numbers(1000, seed=2)
+    alone = source.estimator.score(X, y)
+    loss = log_loss(y, source.estimator.predict_proba(X))
+    nets = [
+        AlphaLoRANetClassifier(model, **OPTIONS).fit(*make_numbers(n, seed=10 + seed))
+        for seed in range(5)
+    ]
+    assert np.mean([net.score(X, y) for net in nets]) > alone - 0.01
+    assert np.mean([log_loss(y, net.predict_proba(X)) for net in nets]) < loss + 0.02
+
+
+@pytest.mark.parametrize("n", [20, 60])
+def test_a_module_of_other_classes_is_left(source, n):
+    model = source.estimator.merged_model()
+    X, y = make_numbers(n, seed=1)
+    net = AlphaLoRANetClassifier(model, **OPTIONS).fit(X, 1 - y)
+    free = AlphaLoRANetClassifier(model, callbacks__anchor=None, **OPTIONS).fit(X, 1 - y)
+    X_new, y_new = make_numbers(1000, seed=2)
+    assert net.score(X_new, 1 - y_new) > free.score(X_new, 1 - y_new) - 0.02
 
 
 def test_the_callbacks_of_the_user_see_one_fit(source):
@@ -206,6 +232,7 @@ def test_many_rows_are_trained_once(source, monkeypatch):
 def test_a_diverged_half_counts_as_impossible():
     log_likelihood = np.full((5, len(LOG_BETA)), -np.inf)
     log_likelihood[0] = -5
-    assert_allclose(_anchor.posterior_means(log_likelihood, LOG_BETA), (0, 1), atol=1e-4)
-    t, beta = _anchor.posterior_means(np.zeros((5, 1)), np.zeros(1))
-    assert_allclose((t, beta), (PRIOR @ GRID, 1))
+    found = _anchor.posterior_means(log_likelihood, LOG_BETA, prior(NAMED))
+    assert_allclose(found, (0, 1), atol=1e-4)
+    t, beta = _anchor.posterior_means(np.zeros((5, 1)), np.zeros(1), prior(NAMED))
+    assert_allclose((t, beta), (prior(NAMED) @ GRID, 1))
