@@ -28,7 +28,7 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
     y may be an indicator of several labels. Each label then has a logistic function of its own in
     place of the softmax, and the labels share the adapters.
 
-    A source that knows the classes by their names is left only as far as left-out rows say: up to
+    A source with an output for each class is left only as far as left-out rows say: up to
     1000 rows are divided into two halves, the net is trained on each, and its loss on the other
     half decides how much of the training is kept, and rescales the logits. This doubles the time.
     ``callbacks__anchor=None`` keeps all of it.
@@ -146,7 +146,7 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         is known of fitted nets and PEFT adapters; the weights of others are averaged, λ = 1.
     trained_share_ : float
         t, how far the net is from its source (0) to where training ended (1), in the weights. It
-        is chosen by left-out rows if the source's head knows the classes by name; else it is 1.
+        is chosen by left-out rows if the source's head is trained and fits y; else it is 1.
         The same rows choose a factor of the logits, which becomes part of the head.
     inverse_temperature_ : float
         β of the probabilities softmax(β logits), from the rows that were held out for validation;
