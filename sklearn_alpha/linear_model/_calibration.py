@@ -208,21 +208,48 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     calibration : Calibration
     """
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
+    grid, of_rows, log_P = settled_grid(fixed, moving, weights, log_prior)
+    t, P = np.exp(grid[1]), posterior(log_P)
+    of_adapter = P.sum(axis=0)
+    # without a row, its likelihood is taken out
+    log_without = np.multiply(of_rows, unit, out=of_rows)
+    log_without += log_P[..., None]
+    log_without -= log_without.max(axis=(0, 1, 2))
+    without = np.exp(log_without, out=log_without).sum(axis=0)
+    without /= without.sum(axis=(0, 1))
+    return Calibration(
+        beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
+        trust=np.sum(of_adapter * t, axis=0),
+        posterior=of_adapter.sum(axis=0),
+        trust_without=np.einsum("tai,ta->ai", without, t),
+        posterior_without=without.sum(axis=0),
+    )
+
+
+def settled_grid(fixed, moving, weights, log_prior):
+    """The grid, once its best point is inside and its step is below the standard deviations.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray of shape (n_outputs, 1, n_adapters, n_rows)
+        F and the adapters, as of `below_own`.
+
+    Returns
+    -------
+    grid : ndarray of shape (2, N_VALUES, n_adapters)
+        log β and log t.
+    of_rows : ndarray of shape (N_VALUES, N_VALUES, n_adapters, n_rows)
+        Losses.
+    log_P : ndarray of shape (N_VALUES, N_VALUES, n_adapters)
+        The log posterior of the cells around the points, but for a constant.
+    """
     centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
-    of_rows = np.empty((N_VALUES, N_VALUES, *adapters.shape[:2]))
-    parts = list(gen_batches(N_VALUES, max(CACHE // fixed.size, 1)))
+    of_rows = np.empty((N_VALUES, N_VALUES, *fixed.shape[2:]))
     for _ in range(1000):  # a few are enough, unless values are of another size by far
-        # of log β and log t, (2, N_VALUES, n_adapters)
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
-        beta, t = np.exp(grid)
-        for at, one in enumerate(t):
-            values = fixed + one[:, None] * moving
-            for part in parts:
-                scaled = np.multiply(beta[part, :, None], values, order="C")
-                of_rows[part, at] = row_losses(scaled, scaled)
-        loss = of_rows @ weights
+        write_losses(grid, fixed, moving, of_rows)
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
-        loss += of_beta[:, None] + of_t - log_prior
+        loss = of_rows @ weights + of_beta[:, None] + of_t - log_prior
         best = np.array(
             np.unravel_index(loss.reshape(-1, len(log_prior)).argmin(axis=0), [N_VALUES] * 2)
         )
@@ -239,22 +266,18 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
         moves = at_edge.any(axis=0)
         centre = np.where(moves, np.where(at_edge, edge, centre), mean)
         half = np.where(moves | fine, half, np.maximum(4 * spread, 1.5 * step))
-    log_P = np.log(half).sum(axis=0) - loss  # a point stands for the cell around it
-    P = posterior(log_P)
-    of_adapter = P.sum(axis=0)
-    # without a row, its likelihood is taken out
-    log_without = np.multiply(of_rows, unit, out=of_rows)
-    log_without += log_P[..., None]
-    log_without -= log_without.max(axis=(0, 1, 2))
-    without = np.exp(log_without, out=log_without).sum(axis=0)
-    without /= without.sum(axis=(0, 1))
-    return Calibration(
-        beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
-        trust=np.sum(of_adapter * t, axis=0),
-        posterior=of_adapter.sum(axis=0),
-        trust_without=np.einsum("tai,ta->ai", without, t),
-        posterior_without=without.sum(axis=0),
-    )
+    return grid, of_rows, np.log(half).sum(axis=0) - loss
+
+
+def write_losses(grid, fixed, moving, of_rows):
+    """Write the losses on a grid into `of_rows`, in blocks that stay in the processor's cache."""
+    beta, t = np.exp(grid)
+    parts = list(gen_batches(N_VALUES, max(CACHE // fixed.size, 1)))
+    for at, one in enumerate(t):
+        values = fixed + one[:, None] * moving
+        for part in parts:
+            scaled = np.multiply(beta[part, :, None], values, order="C")
+            of_rows[part, at] = row_losses(scaled, scaled)
 
 
 def below_own(values, labels):

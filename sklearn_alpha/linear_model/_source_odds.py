@@ -67,25 +67,12 @@ class SourceOdds:
     def of(cls, problem):
         """From the codes and the sources at the sample of a problem."""
         n_outputs, n_sources = problem.shape
-        rows, Y = problem.sampled, problem.Y[problem.sample]
-        labels, weights = labels_of_codes(Y), rows.weights
-        S = rows.outputs(problem.W, problem.b)
-        n = weights.sum()
-        # an unknown intercept is the one that makes the classes equally likely
-        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
-        S = S + shift
-        S[:, np.abs(S).max(axis=0) < ROUNDING * np.abs(shift)] = 0.0  # the same on all rows
-        # of one size and direction, sources count once, and a source without values not at all
-        inner = np.einsum("i,ick,icl->kl", weights, S, S)
-        units = unit_combinations(inner) * USUAL * np.sqrt(n * n_outputs)
+        labels, weights = labels_of_codes(problem.Y[problem.sample]), problem.sampled.weights
         known = ~np.isnan(problem.log_odds)
-        together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
-        scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
-        share = scale @ pool(S @ scale, labels, weights)
-        F = S @ share
-        sizes = np.sqrt(weights @ F**2 / n)
+        share, shift, F, rounding = pooled(problem, known, labels)
+        sizes = np.sqrt(weights @ F**2 / weights.sum())
         size = np.sqrt(np.mean(sizes**2))
-        if size <= ROUNDING * np.abs(S * share).max(initial=0):
+        if size <= rounding:
             size = USUAL  # nothing is known of it
         alphas, prior = prior_of_alpha(size, n_sources and known.all())
         below = below_own(F, labels)
@@ -94,7 +81,7 @@ class SourceOdds:
         if n_sources:
             warn_of_odd_sources(sizes, alphas, P, known.all())
         alpha = mean_alpha(alphas, P)
-        F, shift = alpha * F, alpha * (shift @ share)
+        F, shift = alpha * F, alpha * shift
         if problem.may_hold:
             b = label_shift(F, labels, weights)
             F, shift = F + b, shift + b
@@ -121,6 +108,35 @@ class SourceOdds:
         root = np.sqrt(self.weights)[:, None]
         slopes = np.linalg.lstsq(root * (F - mean_F), root * (T - mean_T), rcond=1e-10)[0]
         return slopes.T @ self.coef, mean_T + (self.intercept - mean_F) @ slopes
+
+
+def pooled(problem, known, labels):
+    """F̃ = Σ_k c_k s_k of the sample.
+
+    Returns
+    -------
+    share : ndarray of shape (n_sources,)
+        c.
+    shift : ndarray of shape (n_outputs,)
+        What stands for the intercepts of sources that have none.
+    F : ndarray of shape (n_sample, n_outputs)
+        F̃.
+    rounding : float
+        The size of F̃ up to which it is only rounding.
+    """
+    rows, weights = problem.sampled, problem.sampled.weights
+    S, n = rows.outputs(problem.W, problem.b), weights.sum()
+    # an unknown intercept is the one that makes the classes equally likely
+    shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
+    S = S + shift
+    S[:, np.abs(S).max(axis=0) < ROUNDING * np.abs(shift)] = 0.0  # the same on all rows
+    # of one size and direction, sources count once, and a source without values not at all
+    inner = np.einsum("i,ick,icl->kl", weights, S, S)
+    units = unit_combinations(inner) * USUAL * np.sqrt(n * S.shape[1])
+    together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
+    scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
+    share = scale @ pool(S @ scale, labels, weights)
+    return share, shift @ share, S @ share, ROUNDING * np.abs(S * share).max(initial=0)
 
 
 def prior_of_alpha(size, has_own_scale):
