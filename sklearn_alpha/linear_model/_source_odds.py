@@ -22,6 +22,7 @@ from sklearn_alpha.linear_model._labels import labels_of_codes
 from sklearn_alpha.linear_model._solution import combine, posterior
 
 USUAL, IMPLAUSIBLE = 2.0, 50.0  # root mean squares of log odds
+CONSTANT = 1e-5  # a standard deviation of log odds that says nothing of the rows
 SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
 GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
 # of α as a multiple of the usual scale: log-normal, but for .03 on zero and .03 on its reverse
@@ -79,7 +80,9 @@ class SourceOdds:
         of_alpha = losses(alphas[:, None] * below[:, None], weights)
         P = posterior(np.log(prior) - of_alpha)
         if n_sources:
-            warn_of_odd_sources(sizes, alphas, P, known.all())
+            spread = np.sqrt(np.max(weights @ (F - weights @ F / weights.sum()) ** 2) / len(labels))
+            differ = len(labels) > 1 and not problem.has_equal_rows
+            warn_of_odd_sources(sizes, spread if differ else np.inf, alphas, P, known.all())
         alpha = mean_alpha(alphas, P)
         F, shift = alpha * F, alpha * shift
         if problem.may_hold:
@@ -149,8 +152,16 @@ def prior_of_alpha(size, has_own_scale):
     return np.append(scale * GRID, 1.0), np.append(usual, own)
 
 
-def warn_of_odd_sources(sizes, alphas, P, known):
+def warn_of_odd_sources(sizes, spread, alphas, P, known):
     """Warn of log odds that no source has on rows of its own kind, and of a reversed source."""
+    if known and spread < CONSTANT:
+        warnings.warn(
+            f"The log odds of the source hardly differ between the rows of X (their standard "
+            f"deviation is {spread:.2g}): transform X by the same fitted steps as the source's own "
+            "rows.",
+            UserWarning,
+            stacklevel=2,
+        )
     if known and np.max(sizes) > IMPLAUSIBLE:
         warnings.warn(
             f"The log odds of the source on the rows of X have a root mean square of "

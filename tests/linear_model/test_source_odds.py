@@ -416,3 +416,12 @@ def test_expected_codes_without_sources_are_a_constant(n_classes):
     coef, intercept = odds.expected_codes()
     assert not coef.any()
     assert_allclose(intercept, codes_of(odds.shift[None])[0], atol=1e-12)
+
+
+@n_classes
+def test_a_source_that_is_nearly_constant_on_the_rows_is_named(n_classes):
+    """As a source of transformed features is on rows that were not transformed."""
+    task = make_task(n_classes, 1, True)
+    task.problem.W[:] *= 1e-7
+    with pytest.warns(UserWarning, match="hardly differ between the rows of X"):
+        SourceOdds.of(task.problem)
