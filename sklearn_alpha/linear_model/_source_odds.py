@@ -80,9 +80,9 @@ class SourceOdds:
         of_alpha = losses(alphas[:, None] * below[:, None], weights)
         P = posterior(np.log(prior) - of_alpha)
         if n_sources:
-            spread = np.sqrt(np.max(weights @ (F - weights @ F / weights.sum()) ** 2) / len(labels))
-            differ = len(labels) > 1 and not problem.has_equal_rows
-            warn_of_odd_sources(sizes, spread if differ else np.inf, alphas, P, known.all())
+            if known.all():
+                warn_of_odd_rows(problem, F)
+            warn_of_reversal(alphas, P)
         alpha = mean_alpha(alphas, P)
         F, shift = alpha * F, alpha * shift
         if problem.may_hold:
@@ -152,23 +152,28 @@ def prior_of_alpha(size, has_own_scale):
     return np.append(scale * GRID, 1.0), np.append(usual, own)
 
 
-def warn_of_odd_sources(sizes, spread, alphas, P, known):
-    """Warn of log odds that no source has on rows of its own kind, and of a reversed source."""
-    if known and spread < CONSTANT:
-        warnings.warn(
-            f"The log odds of the source hardly differ between the rows of X (their standard "
-            f"deviation is {spread:.2g}): transform X by the same fitted steps as the source's own "
-            "rows.",
-            UserWarning,
-            stacklevel=2,
-        )
-    if known and np.max(sizes) > IMPLAUSIBLE:
-        warnings.warn(
-            f"The log odds of the source on the rows of X have a root mean square of "
-            f"{np.max(sizes):.0f}: transform X by the same fitted steps as the source's own rows.",
-            UserWarning,
-            stacklevel=2,
-        )
+def warn_of_odd_rows(problem, F):
+    """Warn of log odds (n_sample, n_outputs) that no source has on rows of its own kind."""
+    weights = problem.sampled.weights
+    squares, mean = (weights @ values / weights.sum() for values in (F**2, F))
+    size, spread = (np.sqrt(np.max(v)) for v in (squares, np.maximum(squares - mean**2, 0)))
+    differ = len(F) > 1 and not problem.has_equal_rows
+    if size > IMPLAUSIBLE:
+        said = f"have a root mean square of {size:.0f}"
+    elif differ and spread < CONSTANT:
+        said = f"hardly differ: their standard deviation is {spread:.1g}"
+    else:
+        return
+    warnings.warn(
+        f"The log odds of the source on the rows of X {said}. Transform X by the same fitted steps "
+        "as the source's own rows.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_reversal(alphas, P):
+    """Warn of a source that is most probably reversed."""
     if P[alphas < 0].sum() > 0.95:
         warnings.warn(
             "The labels contradict the source, and alpha_ reverses it: check that both name the "

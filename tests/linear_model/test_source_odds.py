@@ -423,5 +423,5 @@ def test_a_source_that_is_nearly_constant_on_the_rows_is_named(n_classes):
     """As a source of transformed features is on rows that were not transformed."""
     task = make_task(n_classes, 1, True)
     task.problem.W[:] *= 1e-7
-    with pytest.warns(UserWarning, match="hardly differ between the rows of X"):
+    with pytest.warns(UserWarning, match="on the rows of X hardly differ"):
         SourceOdds.of(task.problem)

@@ -467,7 +467,7 @@ def test_rows_that_the_sources_steps_have_not_transformed():
     X, y = load_wine(return_X_y=True)
     scaler = StandardScaler().fit(X)
     source = LogisticRegression().fit(scaler.transform(X), y)
-    with pytest.warns(UserWarning, match="root mean square of [0-9]+: transform X by the same"):
+    with pytest.warns(UserWarning, match=r"root mean square of [0-9]+\. Transform X by the same"):
         AlphaTransferClassifier(source).fit(X[::6], y[::6])
     AlphaTransferClassifier(source).fit(scaler.transform(X)[::6], y[::6])
 

@@ -31,7 +31,7 @@ from tests.neural_network.test_regressor import outputs, states
 from tests.neural_network.test_start import STILL
 
 QUICK = {"max_epochs": 2, "rank": 2, "batch_size": 8, "lr": 0.02, "random_state": 0}
-FREE = {**QUICK, "callbacks__linear_probe": None}
+FREE = {**QUICK, "callbacks__linear_probe": None, "callbacks__anchor": None}
 
 
 def make_labels(n=60, seed=0):
@@ -112,7 +112,7 @@ def test_training_starts_at_the_probe_of_each_label(head):
             source.estimators_, *(p.detach().double().numpy() for p in module[-1].parameters())
         ):
             part.coef_, part.intercept_ = v[None], b[None]
-    net = AlphaLoRANetClassifier(model, callbacks__anchor=None, **STILL).fit(X, Y)
+    net = AlphaLoRANetClassifier(model, **STILL).fit(X, Y)
     assert net.starts_at_probe_
     assert net.module_.knows_classes == (head == "known")
     Z = states(net, X)

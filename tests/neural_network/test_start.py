@@ -22,7 +22,7 @@ from .conftest import make_module, make_numbers, make_texts
 
 # One epoch that moves nothing but the head's start.
 STILL = {"max_epochs": 1, "lr": 0.0, "alpha_lr": 0.0, "rank": 2, "random_state": 0}
-STILL |= {"alpha_init": 1.0}
+STILL |= {"alpha_init": 1.0, "callbacks__anchor": None}
 # With a step of zero Adam still divides, so weight decay is off as well.
 STILL |= {"optimizer__weight_decay": 0.0}
 
@@ -267,7 +267,7 @@ def test_a_head_that_names_the_classes_starts_by_the_default_rule(n_classes):
     X, y = make_numbers(60, n_classes=n_classes)
     source = AlphaLoRANetClassifier(make_module(n_out=n_classes), max_epochs=5, random_state=0)
     source.fit(X, y)
-    options = STILL | {"callbacks__anchor": None}
+    options = STILL
     net = AlphaLoRANetClassifier(FrozenEstimator(source), **options).fit(X, y)
     Z = hidden(source, X)
     head = LogisticRegression().fit(Z, y)
