@@ -85,7 +85,8 @@ def load_base(model, tokenizer, classes, row_shape=None):
         if row_shape is not None:
             if quantised_layers(network):
                 raise ValueError(
-                    "model is a module of numbers with quantised layers; dequantise them."
+                    "model reads numbers and has quantised layers, which only transformers models "
+                    "may have; dequantise them."
                 )
             return replace(_fit_numbers(network.float(), row_shape, labels, classes), frozen=frozen)
         if network.base_model is network and not hasattr(network, "num_labels"):

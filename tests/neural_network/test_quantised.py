@@ -63,11 +63,14 @@ def quantised(folder, kind, **options):
     return cls.from_pretrained(folder, quantization_config=settings, device_map={"": "cpu"}).eval()
 
 
-def logits_of(model, folder):
+def logits_of(model, folder, *, training=False):
     tokens = AutoTokenizer.from_pretrained(folder)(X, padding=True, return_tensors="pt")
+    model = copy.deepcopy(model).train(training)
+    for layer in model.modules():
+        if isinstance(layer, bnb.nn.Linear4bit):
+            layer.support_avx512bf16_for_cpu = False  # or it rounds weights to bfloat16
     with torch.no_grad():
-        # bitsandbytes rewrites the weights of a 4-bit layer in evaluation mode on some CPUs
-        return copy.deepcopy(model).train()(**tokens).logits.numpy()
+        return model(**tokens).logits.numpy()
 
 
 def bytes_of(model):
@@ -84,9 +87,8 @@ def random_adapter(model, **options):
 def test_training_lowers_the_loss_and_leaves_the_model_alone(source, kind):
     model = quantised(source, kind)
     before = bytes_of(model)
-    net = AlphaLoRANetClassifier(
-        model, tokenizer=source, **{**FEW, "max_epochs": 20, "lr": 0.02}
-    ).fit(X, Y)
+    options = {**FEW, "max_epochs": 20, "lr": 0.02}
+    net = AlphaLoRANetClassifier(model, tokenizer=source, **options).fit(X, Y)
     assert net.score(X, Y) > 0.9
     assert_allclose(net.predict_proba(X).sum(axis=1), 1, atol=1e-6)
     layer = net.module_.network.get_base_model().bert.encoder.layer[0].attention.self.query
@@ -132,7 +134,9 @@ def test_alpha_scales_the_rows_of_the_quantised_weight(source, kind, scale_bias)
             layer.bias.data *= rows[name]
     model = random_adapter(quantised(source, kind))
     add_alpha(model, rows, scale_bias=scale_bias)
-    assert_allclose(logits_of(model, source), logits_of(plain, source), atol=NOISE[kind])
+    # In training bitsandbytes does not round the inputs on a CPU.
+    found, expected = (logits_of(each, source, training=True) for each in (model, plain))
+    assert_allclose(found, expected, atol=1e-3 if kind == "int8" else 1e-5)
 
 
 def test_gradients_are_those_of_the_dequantised_model(source, kind):
@@ -386,5 +390,5 @@ def test_weights_rewritten_for_predictions_are_refused(source):
 
 def test_quantised_layers_in_a_module_of_numbers_are_refused():
     module = nn.Sequential(bnb.nn.Linear4bit(4, 8), nn.Linear(8, 2))
-    with pytest.raises(ValueError, match="module of numbers with quantised layers"):
+    with pytest.raises(ValueError, match="has quantised layers, which only transformers"):
         AlphaLoRANetClassifier(module).fit(*make_numbers())
