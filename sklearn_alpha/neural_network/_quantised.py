@@ -51,8 +51,12 @@ def check_quantisation(config):
 
 
 def quantised_layers(network):
-    """Quantised linear layers by name."""
-    return {name: m for name, m in network.named_modules() if is_quantised(m)}
+    """Linear layers of bitsandbytes by name."""
+    return {
+        name: layer
+        for name, layer in linear_layers(network).items()
+        if type(layer).__module__.startswith("bitsandbytes")
+    }
 
 
 def restore_classes(network):
@@ -62,7 +66,9 @@ def restore_classes(network):
 
         for layer in network.modules():
             if isinstance(layer, Linear4bit | Linear8bitLt):
-                layer.weight.__class__ = Params4bit if isinstance(layer, Linear4bit) else Int8Params
+                kind = Params4bit if isinstance(layer, Linear4bit) else Int8Params
+                if {"quant_state", "SCB"} & vars(layer.weight).keys():
+                    layer.weight.__class__ = kind
 
 
 def in_float32(base):
@@ -72,7 +78,8 @@ def in_float32(base):
         network.float()
         return base
     for name, layer in quantised_layers(network).items():
-        if lies_within(name, (*base.head, *base.new)):
+        # transformers leaves a layer that it draws at random without its quantised weight
+        if lies_within(name, (*base.head, *base.new)) or not is_quantised(layer):
             network.set_submodule(name, dequantised_layer(layer))
         else:
             _settle(name, layer)

@@ -233,6 +233,18 @@ def test_another_number_of_classes_gets_a_new_head(source, kind):
     assert net.model.config.num_labels == 2
 
 
+def test_a_new_head_that_transformers_draws(source, tmp_path, kind):
+    """Its class is that of a quantised layer, but its weight is not, and it cannot compute."""
+    config = BitsAndBytesConfig(**KINDS[kind])
+    BertModel.from_pretrained(source).save_pretrained(tmp_path)
+    model = BertForSequenceClassification.from_pretrained(tmp_path, quantization_config=config)
+    net = AlphaLoRANetClassifier(model, tokenizer=source, **FEW).fit(X, Y)
+    margin = net.decision_function(X)
+    assert_allclose(logits_of(net.merged_model(), source) @ [-1, 1], margin, atol=20 * NOISE[kind])
+    again = pickle.loads(pickle.dumps(net))
+    assert_allclose(again.decision_function(X), margin, atol=1e-6)
+
+
 def folder_of(model, source, folder):
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
