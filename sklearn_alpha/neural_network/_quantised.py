@@ -89,9 +89,9 @@ def in_float32(base):
     # A folder with this network says which of its layers are not quantised.
     quantised = quantised_layers(network)
     settings = network.config.quantization_config
-    skipped = [*(settings.llm_int8_skip_modules or []), *linear_layers(network)]
+    skipped = dict.fromkeys([*(settings.llm_int8_skip_modules or []), *linear_layers(network)])
     settings.llm_int8_skip_modules = [name for name in skipped if name not in quantised]
-    logging.getLogger("bitsandbytes.autograd._functions").addFilter(_says_more_than_float16)
+    logging.getLogger("bitsandbytes.autograd._functions").addFilter(_is_worth_logging)
     return base
 
 
@@ -110,7 +110,7 @@ def _settle(name, layer):
         layer.bias.data = layer.bias.data.to(layer.compute_dtype)
 
 
-def _says_more_than_float16(record):
+def _is_worth_logging(record):
     """False for a message that each 8-bit layer would log in each step."""
     return "inputs will be cast from" not in record.msg
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora.layer import Linear as LoraLinear
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from torch import nn
@@ -86,7 +87,7 @@ def random_adapter(model, **options):
 
 def test_training_lowers_the_loss_and_leaves_the_model_alone(source, kind):
     model = quantised(source, kind)
-    before = bytes_of(model)
+    before, settings = bytes_of(model), model.config.quantization_config.to_dict()
     options = {**FEW, "max_epochs": 20, "lr": 0.02}
     net = AlphaLoRANetClassifier(model, tokenizer=source, **options).fit(X, Y)
     assert net.score(X, Y) > 0.9
@@ -97,6 +98,7 @@ def test_training_lowers_the_loss_and_leaves_the_model_alone(source, kind):
     )
     assert any(np.any(alpha != 1) for alpha in net.alpha_.values())
     assert all(torch.equal(before[name], p) for name, p in model.named_parameters())
+    assert model.config.quantization_config.to_dict() == settings
     assert all(p.dtype == torch.float32 for p in net.module_.parameters() if p.requires_grad)
 
 
@@ -377,6 +379,14 @@ def test_other_quantisations_are_refused(source, tmp_path, method):
         AlphaLoRANetClassifier(model, tokenizer=source).fit(X, Y)
     with pytest.raises(ValueError, match=match):
         AlphaLoRANetClassifier(folder_of(model, source, tmp_path)).fit(X, Y)
+
+
+def test_alpha_on_layers_of_other_quantisations_is_refused(source):
+    model = random_adapter(BertForSequenceClassification.from_pretrained(source))
+    layer = model.get_base_model().bert.encoder.layer[1].attention.self.query
+    layer.__class__ = type("TorchaoLoraLinear", (LoraLinear,), {})  # its merge leaves out α
+    with pytest.raises(TypeError, match="of quantised layers those of bitsandbytes only"):
+        add_alpha(model)
 
 
 def test_weights_in_float16_are_refused(source):
