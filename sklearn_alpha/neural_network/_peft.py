@@ -188,8 +188,8 @@ def _check_layer(name, layer, adapter_name, scale_bias):
     if not (type(layer) in (LoraLinear, LoraConv2d) or is_quantised(base)):
         raise TypeError(
             f"{name} is a LoRA layer on {type(base).__name__}, and α scales the rows of linear "
-            "layers and the channels of Conv2d, and of quantised layers those of bitsandbytes "
-            "only; leave it out of target_modules."
+            "layers and the channels of Conv2d only (of quantised layers, those of bitsandbytes); "
+            "leave it out of target_modules."
         )
     if isinstance(layer, LoraConv2d) and not is_plain(base):
         raise ValueError(
