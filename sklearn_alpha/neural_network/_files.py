@@ -11,6 +11,7 @@ from torch import nn
 from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._labels import set_labels
 from sklearn_alpha.neural_network._onnx import write_onnx
+from sklearn_alpha.neural_network._quantised import dequantised
 from sklearn_alpha.neural_network._record import load_net, save_net
 from sklearn_alpha.neural_network._state import find_device, of_this_version, pickled
 
@@ -90,7 +91,7 @@ class SavingMixin:
             tokenizer is `tokenizer_`.
         """
         check_is_fitted(self)
-        model = self._copy_in_units().merge_and_unload().cpu().eval()
+        model = dequantised(self._copy_in_units()).merge_and_unload().cpu().eval()
         if self.module_.reads_text:
             model.config.problem_type = self._problem_type  # a source may have another
             set_labels(model.config, self._labels)
