@@ -28,7 +28,7 @@ GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
 # of α as a multiple of the usual scale: log-normal, but for .03 on zero and .03 on its reverse
 LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 2).sum()
 PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
-OWN = 0.9  # what is on α = 1 of the prior of positive α, where the source has its own scale
+OWN = 0.85  # what is on α = 1 of the prior of positive α, where the source has its own scale
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 TOLERANCE = 1e-9  # of b
 ROUNDING = 1e-12  # of differences of decision values

@@ -11,7 +11,7 @@ import transformers
 from peft import PeftConfig, PeftModel, load_peft_weights
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
+from skorch import NeuralNet
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -26,17 +26,17 @@ from sklearn_alpha.neural_network._base_model import (
     first_line,
     fit_head,
     lies_within,
-    linear_layers,
+    mark_untrained,
     no_peft_warnings,
 )
 from sklearn_alpha.neural_network._folders import MANIFEST
 from sklearn_alpha.neural_network._labels import (
-    NUMBERS,
     Outputs,
     aligned_rows,
     have_names,
     knows,
     labels_of,
+    labels_of_skorch,
     set_labels,
     take_rows,
 )
@@ -112,7 +112,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
             raise _other_kind(row_shape)
     if labels is None:
         labels = labels_of(base.network.config, classes)
-    base = _align(base, labels, classes)
+    base = _align(mark_untrained(base), labels, classes)
     network = base.network
     tokenizer = _load_tokenizer(tokenizer, base.name)
     set_padding_token(tokenizer, network.config)
@@ -149,25 +149,11 @@ def _unwrap(model, tokenizer):
             "estimator unfitted."
         )
     if not hasattr(model, "merged_model"):
-        return model.module_, tokenizer, _labels_of_skorch(model), {}
+        return model.module_, tokenizer, labels_of_skorch(model), {}
     own = model.tokenizer_ if tokenizer is None else tokenizer
     labels = model._labels
     labels = labels if isinstance(labels, Outputs) else labels.tolist()
     return model.merged_model(), own, labels, frozen_weights(model.module_.network)
-
-
-def _labels_of_skorch(net):
-    """Labels of a fitted net of skorch's own, or None if it does not say what its outputs are."""
-    if isinstance(net, NeuralNetRegressor):
-        return Outputs(list(linear_layers(net.module_).values())[-1].out_features, NUMBERS)
-    if not isinstance(net, NeuralNetClassifier):
-        return None
-    if isinstance(net.criterion_, nn.NLLLoss):
-        raise ValueError(
-            "model is a NeuralNetClassifier with NLLLoss, whose module returns probabilities; "
-            "pass one whose module returns logits, with CrossEntropyLoss."
-        )
-    return net.classes_.tolist()
 
 
 def _align(base, labels, classes):

@@ -96,7 +96,7 @@ def test_the_grid_of_alpha_and_its_prior(known, size):
         assert_allclose(P @ log_alpha**2, 1, atol=0.08)
     if known:
         assert alphas[-1] == 1
-        assert_allclose(prior[-1], 0.9 * 0.94)
+        assert_allclose(prior[-1], 0.85 * 0.94)
 
 
 @n_classes

@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
+from transformers import BertForSequenceClassification
 
 from sklearn_alpha import AlphaLoRANetClassifier
 from sklearn_alpha.neural_network import _anchor
@@ -172,9 +173,24 @@ def test_a_new_head_is_left_freely(tiny_bert):
 
 def test_outputs_without_names_have_a_prior_of_one_half(tiny_bert):
     """One row has no likelihood."""
-    X, _ = make_texts(2)
-    net = AlphaLoRANetClassifier(tiny_bert, classes=[0, 1], max_epochs=1, random_state=0)
-    assert_allclose(net.fit(X[:1], [1]).trained_share_, prior(UNNAMED) @ GRID)
+    X, _ = make_texts(1)
+    model = BertForSequenceClassification.from_pretrained(tiny_bert)
+    model.classifier.bias.data = torch.tensor([0.1, -0.1])
+    options = {"tokenizer": tiny_bert, "classes": [0, 1], "max_epochs": 1, "random_state": 0}
+    net = AlphaLoRANetClassifier(model, **options).fit(X, [1])
+    assert_allclose(net.trained_share_, prior(UNNAMED) @ GRID)
+
+
+@pytest.mark.parametrize("names", [{}, {"id2label": {0: "bad", 1: "good"}}])
+def test_a_head_of_transformers_that_was_never_trained_is_new(tiny_bert, names):
+    """Its weights are random and its bias zero, whatever its labels are called."""
+    X, y = make_texts(24)
+    model = BertForSequenceClassification.from_pretrained(tiny_bert, **names)
+    options = {"tokenizer": tiny_bert, "max_epochs": 1, "rank": 2, "random_state": 0}
+    net = AlphaLoRANetClassifier(model, **options).fit(X, y)
+    assert net.module_.head_is_new
+    assert not net.module_.knows_classes
+    assert net.trained_share_ == 1
 
 
 @pytest.mark.parametrize("n", [4, 10, 30])

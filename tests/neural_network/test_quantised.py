@@ -48,7 +48,9 @@ def source(tiny_bert, tmp_path_factory):
     folder = tmp_path_factory.mktemp("source")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        BertForSequenceClassification(tiny_config(initializer_range=0.5)).save_pretrained(folder)
+        model = BertForSequenceClassification(tiny_config(initializer_range=0.5))
+    model.classifier.bias.data = torch.tensor([0.1, -0.1])  # as of a head that was trained
+    model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(folder)
     return str(folder)
 

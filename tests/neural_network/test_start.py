@@ -95,8 +95,12 @@ def test_texts_start_at_the_probe(tiny_bert, kind):
         "gpt2": GPT2Config(n_embd=16, n_layer=1, n_head=2, n_positions=40, **small, **still),
     }
     X, y = make_texts(40)
-    tokenizer, model = None, tiny_bert
-    if kind != "bert":
+    known, tokenizer = {}, tiny_bert
+    if kind == "bert":  # with a head of two outputs that was trained
+        model = AutoModelForSequenceClassification.from_pretrained(tiny_bert)
+        model.classifier.bias.data = torch.tensor([0.1, -0.1])
+        known["source"] = source_of(model.classifier)
+    else:
         torch.manual_seed(0)
         config = configs[kind]
         config.num_labels = 7  # of another width: replaced by a new head
@@ -104,10 +108,6 @@ def test_texts_start_at_the_probe(tiny_bert, kind):
         tokenizer = BertTokenizerFast.from_pretrained(tiny_bert, model_max_length=32)
         tokenizer.model_input_names = ["input_ids", "attention_mask"]
     net = AlphaLoRANetClassifier(model, tokenizer=tokenizer, **STILL).fit(X, y)
-    known = {}
-    if kind == "bert":  # its folder has a head of two outputs
-        head = AutoModelForSequenceClassification.from_pretrained(tiny_bert).classifier
-        known["source"] = source_of(head)
     if kind == "gpt2":  # its head has no bias
         known["fit_intercept"] = False
     # the weights of a random network's probe magnify rounding a thousandfold
