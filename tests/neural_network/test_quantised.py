@@ -36,7 +36,7 @@ KINDS = {
     "nested": {"load_in_4bit": True, "bnb_4bit_use_double_quant": True},
     "int8": {"load_in_8bit": True},
 }
-FEW = {"rank": 2, "max_epochs": 2, "lr": 0.01, "random_state": 0}
+FEW = {"rank": 2, "max_epochs": 2, "lr": 0.01, "random_state": 0, "callbacks__anchor": None}
 STILL = {**FEW, "max_epochs": 0}
 # In 8 bit, inputs are rounded as well.
 NOISE = {"nf4": 1e-5, "nested": 1e-5, "int8": 1e-2}
