@@ -52,5 +52,5 @@ def compared(value, difference, low, high, *, unit=1, digits=1):
 
 def interval(difference, low, high, *, unit=1, digits=1):
     """A difference, and its interval where there is one."""
-    difference, *ends = (number(unit * x, f"+.{digits}f") for x in (difference, low, high))
+    difference, *ends = (number(unit * x, f"+z.{digits}f") for x in (difference, low, high))
     return difference if pd.isna(low) else f"{difference} [{', '.join(ends)}]"

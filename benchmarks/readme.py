@@ -99,7 +99,8 @@ def networks(results):
                 interval(*rows.loc[name, DIFFERENCE], unit=100) for name in (PLAIN_LORA, LORA)
             ]
             others = rows.accuracy.drop(ALPHA_LORA)
-            cells.append(f"{others.idxmax()} {100 * others.max():.1f}")
+            name = "LoRA, same start" if others.idxmax() == LORA else others.idxmax()
+            cells.append(f"{name} {100 * others.max():.1f}")
             label = ", ".join(f"{c} {name}" if c == "rank" else name for c, name in zip(by, names))
             lines += [f"| {label} | " + " | ".join(cells) + " |"]
     return "\n".join(lines)

@@ -104,15 +104,17 @@ def _held_out(every):
     return f"α-LoRA, held out, T = {every}", AlphaLoRANetClassifier, options
 
 
-_FROM_ONE = {"alpha_init": 1.0, "alpha_lr": 5e-3}
-_PROBE = {"alpha": 1.0}
-_SOURCE_HEAD = {"alpha": 1.0, "callbacks__linear_probe": None}
+_FREE = {"callbacks__anchor": None}  # scored where training ends
+_FROM_ONE = _FREE | {"alpha_init": 1.0, "alpha_lr": 5e-3}
+_PROBE = _FREE | {"alpha": 1.0}
+_SOURCE_HEAD = _PROBE | {"callbacks__linear_probe": None}
 # By the name on the command line: the name in tables, class and parameters. The first group starts
 # as the default does, at the linear probe; the second at the head of the source, as PEFT does.
 METHODS = {
-    "lora": (LORA, AlphaLoRANetClassifier, _PROBE),
+    "lora": (LORA, AlphaLoRANetClassifier, {"alpha": 1.0}),
     "alpha": (ALPHA_LORA, AlphaLoRANetClassifier, {}),
-    "quarter": ("α = 0.25", AlphaLoRANetClassifier, {"alpha": 0.25}),
+    "free": ("α-LoRA, no anchor", AlphaLoRANetClassifier, _FREE),
+    "quarter": ("α = 0.25", AlphaLoRANetClassifier, _FREE | {"alpha": 0.25}),
     "from-1": ("α-LoRA, from α = 1", AlphaLoRANetClassifier, _FROM_ONE),
     "held-1": _held_out(1),
     "held-10": _held_out(10),

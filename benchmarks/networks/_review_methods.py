@@ -22,6 +22,7 @@ RATES = {
     "plain-lora": ADAPTERS,
     "lora": ADAPTERS,
     "alpha": ADAPTERS,
+    "free": ADAPTERS,
     "dora": ADAPTERS,
     "rslora": ADAPTERS,
     "ia3": [1e-3, 3e-3, 1e-2, 3e-2],

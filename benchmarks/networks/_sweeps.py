@@ -9,7 +9,7 @@ from itertools import cycle
 
 import pandas as pd
 
-from benchmarks._figures import BLACK, BLUE, GREEN, ORANGE, RED, save, subplots
+from benchmarks._figures import BLACK, BLUE, GREEN, ORANGE, RED, label_points, save, subplots
 from benchmarks._names import ALPHA_LORA
 from benchmarks._results import publish, write_csv
 from benchmarks._statistics import FEW, paired_differences
@@ -209,15 +209,10 @@ def draw_times(mean, path):
     figure, ax = subplots(figsize=(6.4, 4.2))
     timed = mean[mean.seconds.notna()]
     ax.plot(timed.seconds, 100 * timed.accuracy, "o", color=BLUE)
-    # labels above and below in turn, since points of equal accuracy lie side by side
-    for (_, row), shift in zip(timed.sort_values("accuracy").iterrows(), cycle((4, -10))):
-        place = (row.seconds, 100 * row.accuracy)
-        ax.annotate(
-            row.method, place, xytext=(4, shift), textcoords="offset points", fontsize="small"
-        )
-    ax.margins(x=0.25)
     for style, (_, row) in zip((":", "--"), mean[mean.seconds.isna()].iterrows()):
         ax.axhline(100 * row.accuracy, color="0.4", linestyle=style, label=row.method)
+    ax.margins(x=0.25, y=0.1)
     ax.set(xscale="log", xlabel="seconds of a fit", ylabel="accuracy, %")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="lower right")
+    label_points(ax, timed.seconds, 100 * timed.accuracy, timed.method)
     return save(figure, path)

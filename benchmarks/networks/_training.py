@@ -63,14 +63,7 @@ def train(method, model, X, y, *, lr, seed, held_out=HELD_OUT, **options):
     """
     _, kind, own = METHODS[method]
     own = own | ({"alpha_split": held_out} if "alpha_split" in own else {})
-    # The methods are compared where training ends, not where the anchor leaves them.
-    options = {
-        "random_state": seed,
-        "device": device(),
-        "callbacks__anchor": None,
-        **options,
-        **own,
-    }
+    options = {"random_state": seed, "device": device(), **options, **own}
     start = clock()
     with warnings.catch_warnings():
         # A fit that diverges goes back to its best epoch, and is scored as it is there.

@@ -3,9 +3,11 @@
 The source net is LoRA on reviews of the source domain. LoRA, DoRA, rsLoRA and (IA)³ are PEFT's and
 start at the source's weights and head, as full fine-tuning does. WiSE-FT takes weights between the
 source's and those of full fine-tuning, at ½ or where a fifth of the labelled rows says. LP-FT, LoRA
-(α = 1) and α-LoRA start at the linear probe. `AlphaTransferClassifier` is fitted to the inputs of
-the source's head, and no network is trained. Averaged sources are the mean weights of the nets of
-the three other domains. SetFit starts from MiniLM and sees no source; it runs if it is installed.
+(α = 1) and α-LoRA start at the linear probe. By default α-LoRA keeps as much of the training as
+left-out rows support, which doubles its time; without the anchor it is scored where training ends.
+`AlphaTransferClassifier` is fitted to the inputs of the source's head, and no network is trained.
+Averaged sources are the mean weights of the nets of the three other domains. SetFit starts from
+MiniLM and sees no source; it runs if it is installed.
 
 Every method has four or five rates. Its rate for a target is the one of the highest mean accuracy,
 or the least mean log loss, on the other targets, so that no label of the target chooses it. All see

@@ -1,11 +1,11 @@
 """Cost of a linear fit, against scikit-learn on the same data and against its own sizes.
 
 One process, one BLAS thread. The methods of a size take turns, each time in another order, and the
-median of their CPU times counts. Every fit chooses α and γ over 28 γ's; the default has left-out
-values of at most 1000 rows, `store_loo` those of all, and `partial_fit` of all rows in one chunk
-none. The published way is one p×p inverse for each of 81 α's at a single γ. `peak` is the largest
-memory of a fit, X included, in units of X, as tracemalloc measures it. The caption gives a model of
-the default's cost,
+median of their CPU times counts. Every fit chooses α and γ, the default over its own three γ's and
+the evidence over 28. The default has left-out values of at most 1000 rows, also by `partial_fit` of
+all rows in one chunk, and `store_loo` those of all. The published way is one p×p inverse for each
+of 81 α's at a single γ. `peak` is the largest memory of a fit, X included, in units of X, as
+tracemalloc measures it. The caption gives a model of the default's cost,
 
     t = c₀ + c₁npm + c₂m³ + c₃ min(n, 1000) m² + c₄npk,    m = min(n, p), k = outputs (1 + sources)
 
@@ -28,13 +28,13 @@ from benchmarks._runner import run_cells
 from benchmarks._tables import number
 from sklearn_alpha import AlphaTransferClassifier
 
-BLEND, EVIDENCE, RIDGE = "default", "evidence", "RidgeClassifier, one alpha"
+DEFAULT, EVIDENCE, RIDGE = "default", "evidence", "RidgeClassifier, one alpha"
 STORED = "default, store_loo"
-MOMENTS = "evidence by partial_fit"
+MOMENTS = "default by partial_fit"
 RIDGE_CV, PUBLISHED = "RidgeClassifierCV, 28 alphas", "published way, 81 α's"
 SEARCH, PATH, ADAPT = "GridSearchCV, 4 α × 7 γ", "alpha_path, 10,000 α's", "RegularTransferLC"
 SIZES = [(100, 400), (100, 2000), (2000, 400), (5000, 2000), (20000, 400)]
-EVERYWHERE = [BLEND, EVIDENCE, MOMENTS, RIDGE]
+EVERYWHERE = [DEFAULT, EVIDENCE, MOMENTS, RIDGE]
 BASE = {"n": 2000, "p": 400, "classes": 2, "sources": 1, "gammas": 28}
 SWEEPS = {
     "n": [50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000],
@@ -128,20 +128,25 @@ def peak(run):
 
 
 def ours(**options):
-    """A fit of this project's, with a grid of that many γ's."""
+    """The default, at the γ's that it chooses from."""
 
     def prepare(X, y, W, gammas):
-        grid = np.sum(X**2) / len(X) ** 2 * np.exp(np.linspace(-5, 5, gammas))
-        model = AlphaTransferClassifier(W, gammas=grid, **options)
+        model = AlphaTransferClassifier(W, **options)
         return lambda: model.fit(X, y)
 
     return prepare
 
 
-def moments(X, y, W, gammas):
-    """A stream of one chunk: the same α, γ and coefficients, but no left-out values."""
+def evidence(X, y, W, gammas):
+    """The evidence, with a grid of that many γ's."""
     grid = np.sum(X**2) / len(X) ** 2 * np.exp(np.linspace(-5, 5, gammas))
-    model = AlphaTransferClassifier(W, gammas=grid)
+    model = AlphaTransferClassifier(W, selection="evidence", gammas=grid)
+    return lambda: model.fit(X, y)
+
+
+def moments(X, y, W, gammas):
+    """A stream of one chunk: the same model."""
+    model = AlphaTransferClassifier(W)
     return lambda: clone(model).partial_fit(X, y, classes=np.unique(y)).coef_
 
 
@@ -188,7 +193,7 @@ def adapt(X, y, W, gammas):
     return lambda: RegularTransferLC(source, lambda_=len(X) / 10, verbose=0).fit(X, y)
 
 
-METHODS = {BLEND: ours(), EVIDENCE: ours(selection="evidence"), MOMENTS: moments}
+METHODS = {DEFAULT: ours(), EVIDENCE: evidence, MOMENTS: moments}
 METHODS |= {STORED: ours(store_loo=True)}
 METHODS |= {RIDGE: ridge, RIDGE_CV: ridge_cv, PUBLISHED: published}
 METHODS |= {SEARCH: search, PATH: alpha_path, ADAPT: adapt}
@@ -201,7 +206,7 @@ def table(frame):
     of_ridge = part[part.method == RIDGE].set_index(key[part.method == RIDGE]).seconds
     part["n × p"], part["ms"] = key, part.seconds * 1e3
     part["× one ridge fit"] = part.seconds / key.map(of_ridge)
-    default = part[part.method == BLEND].set_index(key[part.method == BLEND]).seconds
+    default = part[part.method == DEFAULT].set_index(key[part.method == DEFAULT]).seconds
     part["× the default fit"] = part.seconds / key.map(default)
     numbers = ["ms", "× one ridge fit", "× the default fit", "peak"]
     part[numbers] = part[numbers].map(lambda value: number(value, ".3g"))
@@ -210,7 +215,7 @@ def table(frame):
 
 def cost_model(frame):
     """The coefficients of the default's cost, and its error, in a sentence."""
-    part = frame[frame.method == BLEND]
+    part = frame[frame.method == DEFAULT]
     n, p, m = part.n, part.p, np.minimum(part.n, part.p)
     outputs = np.where(part.classes == 2, 1, part.classes)
     sizes = {
@@ -231,7 +236,12 @@ def cost_model(frame):
 def draw(frame, path):
     """One panel for each sweep, and one for the memory; BASE is marked in each."""
     figure, axes = subplots(2, 3, figsize=(11, 6.2))
-    styles = {BLEND: (BLUE, "o"), EVIDENCE: (GREEN, "s"), MOMENTS: (RED, "D"), RIDGE: (ORANGE, "^")}
+    styles = {
+        DEFAULT: (BLUE, "o"),
+        EVIDENCE: (GREEN, "s"),
+        MOMENTS: (RED, "D"),
+        RIDGE: (ORANGE, "^"),
+    }
     for ax, name in zip(axes.flat, SWEEPS):
         part = frame[frame.part == name]
         for method, (color, marker) in styles.items():

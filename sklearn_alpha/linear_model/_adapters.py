@@ -11,15 +11,13 @@ and ``left_out(index)`` those of other rows, by number. ``weighted(t)`` gives th
 the intercept of a weighted sum over all adapters.
 """
 
-from functools import cached_property
-
 import numpy as np
 
 from sklearn_alpha.linear_model._logistic import LogisticRows
 from sklearn_alpha.linear_model._solution import posterior
 
 # The γ's, in units of tr(XXᵀ)/n², and their prior, which is log-normal.
-GAMMAS, CENTRE, WIDTH = np.array([1.0, 6.0, 36.0]), 10.0, 1.5
+GAMMAS, CENTRE, WIDTH = np.array([1 / 36, 1, 36]), 10.0, 1.0
 INFINITE = 1e8  # γ/c from which on an adapter is that of γ → ∞, and more would scale up rounding
 
 
@@ -84,27 +82,23 @@ class LogisticAdapters:
     log_prior = np.zeros(1)
 
     def __init__(self, problem, odds):
-        self._problem, self._odds = problem, odds
-
-    @cached_property
-    def _fits(self):
-        problem = self._problem
+        self._problem = problem
         rows = LogisticRows(
             problem.sampled_less,
             has_intercept=problem.has_intercept_of_its_own,
             are_equal=problem.has_equal_rows,
         )
-        return [rows.fit(one.F, one.labels) for one in self._odds]
+        self._fits = [rows.fit(one.F, one.labels) for one in odds]
 
     def sampled(self):
         return np.stack([fit.left_out for fit in self._fits])[:, None]
 
     def left_out(self, index):
-        rows, values = self._problem.rows.part(index), []
-        for fit in self._fits:
-            b = fit.intercept - fit.coef @ self._problem.subtracted
-            values.append(rows.outputs(fit.coef[:, None], b[:, None])[..., 0])
-        return np.stack(values)[:, None]
+        rows, subtracted = self._problem.rows.chosen(index), self._problem.subtracted
+        parts = [
+            rows.decisions(fit.coef, fit.intercept - fit.coef @ subtracted) for fit in self._fits
+        ]
+        return np.stack(parts)[:, None]
 
     def weighted(self, t):
         a = np.tensordot(t[:, 0], [fit.coef for fit in self._fits], axes=1)

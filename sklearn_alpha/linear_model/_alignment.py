@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 
+from sklearn_alpha.linear_model._labels import ENCODED
+
 
 def align_sources(sources, *, n_outputs, n_features, classes=None):
     """W̃ and b̃ of the sources.
@@ -74,11 +76,12 @@ def _by_label(rows, source, classes):
     own, two = source.classes, len(classes) == 2
     where = {label: row for row, label in enumerate(own.tolist())}
     unseen = [label for label in classes.tolist() if label not in where]
+    encoded = f" {ENCODED}" if 0 in unseen and 0 not in where else ""
     if len(unseen) == len(classes):
         raise ValueError(
             f"{source.name} knows the classes {own.tolist()} and none of the target's "
             f"{classes.tolist()}; name the target's classes as the source does, or pass its "
-            "coefficients as an array."
+            f"coefficients as an array.{encoded}"
         )
     if len(rows) == 1:
         if two and not unseen:
@@ -92,7 +95,7 @@ def _by_label(rows, source, classes):
         rows = np.vstack([-rows, rows]) / 2
     if unseen:
         warnings.warn(
-            f"{source.name} never saw the classes {unseen}: their rows start from zero.",
+            f"{source.name} never saw the classes {unseen}: their rows start from zero.{encoded}",
             UserWarning,
             stacklevel=2,
         )

@@ -34,7 +34,7 @@ from sklearn_alpha.linear_model._resolvents import SOLVERS
 from sklearn_alpha.linear_model._rules import RULES, Given, anchors, reads_moments
 from sklearn_alpha.linear_model._scoring import candidate_score
 from sklearn_alpha.linear_model._solution import coefficients_of_alpha, combine
-from sklearn_alpha.linear_model._sources import read_sources
+from sklearn_alpha.linear_model._sources import read_sources, refuse_pipelines
 
 # Fitted arrays that are in the library, on the device and of the precision of X.
 FLOATS = ("coef_", "intercept_", "alpha_", "source_coef_", "source_intercept_")
@@ -96,6 +96,7 @@ class AlphaTransfer(LinearPredictionMixin, ConversionMixin, BaseEstimator):
         """
         with all_or_nothing(self):
             warn_of_ignored(self)
+            refuse_pipelines(self.source)
             if not is_dask(X):
                 self._fit_rows(X, y, sample_weight)
                 return self

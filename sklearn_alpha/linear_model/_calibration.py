@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.utils import gen_batches
 from sklearn.utils._array_api import get_namespace
 
 from sklearn_alpha.linear_model._solution import posterior
@@ -156,6 +157,8 @@ def log_probabilities(values, beta):
 # Of log β and log t: centres and widths of the normal priors, and where they are looked for first.
 CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.0, 2.4])
 N_VALUES = 7
+LARGEST = 700.0  # value whose exponential is finite
+CACHE = 1 << 16  # values that stay in the processor's cache
 
 
 class Calibration(NamedTuple):
@@ -205,15 +208,48 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
     calibration : Calibration
     """
     fixed, moving = (below_own(values, labels)[:, None] for values in (F, adapters))
+    grid, of_rows, log_P = settled_grid(fixed, moving, weights, log_prior)
+    t, P = np.exp(grid[1]), posterior(log_P)
+    of_adapter = P.sum(axis=0)
+    # without a row, its likelihood is taken out
+    log_without = np.multiply(of_rows, unit, out=of_rows)
+    log_without += log_P[..., None]
+    log_without -= log_without.max(axis=(0, 1, 2))
+    without = np.exp(log_without, out=log_without).sum(axis=0)
+    without /= without.sum(axis=(0, 1))
+    return Calibration(
+        beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
+        trust=np.sum(of_adapter * t, axis=0),
+        posterior=of_adapter.sum(axis=0),
+        trust_without=np.einsum("tai,ta->ai", without, t),
+        posterior_without=without.sum(axis=0),
+    )
+
+
+def settled_grid(fixed, moving, weights, log_prior):
+    """The grid, once its best point is inside and its step is below the standard deviations.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray of shape (n_outputs, 1, n_adapters, n_rows)
+        F and the adapters, as of `below_own`.
+
+    Returns
+    -------
+    grid : ndarray of shape (2, N_VALUES, n_adapters)
+        log β and log t.
+    of_rows : ndarray of shape (N_VALUES, N_VALUES, n_adapters, n_rows)
+        Losses.
+    log_P : ndarray of shape (N_VALUES, N_VALUES, n_adapters)
+        The log posterior of the cells around the points, but for a constant.
+    """
     centre, half = (np.tile(start[:, None], len(log_prior)) for start in (CENTRES, REACH))
+    of_rows = np.empty((N_VALUES, N_VALUES, *fixed.shape[2:]))
     for _ in range(1000):  # a few are enough, unless values are of another size by far
-        # of log β and log t, (2, N_VALUES, n_adapters)
         grid = centre[:, None] + half[:, None] * np.linspace(-1, 1, N_VALUES)[:, None]
-        beta, t = np.exp(grid)
-        values = fixed + t[..., None] * moving
-        loss = np.stack([losses(one[:, None] * values, weights) for one in beta])
+        write_losses(grid, fixed, moving, of_rows)
         of_beta, of_t = ((grid - CENTRES[:, None, None]) / WIDTHS[:, None, None]) ** 2 / 2
-        loss += of_beta[:, None] + of_t - log_prior
+        loss = of_rows @ weights + of_beta[:, None] + of_t - log_prior
         best = np.array(
             np.unravel_index(loss.reshape(-1, len(log_prior)).argmin(axis=0), [N_VALUES] * 2)
         )
@@ -230,22 +266,18 @@ def calibrate(F, adapters, labels, weights, unit, log_prior):
         moves = at_edge.any(axis=0)
         centre = np.where(moves, np.where(at_edge, edge, centre), mean)
         half = np.where(moves | fine, half, np.maximum(4 * spread, 1.5 * step))
-    log_P = np.log(half).sum(axis=0) - loss  # a point stands for the cell around it
-    P = posterior(log_P)
-    of_adapter = P.sum(axis=0)
-    # without a row, its likelihood is taken out; one β at a time, since these are many numbers
-    log_without = np.full((*t.shape, len(labels)), -np.inf)
-    for one, log_of_beta in zip(beta, log_P):
-        of_rows = unit * row_losses(one[:, None] * values) + log_of_beta[..., None]
-        np.logaddexp(log_without, of_rows, out=log_without)
-    without = softmax(log_without, axis=(0, 1))
-    return Calibration(
-        beta=float(np.exp(np.sum(P.sum(axis=1) * grid[0]))),
-        trust=np.sum(of_adapter * t, axis=0),
-        posterior=of_adapter.sum(axis=0),
-        trust_without=np.einsum("tai,ta->ai", without, t),
-        posterior_without=without.sum(axis=0),
-    )
+    return grid, of_rows, np.log(half).sum(axis=0) - loss
+
+
+def write_losses(grid, fixed, moving, of_rows):
+    """Write the losses on a grid into `of_rows`, in blocks that stay in the processor's cache."""
+    beta, t = np.exp(grid)
+    parts = list(gen_batches(N_VALUES, max(CACHE // fixed.size, 1)))
+    for at, one in enumerate(t):
+        values = fixed + one[:, None] * moving
+        for part in parts:
+            scaled = np.multiply(beta[part, :, None], values, order="C")
+            of_rows[part, at] = row_losses(scaled, scaled)
 
 
 def below_own(values, labels):
@@ -265,11 +297,22 @@ def losses(below, weights):
     return row_losses(below) @ weights
 
 
-def row_losses(below):
-    """log Σ exp over the classes, of values less that of each row's own class, for each row."""
-    if len(below) == 1:  # the own class has the value zero
-        below = below[0]
-        return np.maximum(below, 0) + np.log1p(np.exp(-np.abs(below)))
-    top = below.max(axis=0)
-    E = below - top
-    return top + np.log(np.exp(E, out=E).sum(axis=0))
+def row_losses(below, out=None):
+    """log Σ exp over the classes, of values less that of each row's own class, for each row.
+
+    Parameters
+    ----------
+    below : ndarray of shape (n_outputs, ..., n_rows)
+        As of `below_own`.
+    out : ndarray of the same shape or None
+        Where to write the exponentials.
+    """
+    two, top = len(below) == 1, 0.0
+    if below.max(initial=0.0) > LARGEST:  # exponentials could overflow
+        if two:
+            return np.logaddexp(0.0, below[0])
+        top = below.max(axis=0)
+        below = np.subtract(below, top, out=out)
+    E = np.exp(below, out=out)
+    # of two classes the own one has the value zero
+    return np.log1p(E[0]) if two else top + np.log(E.sum(axis=0))

@@ -10,6 +10,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_alpha.linear_model._data.array_api import to_host
+from sklearn_alpha.linear_model._sources import fitted_behind
+
+
+def _frozen(step):
+    """A step that a pipeline fits no more; None and "passthrough" have nothing to fit."""
+    return step if step is None or isinstance(step, str) else FrozenEstimator(step)
 
 
 class ConversionMixin:
@@ -72,7 +78,8 @@ class ConversionMixin:
         Parameters
         ----------
         pipeline : Pipeline
-            Fitted; its last step is linear.
+            Fitted, or a fitted search whose best estimator is one; its last step is linear, or a
+            pipeline whose last step is.
         **params
             Parameters of this estimator.
 
@@ -94,8 +101,20 @@ class ConversionMixin:
         array([1])
         """
         check_is_fitted(pipeline)
-        kept = [(name, FrozenEstimator(step)) for name, step in pipeline.steps[:-1]]
-        return Pipeline([*kept, (cls.__name__.lower(), cls(pipeline[-1], **params))])
+        source = fitted_behind(pipeline)
+        if not isinstance(source, Pipeline):
+            raise ValueError(
+                f"from_pipeline takes a fitted Pipeline, not a {type(source).__name__}; pass any "
+                f"other fitted estimator as the source, {cls.__name__}(estimator)."
+            )
+        kept = []
+        while isinstance(source, Pipeline):
+            kept += [(name, _frozen(step)) for name, step in source.steps[:-1]]
+            source = fitted_behind(source[-1])
+        names = [name for name, _ in kept]
+        if len(set(names)) < len(names):  # of pipelines in a pipeline
+            kept = [(f"{name}-{k}", step) for k, (name, step) in enumerate(kept, start=1)]
+        return Pipeline([*kept, (cls.__name__.lower(), cls(source, **params))])
 
     def __sklearn_clone__(self):
         """A clone without what was fitted, of which the source is the same: it stays fitted."""

@@ -10,6 +10,7 @@ from sklearn_alpha.linear_model._data.array_api import is_foreign
 from sklearn_alpha.linear_model._data.moments import SecondMoments
 from sklearn_alpha.linear_model._data.validation import check_chunk, check_range, naming_chunk
 from sklearn_alpha.linear_model._parameters import grid_of_gammas, warn_of_ignored
+from sklearn_alpha.linear_model._sources import refuse_pipelines
 
 SOLVED = ("coef_", "intercept_", "alpha_", "gamma_", "source_coef_", "source_intercept_", "path_")
 SOLVED += ("inverse_temperature_", "_w0", "_w1")
@@ -60,6 +61,7 @@ def read_chunk(estimator, X, y, sample_weight):
             raise ValueError("partial_fit adds up NumPy's arrays; move the chunk to the host.")
         if np.shape(X)[:1] == (0,):
             raise ValueError("there are no rows in it; leave it out.")
+        refuse_pipelines(estimator.source)
         X, y, weight = check_chunk(estimator, X, y, sample_weight, reset=estimator._sums is None)
         if not len(weight):
             raise ValueError("all its weights are zero; leave it out.")

@@ -8,6 +8,11 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_alpha.linear_model._data.validation import check_range
 
+ENCODED = (  # what a message adds where y may have been given other names on the way
+    "Some tools of scikit-learn encode y as 0, 1, 2, …, such as VotingClassifier and "
+    "cross_val_predict(method='predict_proba'): fit the source on labels of this kind."
+)
+
 
 def codes(labels, n_classes):
     """±1 codes less their mean over the classes, and that mean, which changes no prediction.
@@ -26,7 +31,9 @@ def labels_of_codes(Y):
 
 
 def check_labels(y):
-    """Refuse continuous targets, and warn of what looks like them."""
+    """Refuse missing labels and continuous targets, and warn of what looks like these."""
+    if y.dtype.kind == "O" and any(label is None for label in y):
+        raise ValueError("y contains None; leave out the rows that have no label.")
     # few whole numbers are classes for certain, and the check is slow
     if y.dtype.kind not in "biu" or len(np.unique(y)) > len(y) // 2:
         check_classification_targets(y)
@@ -64,6 +71,22 @@ def warn_of_mask(classes, named):
         )
 
 
+def refuse_two_codings(shown, named):
+    """Refuse labels 0 and 1 where a source tells −1 from 1, or the reverse.
+
+    Their union has three classes, and means two.
+    """
+    codings = [-1, 1], [0, 1]
+    for known in named:
+        both = shown.tolist(), known.tolist()
+        if both in (codings, codings[::-1]):
+            raise ValueError(
+                f"y has the labels {both[0]}, and the source knows {both[1]}. If these are two "
+                "names of the same two classes, rename the labels of y; if they are three "
+                f"classes, pass classes=[-1, 0, 1]. {ENCODED}"
+            )
+
+
 def classes_to_tell_apart(asked, shown, known):
     """The classes of an estimator.
 
@@ -80,6 +103,7 @@ def classes_to_tell_apart(asked, shown, known):
     if asked is None or isinstance(asked, str):
         warn_of_mask(shown, named)
     if asked is None:
+        refuse_two_codings(shown, named)
         # names that the sources share none of are left to the alignment, which says so
         joined = named and np.isin(shown, np.concatenate(named)).any()
         classes = np.unique(np.concatenate([shown, *named])) if joined else shown

@@ -20,11 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
-from scipy.sparse.linalg import LinearOperator, cg
-from scipy.special import softmax
+from scipy.linalg import blas, lapack
 
-from sklearn_alpha.linear_model._calibration import below_own, losses
+from sklearn_alpha.linear_model._calibration import below_own, row_losses
 
 TAU, ETA = 5.0, 1.0
 TOLERANCE = 1e-10  # of the gradient, for one row and in variables of about unit curvature
@@ -69,11 +67,11 @@ class LogisticRows:
     def fit(self, F, labels):
         """The `LogisticFit` beside log odds (n_rows, n_classes), for labels 0..n_classes-1."""
         rows, Z = self._rows, self._Z
-        B = maximum(Z, F, labels, rows.weights)
+        B, P = maximum(Z, F, labels, rows.weights)
         return LogisticFit(
-            self._weights_of(self._scale * B[:-1]),
-            self._eta * B[-1],
-            without_each(Z, F, B, labels, rows.weights, rows.unit),
+            self._weights_of(self._scale * B[:, :-1].T),
+            self._eta * B[:, -1],
+            without_each(Z, B, P, labels, rows.weights, rows.unit).T,
         )
 
 
@@ -96,53 +94,78 @@ def principal(gram):
 
 
 def maximum(Z, F, labels, weights):
-    """B (m, n_classes), by Newton's method with conjugate gradients."""
-    n_classes = F.shape[1]
-    Y = np.eye(n_classes)[labels]
+    """Bᵀ (n_classes, m) and P (n_classes, n_rows), by Newton's method with conjugate gradients."""
+    n_classes, own = F.shape[1], (labels, np.arange(len(labels)))
     # Variables of about unit curvature: this is that of equally likely classes.
-    unit = 1 / np.sqrt(1 + weights @ Z**2 / n_classes)[:, None]
-    Z, penalty = Z * unit[:, 0], unit**2
+    unit = 1 / np.sqrt(1 + weights @ Z**2 / n_classes)
+    Z, penalty, below = Z * unit, unit**2, below_own(F, labels)
     tolerance = TOLERANCE * np.sqrt(max(weights.sum(), 1.0))
 
-    def loss(B):
-        return losses(below_own(F + Z @ B, labels), weights) + np.sum(penalty * B**2) / 2
+    def evaluate(B):
+        """The loss, and P."""
+        values = B @ Z.T
+        values += below - values[own]
+        of_rows = row_losses(values)
+        return of_rows @ weights + np.sum(penalty * B**2) / 2, np.exp(values - of_rows)
 
-    B = np.zeros((Z.shape[1], n_classes))
+    B = np.zeros((n_classes, Z.shape[1]))
+    loss, P = evaluate(B)
     for _ in range(100):  # ten are enough, unless log odds are out of all proportion
-        P = softmax(F + Z @ B, axis=1)
-        slope = Z.T @ (weights[:, None] * (P - Y)) + penalty * B
+        weighted = P * weights
+        residual = weighted.copy()
+        residual[own] -= weights
+        slope = residual @ Z + penalty * B
         size = np.linalg.norm(slope)
         if size <= tolerance:
             break
-        H = LinearOperator((B.size, B.size), matvec=partial(curvature, Z, P, weights, penalty))
         with np.errstate(all="ignore"):  # of weights beyond 1e16 the curvature may be rounding
-            step = cg(H, slope.ravel(), rtol=min(0.1, size), maxiter=500)[0].reshape(B.shape)
+            step = solution(partial(curvature, Z, P, weighted, penalty), slope, min(0.1, size))
         if not np.isfinite(step).all():
             break
-        now = loss(B) * (1 + 8 * EPS)
-        while loss(B - step) > now:
+        enough = loss * (1 + 8 * EPS)
+        loss, P = evaluate(B - step)
+        while loss > enough:
             step = step / 2
+            loss, P = evaluate(B - step)
         B = B - step
-    return unit * B
+    return unit * B, P
 
 
-def curvature(Z, P, weights, penalty, D):
-    """The matrix of second derivatives times D."""
-    D = D.reshape(len(penalty), -1)
-    of_rows = P * (Z @ D)
-    of_rows -= P * np.sum(of_rows, axis=1, keepdims=True)
-    return (Z.T @ (weights[:, None] * of_rows) + penalty * D).ravel()
+def curvature(Z, P, weighted, penalty, D):
+    """The matrix of second derivatives times D; `weighted` is P times the weights of the rows."""
+    of_rows = D @ Z.T
+    of_rows -= np.einsum("ci,ci->i", P, of_rows)
+    of_rows *= weighted
+    return of_rows @ Z + penalty * D
 
 
-def without_each(Z, F, B, labels, weights, unit):
-    """zᵀB₋ᵢ (n_rows, n_classes) of each row, without one repetition of it."""
-    n_classes = F.shape[1]
-    values = Z @ B
-    P = softmax(F + values, axis=1)
-    for c in range(n_classes):
-        w = n_classes / (n_classes - 1) * P[:, c] * (1 - P[:, c])
-        H = Z.T @ ((weights * w)[:, None] * Z)
-        H += (1 + len(H) * EPS * H.diagonal().max()) * np.eye(len(H))  # rounding is not negative
-        h = np.sum(solve_triangular(cholesky(H, lower=True), Z.T, lower=True) ** 2, axis=0)
-        values[:, c] -= h * unit * ((labels == c) - P[:, c]) / (1 - h * unit * w)
+def solution(product, slope, rtol, most=500):
+    """D with product(D) = slope, by conjugate gradients."""
+    D, direction, left = np.zeros_like(slope), slope, slope
+    size = np.vdot(left, left)
+    enough = rtol**2 * size
+    for _ in range(most):
+        if not size > enough:
+            break
+        image = product(direction)
+        step = size / np.vdot(direction, image)
+        D, left = D + step * direction, left - step * image
+        size, before = np.vdot(left, left), size
+        direction = left + size / before * direction
+    return D
+
+
+def without_each(Z, B, P, labels, weights, unit):
+    """zᵀB₋ᵢ (n_classes, n_rows) of each row, without one repetition of it."""
+    values, scale = B @ Z.T, len(P) / (len(P) - 1)
+    for c, (own, P_c) in enumerate(zip(values, P)):
+        w = scale * P_c * (1 - P_c)
+        half = np.sqrt(weights * w)[:, None] * Z
+        H = blas.dsyrk(1.0, half.T, lower=1)
+        size = H.diagonal()
+        np.fill_diagonal(H, size + 1 + len(H) * EPS * size.max())  # rounding is not negative
+        L, _ = lapack.dpotrf(H, lower=1, overwrite_a=1)
+        solved = blas.dtrsm(1.0, L, Z.T, lower=1)
+        h = np.einsum("ji,ji->i", solved, solved)
+        own -= h * unit * ((labels == c) - P_c) / (1 - h * unit * w)
     return values

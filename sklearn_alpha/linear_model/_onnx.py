@@ -1,6 +1,7 @@
 """The linear models as ONNX, through skl2onnx."""
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from sklearn_alpha.linear_model._calibration import logits
 from sklearn_alpha.linear_model._classifier import AlphaTransferClassifier
@@ -14,7 +15,8 @@ def register_onnx():
 
         f(x) = X coefᵀ + intercept,    label = classes[argmax f],    P = softmax(βf)
 
-    in the precision of the input. Labels may be whole numbers, bools (which become 0 and 1) or
+    in the precision of the input. A `FrozenEstimator` becomes what it holds, as in the pipelines
+    of `from_pipeline`. Labels may be whole numbers, bools (which become 0 and 1) or
     strings. A classifier has skl2onnx's options `zipmap` and `nocl`.
 
     Raises
@@ -40,7 +42,7 @@ def register_onnx():
     ['label', 'probabilities']
     """
     try:
-        from skl2onnx import update_registered_converter
+        from skl2onnx import update_registered_converter, update_registered_parser
         from skl2onnx.common.shape_calculator import (
             calculate_linear_classifier_output_shapes,
             calculate_linear_regressor_output_shapes,
@@ -63,6 +65,17 @@ def register_onnx():
         calculate_linear_regressor_output_shapes,
         convert_regressor,
     )
+    update_registered_parser(FrozenEstimator, parse_frozen)
+
+
+def parse_frozen(scope, model, inputs, custom_parsers=None):
+    """The outputs of the estimator that is frozen."""
+    from skl2onnx._parse import parse_sklearn
+
+    outputs = parse_sklearn(scope, model.estimator, inputs, custom_parsers=custom_parsers)
+    for variable in outputs:  # whether they are outputs of the whole model is for the caller to say
+        variable.init_status(is_leaf=False)
+    return outputs
 
 
 def convert_classifier(scope, operator, container):

@@ -1,15 +1,11 @@
-"""What a rule reads: the sources, a grid of γ, a resolvent, and the rows where they are at hand."""
+"""What a rule reads: a target, its sources, a grid of γ, and a resolvent."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import issparse
 
-from sklearn_alpha.linear_model._data.array_api import make_rows
-from sklearn_alpha.linear_model._data.moments import PrimalMoments, SecondMoments
-from sklearn_alpha.linear_model._data.rows import Rows, share_of_mean
-from sklearn_alpha.linear_model._data.sample import SIZE, of_least_keys, summed
+from sklearn_alpha.linear_model._data.moments import PrimalMoments
 from sklearn_alpha.linear_model._directions import source_scale, unit_combinations
 from sklearn_alpha.linear_model._resolvents import (
     DualResolvent,
@@ -17,15 +13,15 @@ from sklearn_alpha.linear_model._resolvents import (
     PrimalResolvent,
     choose_solver,
 )
+from sklearn_alpha.linear_model._target import Target
 
-EPS = np.finfo(np.float64).eps
 N_GAMMAS = 28
 LOG_WIDTH = 5.0  # of the γ grid, on both sides of its centre
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """What is known before α and γ: rows or their moments, targets, and sources.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem(Target):
+    """What is known before α and γ: a target, its sources, and what is asked.
 
     What a rule reads of it, the grid of γ and the resolvent, is made when it is first read. The
     resolvent speaks of Z: n_outputs columns of Y, then those of S/scale for each output, source by
@@ -37,26 +33,12 @@ class Problem:
         The sources' coefficients w̃.
     b : ndarray of shape (n_outputs, n_sources)
         The sources' intercepts b̃.
-    rows : Rows or None
-        None where second moments are left.
-    Y : ndarray of shape (n_rows, n_outputs) or None
-        Target values, or ±1 codes; without rows those of the sample, if there is one.
-    sums : SecondMoments or None
-        None where there are rows.
-    height : float
-        As of `Rows`, where there are none.
-    offset : ndarray of shape (n_features,)
-        What is subtracted from the rows.
-    trace : float or None
-        tr(XᵀX)/n of the moments.
     balance : ndarray of shape (n_rows, n_outputs) or None
         Weights under which both codes of an output weigh the same; None in regression.
     solver : {"auto", "primal", "dual", "krylov"}
         The form of the resolvent, as asked for.
     grid : ndarray or None
         The γ's to choose from; None is a grid around the centre.
-    n_left_out : int
-        How many rows will be left out, one at a time, at every γ: the best reduction depends on it.
     log_odds : ndarray of shape (n_sources,)
         What brings each source's decision values to log odds; nan where its scale is unknown.
     has_intercept : ndarray of shape (n_sources,)
@@ -71,64 +53,14 @@ class Problem:
 
     W: np.ndarray
     b: np.ndarray
-    rows: Rows | None = None
-    Y: np.ndarray | None = None
-    sums: SecondMoments | None = None
-    height: float = 0.0
-    offset: np.ndarray | None = None
-    trace: float | None = None
     balance: np.ndarray | None = None
     solver: str = "auto"
     grid: np.ndarray | None = None
-    n_left_out: int = 0
     log_odds: np.ndarray | None = None
     has_intercept: np.ndarray | None = None
     is_classifier: bool = False
     is_anchored: bool = False
     may_hold: bool = False
-
-    @classmethod
-    def of_data(cls, X, weights, height, unit, *, every_row=False, **problem):
-        """The problem of rows in memory.
-
-        Parameters
-        ----------
-        X : {array, sparse matrix} of shape (n_rows, n_features)
-        weights, unit : ndarray of shape (n_rows,)
-            As of `Rows`.
-        height : {"auto", "shrunk"} or float
-            As of `Rows`.
-        every_row : bool
-            Whether all rows will be left out, one at a time, or a sample of them.
-        **problem
-            Attributes of the class.
-        """
-        n = len(weights)
-        n_left_out = n if every_row or n <= SIZE else 0
-        rows = make_rows(X, weights, height, unit)
-        return cls(rows=rows, offset=rows.offset, n_left_out=n_left_out, **problem)
-
-    @classmethod
-    def of_moments(cls, sums, *, height, **problem):
-        """The problem of second moments, where rows are gone.
-
-        Parameters
-        ----------
-        sums : SecondMoments
-        height : {"auto", "shrunk"} or float
-            As of `Rows`.
-        **problem
-            Attributes of the class.
-        """
-        p, sample, offset = len(sums.origin), sums.sample, np.zeros(len(sums.origin))
-        spread, size = max(np.trace(sums.covariance[:p, :p]), 0.0), sums.mean @ sums.mean
-        if height == "shrunk":
-            rho = share_of_mean(sums.mean, spread, sample.squares / sums.n**2)
-            height, offset, size = 0.0, rho * sums.mean, (1 - rho) ** 2 * size
-        trace = spread if height == np.inf else spread + size
-        height = height if height != "auto" else np.sqrt((spread + size) / p) or 1.0
-        Y = sample and sample.Y
-        return cls(sums=sums, height=height, offset=offset, trace=trace, Y=Y, **problem)
 
     @cached_property
     def resolvent(self):
@@ -139,48 +71,18 @@ class Problem:
         else:
             form = choose_solver(rows.X) if self.solver == "auto" else self.solver
             if form == "primal":
-                moments, rows = PrimalMoments.of_rows(rows, self.Y)
+                moments = PrimalMoments.of_rows(rows, self.Y)
         W, b = (self.W / self.scale[:, :, None]), self.b / self.scale
         if form == "primal":
             W = W.reshape(b.size, W.shape[2]).T
-            resolvent = PrimalResolvent(moments, W, b.ravel(), gammas.min(), self.n_left_out)
+            resolvent = PrimalResolvent(moments, W, b.ravel(), gammas, self.n_left_out)
         else:
             Z = np.column_stack([self.Y, flat(self.S / self.scale)])
             if form == "krylov":
                 resolvent = KrylovResolvent(rows, Z, gammas)
             else:
-                resolvent = DualResolvent(rows, Z, gammas.min(), self.n_left_out)
+                resolvent = DualResolvent(rows, Z, gammas, self.n_left_out)
         return resolvent
-
-    @cached_property
-    def gamma_centre(self):
-        """tr(XXᵀ)/n²: where a target-only ridge is usually best."""
-        if self.has_equal_rows:  # as if they were not centred: a fit has only rounding to read
-            return self.subtracted @ self.subtracted / self.n
-        trace = self.trace if self.rows is None else self.rows.trace
-        return trace / self.n or 1.0
-
-    @property
-    def subtracted(self):
-        """What is subtracted from the rows or from their moments: of equal rows, the mean."""
-        if self.is_centred:  # a sparse X in its Gram matrix
-            return self.sums.mean if self.rows is None else self.rows.mean + self.rows.offset
-        return self.offset
-
-    @property
-    def has_equal_rows(self):
-        """Whether rows are all equal, so that they are rounding once their mean is subtracted."""
-        trace = self.trace if self.rows is None else self.rows.trace
-        return trace < self._rounding * (self.subtracted @ self.subtracted)
-
-    @property
-    def _rounding(self):
-        """Of squares of what has the mean subtracted, relative to the square of the mean."""
-        rows = self.rows
-        if rows is None:
-            return (4096 * EPS) ** 2
-        # a mean of many rows rounds more, and norms of sparse rows are differences
-        return 16 * EPS if issparse(rows.X) else (max(rows.n_rows, 4096) * EPS) ** 2
 
     @cached_property
     def gammas(self):
@@ -218,19 +120,14 @@ class Problem:
         return self.is_anchored and self.may_hold and self.in_target_units and self.W.any()
 
     @property
+    def has_intercept_of_its_own(self):
+        """Whether an adapter may have an intercept."""
+        return self.may_hold or (self.height if self.rows is None else self.rows.height) != 0
+
+    @property
     def in_target_units(self):
         """Whether all sources predict in the units of the target: arrays may be of any scale."""
         return not np.isnan(self.log_odds).any()
-
-    @property
-    def n(self):
-        """Σ sᵢ."""
-        return self.sums.n if self.rows is None else self.rows.n
-
-    @property
-    def is_centred(self):
-        """Whether rows are centred, and b therefore free or held."""
-        return self.height == np.inf if self.rows is None else self.rows.centred
 
     @property
     def shape(self):
@@ -242,39 +139,6 @@ class Problem:
         """The sources' outputs X w̃ + b̃, (n_rows, n_outputs, n_sources)."""
         return self.rows.outputs(self.W, self.b)
 
-    @cached_property
-    def sample(self):
-        """Numbers of the rows whose left-out values stand for those of all."""
-        return self._sample[0]
-
-    @cached_property
-    def sampled(self):
-        """The `Rows` of the sample, each with the weight of all its copies."""
-        return self._sample[1]
-
-    @property
-    def sampled_less(self):
-        """The sampled `Rows` less what is subtracted, without a constant column."""
-        rows = self.sampled
-        return rows.of_sample(rows.X, rows.weights, rows.unit, self.n, self.subtracted)
-
-    @property
-    def has_intercept_of_its_own(self):
-        """Whether an adapter may have an intercept."""
-        return self.may_hold or (self.height if self.rows is None else self.rows.height) != 0
-
-    @cached_property
-    def _sample(self):
-        if self.rows is None:
-            sample = self.sums.sample
-            rows = Rows.of_sample(sample.X, sample.weights, sample.unit, self.n, self.offset)
-            return np.arange(len(sample.Y)), rows
-        if self.rows.n_rows <= SIZE:
-            return np.arange(self.rows.n_rows), self.rows
-        kept, copies = of_least_keys(self.rows.keys, self.Y, self.rows.unit)
-        weights = summed(self.rows.weights, copies, len(kept))
-        return kept, self.rows.part(kept, weights)
-
     def less(self, coef, intercept, gammas):
         """The problem of y − (x coefᵀ + intercept) at γ's, without sources, of the same sample.
 
@@ -282,7 +146,7 @@ class Problem:
         """
         copies = np.tile(np.eye(self.shape[0]), len(coef) // self.shape[0])
         read = self.sampled if self.rows is None else self.rows
-        values = read.outputs(coef[:, None], intercept[:, None])[..., 0]
+        values = read.decisions(coef, intercept)
         sums = self.sums and self.sums.with_targets(copies).less(coef, intercept)
         problem = replace(self.with_targets(self.Y @ copies - values), sums=sums, grid=gammas)
         vars(problem)["_sample"] = self._sample
@@ -343,14 +207,12 @@ class Problem:
         -------
         residuals : ndarray of shape (..., n_index, m)
         """
-        found = np.empty((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
-        start = 0
-        for residuals in self.resolvent.leave_one_out(
+        found = np.zeros((*probabilities.shape[:-1], len(index), coefficients.shape[2]))
+        for which, at, residuals in self.resolvent.leave_one_out(
             coefficients, gammas, self.rows or self.sampled, self.Y, index, held
         ):
-            stop = start + residuals.shape[1]
-            found[..., start:stop, :] = np.tensordot(probabilities, residuals, axes=1)
-            start = stop
+            mean = probabilities[..., which] @ residuals.reshape(len(residuals), -1)
+            found[..., at, :] += mean.reshape(*mean.shape[:-1], *residuals.shape[1:])
         return found
 
     def subset(self, index):

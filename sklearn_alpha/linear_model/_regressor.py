@@ -312,8 +312,8 @@ def warn_of_odd_predictions(problem, index):
     known, weights = ~np.isnan(problem.log_odds), problem.rows.weights[index]
     if not known.any() or len(index) < 3:
         return
-    rows = problem.rows if len(index) == problem.rows.n_rows else problem.rows.part(index)
-    Y, S = problem.Y[index], rows.outputs(problem.W[:, known], problem.b[:, known])
+    Y, rows = problem.Y[index], problem.rows_at(index)
+    S = rows.outputs(problem.W[:, known], problem.b[:, known])
     mean = np.average(Y, axis=0, weights=weights)
     spread = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=weights))
     away = np.sqrt(np.average((S - mean[:, None]) ** 2, axis=0, weights=weights))

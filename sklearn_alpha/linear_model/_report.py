@@ -96,9 +96,8 @@ def report_of_rows(problem, coef, intercept, alpha, index, gain_of):
     if not alpha.shape[1]:
         return report_without_gain(alpha, problem)
     weights = problem.rows.weights[index]
-    rows = problem.rows if len(index) == problem.rows.n_rows else problem.rows.part(index)
     W = np.concatenate([problem.W, coef[:, None]], axis=1)
-    values = rows.outputs(W, np.column_stack([problem.b, intercept]))
+    values = problem.rows_at(index).outputs(W, np.column_stack([problem.b, intercept]))
     S, f = values[:, :, :-1], centred(values[:, :, -1], weights)
     covariance = np.einsum("i,ick,ic->ck", weights, S, f)
     variance = np.einsum("i,ic,ic->c", weights, f, f)

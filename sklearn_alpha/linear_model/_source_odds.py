@@ -16,20 +16,23 @@ from scipy.linalg import helmert
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
-from sklearn_alpha.linear_model._calibration import below_own, logits, losses
+from sklearn_alpha.linear_model._calibration import below_own, logits, losses, row_losses
 from sklearn_alpha.linear_model._directions import unit_combinations
+from sklearn_alpha.linear_model._labels import labels_of_codes
 from sklearn_alpha.linear_model._solution import combine, posterior
 
 USUAL, IMPLAUSIBLE = 2.0, 50.0  # root mean squares of log odds
+CONSTANT = 1e-5  # a standard deviation of log odds that says nothing of the rows
 SIZES = np.exp2(np.arange(-6, 3.5, 0.5))
 GRID = np.concatenate([-SIZES[::-1], [0], SIZES])
 # of α as a multiple of the usual scale: log-normal, but for .03 on zero and .03 on its reverse
 LOG_NORMAL = np.exp(-(np.log(SIZES) ** 2) / 2) / np.exp(-(np.log(SIZES) ** 2) / 2).sum()
 PRIOR = np.concatenate([0.03 * LOG_NORMAL[::-1], [0.03], 0.94 * LOG_NORMAL])
-OWN = 0.7  # what is on α = 1 of the prior of positive α, where the source has its own scale
+OWN = 0.85  # what is on α = 1 of the prior of positive α, where the source has its own scale
 SHIFTED, SHIFT = 0.05, 1.0  # the prior probability of a label shift, and the width of b then
 TOLERANCE = 1e-9  # of b
 ROUNDING = 1e-12  # of differences of decision values
+EPS = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -65,33 +68,23 @@ class SourceOdds:
     def of(cls, problem):
         """From the codes and the sources at the sample of a problem."""
         n_outputs, n_sources = problem.shape
-        rows, Y = problem.sampled, problem.Y[problem.sample]
-        labels = Y.argmax(axis=1) if n_outputs > 1 else (Y[:, 0] > 0).astype(int)
-        weights, S = rows.weights, rows.outputs(problem.W, problem.b)
-        n = weights.sum()
-        # an unknown intercept is the one that makes the classes equally likely
-        shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
-        S = S + shift
-        S[:, np.abs(S).max(axis=0) < ROUNDING * np.abs(shift)] = 0.0  # the same on all rows
-        # of one size and direction, sources count once, and a source without values not at all
-        inner = np.einsum("i,ick,icl->kl", weights, S, S)
-        units = unit_combinations(inner) * USUAL * np.sqrt(n * n_outputs)
+        labels, weights = labels_of_codes(problem.Y[problem.sample]), problem.sampled.weights
         known = ~np.isnan(problem.log_odds)
-        together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
-        scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
-        share = scale @ pool(S @ scale, labels, weights)
-        F = S @ share
-        sizes = np.sqrt(weights @ F**2 / n)
+        share, shift, F, rounding = pooled(problem, known, labels)
+        sizes = np.sqrt(weights @ F**2 / weights.sum())
         size = np.sqrt(np.mean(sizes**2))
-        if size <= ROUNDING * np.abs(S * share).max(initial=0):
+        if size <= rounding:
             size = USUAL  # nothing is known of it
         alphas, prior = prior_of_alpha(size, n_sources and known.all())
         below = below_own(F, labels)
-        P = posterior(np.log(prior) - [losses(alpha * below, weights) for alpha in alphas])
+        of_alpha = losses(alphas[:, None] * below[:, None], weights)
+        P = posterior(np.log(prior) - of_alpha)
         if n_sources:
-            warn_of_odd_sources(sizes, alphas, P, known.all())
+            if known.all():
+                warn_of_odd_rows(problem, F)
+            warn_of_reversal(alphas, P)
         alpha = mean_alpha(alphas, P)
-        F, shift = alpha * F, alpha * (shift @ share)
+        F, shift = alpha * F, alpha * shift
         if problem.may_hold:
             b = label_shift(F, labels, weights)
             F, shift = F + b, shift + b
@@ -120,6 +113,35 @@ class SourceOdds:
         return slopes.T @ self.coef, mean_T + (self.intercept - mean_F) @ slopes
 
 
+def pooled(problem, known, labels):
+    """F̃ = Σ_k c_k s_k of the sample.
+
+    Returns
+    -------
+    share : ndarray of shape (n_sources,)
+        c.
+    shift : ndarray of shape (n_outputs,)
+        What stands for the intercepts of sources that have none.
+    F : ndarray of shape (n_sample, n_outputs)
+        F̃.
+    rounding : float
+        The size of F̃ up to which it is only rounding.
+    """
+    rows, weights = problem.sampled, problem.sampled.weights
+    S, n = rows.outputs(problem.W, problem.b), weights.sum()
+    # an unknown intercept is the one that makes the classes equally likely
+    shift = np.where(problem.has_intercept, 0.0, -np.tensordot(weights, S, 1) / n)
+    S = S + shift
+    S[:, np.abs(S).max(axis=0) < ROUNDING * np.abs(shift)] = 0.0  # the same on all rows
+    # of one size and direction, sources count once, and a source without values not at all
+    inner = np.einsum("i,ick,icl->kl", weights, S, S)
+    units = unit_combinations(inner) * USUAL * np.sqrt(n * S.shape[1])
+    together = (units > 0) / np.maximum((units > 0).sum(axis=0), 1)
+    scale = np.where(known[:, None], together * np.nan_to_num(problem.log_odds)[:, None], units)
+    share = scale @ pool(S @ scale, labels, weights)
+    return share, shift @ share, S @ share, ROUNDING * np.abs(S * share).max(initial=0)
+
+
 def prior_of_alpha(size, has_own_scale):
     """The grid of α and its prior, for log odds F̃ of a root mean square."""
     if not has_own_scale:
@@ -130,15 +152,28 @@ def prior_of_alpha(size, has_own_scale):
     return np.append(scale * GRID, 1.0), np.append(usual, own)
 
 
-def warn_of_odd_sources(sizes, alphas, P, known):
-    """Warn of log odds that no source has on rows of its own kind, and of a reversed source."""
-    if known and np.max(sizes) > IMPLAUSIBLE:
-        warnings.warn(
-            f"The log odds of the source on the rows of X have a root mean square of "
-            f"{np.max(sizes):.0f}: transform X by the same fitted steps as the source's own rows.",
-            UserWarning,
-            stacklevel=2,
-        )
+def warn_of_odd_rows(problem, F):
+    """Warn of log odds (n_sample, n_outputs) that no source has on rows of its own kind."""
+    weights = problem.sampled.weights
+    squares, mean = (weights @ values / weights.sum() for values in (F**2, F))
+    size, spread = (np.sqrt(np.max(v)) for v in (squares, np.maximum(squares - mean**2, 0)))
+    differ = len(F) > 1 and not problem.has_equal_rows
+    if size > IMPLAUSIBLE:
+        said = f"have a root mean square of {size:.0f}"
+    elif differ and spread < CONSTANT:
+        said = f"hardly differ: their standard deviation is {spread:.1g}"
+    else:
+        return
+    warnings.warn(
+        f"The log odds of the source on the rows of X {said}. Transform X by the same fitted steps "
+        "as the source's own rows.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_reversal(alphas, P):
+    """Warn of a source that is most probably reversed."""
     if P[alphas < 0].sum() > 0.95:
         warnings.warn(
             "The labels contradict the source, and alpha_ reverses it: check that both name the "
@@ -166,24 +201,30 @@ def label_shift(F, labels, weights):
     evidence.
     """
     L, Q = logits(F), helmert(F.shape[1] if F.shape[1] > 1 else 2).T
-    Y = np.eye(len(Q))[labels]
+    below, shares = below_own(L, labels), np.bincount(labels, weights, minlength=len(Q))
 
-    def loss(b):
-        return losses(below_own(L + Q @ b, labels), weights) + b @ b / (2 * SHIFT**2)
+    def evaluate(b):
+        """The loss, and P(class | x) of the rows, (n_classes, n_rows)."""
+        values = below + (Q @ b)[:, None] - (Q @ b)[labels]
+        of_rows = row_losses(values)
+        return of_rows @ weights + b @ b / (2 * SHIFT**2), np.exp(values - of_rows)
 
     b = np.zeros(Q.shape[1])
+    loss, P = first, _ = evaluate(b)
     for _ in range(100):  # Newton's method; a few are enough
-        P = softmax(L + Q @ b, axis=1)
-        slope = Q.T @ (weights @ (P - Y)) + b / SHIFT**2
-        curvature = Q.T @ (np.diag(weights @ P) - (weights[:, None] * P).T @ P) @ Q
+        mean = P @ weights
+        slope = Q.T @ (mean - shares) + b / SHIFT**2
+        curvature = Q.T @ (np.diag(mean) - (P * weights) @ P.T) @ Q
         curvature += np.eye(len(b)) / SHIFT**2
-        step, now = np.linalg.solve(curvature, slope), loss(b)
-        while loss(b - step) > now and np.abs(step).max() > TOLERANCE:
+        step, enough = np.linalg.solve(curvature, slope), loss * (1 + 64 * EPS)
+        loss, P = evaluate(b - step)
+        while loss > enough and np.abs(step).max() > TOLERANCE:
             step = step / 2
+            loss, P = evaluate(b - step)
         b = b - step
         if np.abs(step).max() <= TOLERANCE:
             break
-    log_evidence = loss(0 * b) - loss(b) - np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
+    log_evidence = first - loss - np.linalg.slogdet(SHIFT**2 * curvature)[1] / 2
     b = Q @ b * expit(log_evidence + np.log(SHIFTED / (1 - SHIFTED)))
     return b[1:] - b[:1] if F.shape[1] == 1 else b
 
@@ -216,7 +257,7 @@ def pool(S, labels, weights):
     share = minimize(loss, even, jac=True, hess=curvature, method="trust-exact").x
     for _ in range(3):  # from there on Newton's steps square the error
         step = share - np.linalg.solve(curvature(share), loss(share)[1])
-        if not loss(step)[0] <= loss(share)[0]:
+        if not loss(step)[0] <= loss(share)[0] * (1 + 64 * EPS):
             break
         share = step
     return share

@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -128,6 +129,8 @@ def _read(source, name, feature_names, classifier):
                     f"{name} is a triple whose last part is no array of classes; pass a pair "
                     "(coefficients, intercept), or (coefficients, intercept, classes)."
                 )
+            if len(set(classes.tolist())) < len(classes):
+                raise ValueError(f"{name} names a class twice, {classes.tolist()}; name each once.")
             _check_rows(coef, classes, name)
         return LinearSource(name, coef, intercept, classes, np.nan, len(parts) > 1)
     estimator = _check_estimator(source, name, feature_names, classifier=classifier)
@@ -178,6 +181,11 @@ def _check_rows(coef, classes, name, *, pairs=False):
     if len(coef) != (1 if len(classes) == 2 else len(classes)) or (pairs and len(classes) > 2):
         if len(coef) == len(classes) == 2:
             return
+        if pairs:
+            raise ValueError(
+                f"{name} has a row of coefficients for each pair of its {len(classes)} classes; "
+                "pass a source with one row for each class, such as LinearSVC."
+            )
         raise ValueError(
             f"{name} has {len(coef)} rows of coefficients for {len(classes)} classes; pass "
             "a source with one row for each class (one-vs-rest or multinomial)."
@@ -193,7 +201,8 @@ def _check_coefficients(coef, intercept, name):
         intercept = np.asarray(intercept, dtype=np.float64).reshape(-1)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{name} does not hold numbers; pass coefficients, or a pair (coefficients, intercept)."
+            f"{name} does not hold numbers; pass coefficients, or a pair (coefficients, "
+            "intercept). Several sources are a list."
         ) from None
     if coef.ndim != 2:
         raise ValueError(
@@ -218,15 +227,25 @@ def fitted_behind(source):
     return source
 
 
-def _check_estimator(source, name, feature_names, *, classifier):
-    """The fitted linear estimator behind a source."""
-    source = fitted_behind(source)
-    if isinstance(source, Pipeline):
+def refuse_pipelines(source):
+    """Refuse pipelines before rows are read: their steps should have transformed them."""
+    for one in as_list(source):
+        _refuse_pipeline(one, "source")
+
+
+def _refuse_pipeline(source, name):
+    if isinstance(fitted_behind(source), Pipeline):
         raise ValueError(
             f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass "
             "its last step, pipeline[-1], and fit on rows that the others have transformed, "
             "pipeline[:-1].transform(X)."
         )
+
+
+def _check_estimator(source, name, feature_names, *, classifier):
+    """The fitted linear estimator behind a source."""
+    source = fitted_behind(source)
+    _refuse_pipeline(source, name)
     if not hasattr(source, "coef_"):
         if isinstance(source, type) or not hasattr(source, "get_params"):
             raise ValueError(
@@ -238,11 +257,17 @@ def _check_estimator(source, name, feature_names, *, classifier):
         if _is_fitted(source):
             raise ValueError(
                 f"{name}, a {type(source).__name__}, has no coef_; pass an estimator that is "
-                "linear in the features of X."
+                "linear in the features of X, or the coefficients of the linear models that it "
+                "holds: (coef, intercept), or (coef, intercept, classes)."
             )
         raise NotFittedError(
             f"{name}, a {type(source).__name__}, has no coef_: fit it first. A search un-fits the "
             "sources of its grid: wrap each in FrozenEstimator there."
+        )
+    if _predicts_exponentials(source):
+        raise ValueError(
+            f"{name}, a {type(source).__name__}, predicts exp(X coef + intercept), which is not "
+            "linear in X; pass (coef, intercept), and the logarithm of y as the target."
         )
     if is_classifier(source):
         _check_kind(source, name, classifier)
@@ -267,6 +292,12 @@ def _check_kind(source, name, classifier):
             f"{name}, a {type(source).__name__}, is a classifier but the target is numbers; pass a "
             "fitted regressor, or coefficients as an array."
         )
+
+
+def _predicts_exponentials(estimator):
+    if isinstance(estimator, TweedieRegressor):
+        return estimator.link == "log" or (estimator.link == "auto" and estimator.power > 0)
+    return isinstance(estimator, PoissonRegressor | GammaRegressor)
 
 
 def _is_fitted(estimator):

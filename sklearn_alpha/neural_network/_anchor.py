@@ -1,14 +1,19 @@
 """A source that knows the task is left only as far as left-out rows say.
 
-    θ(t) = θ̃ + t (θ̂ − θ̃),    P(t | rows) ∝ π(t) Π_i p(y_i | x_i; θ₋ᵢ(t)),    t̂ = Σ_t t P(t | rows)
+    θ(t) = θ̃ + t (θ̂ − θ̃),    P(t, β | rows) ∝ π(t) π(β) Π_i p(y_i | x_i; β, θ₋ᵢ(t))
+
+    t̂ = E[t],    β̂ = exp E[log β]
 
 θ̃ is the network as it came, with its own head, and θ̂ the network after the closed-form start and
 training. θ₋ᵢ is θ̂ of the rows outside the fold of row i: the rows are divided into folds, and for
-each the network is trained once more, from θ̃, on the others. Of the prior π .9 is on t = 0, and
-.025 on each of ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
+each the network is trained once more, from θ̃, on the others. Of the prior π .9 is on t = 0 if the
+head has the names of the classes, and ½ if it has as many outputs without names; the rest is
+divided between ¼, ½, ¾ and 1. The network is then θ(t̂). In the weights the path is linear: W(t) =
 α(t) ⊙ W + t·s·B̂Â, with α(t) = α̃ + t (α̂ − α̃).
 
-p(y | x) is the probability of the class, or of all labels, or the normal density of a number
+p(y | x; β, θ) is the probability of the class, or of all labels, from logits that are multiplied by
+β: sources are often too sure of themselves on other data. log β ~ N(0, 0.2²), and β̂ becomes part
+of the head, so that exported networks have it too. Numbers have a normal density and no β
 (`_number_targets.py`). If rows are held out for validation, they stand for the left-out rows, and θ̂
 for every θ₋ᵢ.
 
@@ -31,29 +36,28 @@ from torch.utils.data import Subset
 from sklearn_alpha.neural_network._divergence import StopAtDivergence
 from sklearn_alpha.neural_network._dropout import copy_of_state
 from sklearn_alpha.neural_network._schedule import LinearDecay
-from sklearn_alpha.neural_network._start import LinearProbe
+from sklearn_alpha.neural_network._start import LinearProbe, inputs_of
 from sklearn_alpha.neural_network._texts import by_length, codes_of
 
 MOST_ROWS, N_FOLDS = 1000, 2
 GRID = np.array([0, 0.25, 0.5, 0.75, 1])
-PRIOR = np.array([0.9, 0.025, 0.025, 0.025, 0.025])
+NAMED, UNNAMED = 0.9, 0.5  # π(0)
+WIDTH, LOG_BETA = 0.2, np.linspace(-1.5, 0.75, 19)
 # Callbacks that belong to training; the user's others see one fit.
 OF_TRAINING = (LinearProbe, LinearDecay, StopAtDivergence, LRScheduler)
 
 
 class Anchor(Callback):
-    """Moves a trained net back towards its source, if that knows the classes by their names, or
-    is a regression with as many outputs.
+    """Moves a trained net back towards its source, unless the head of that is new.
 
-    Only the first fit of a net does this, not `partial_fit` on a trained one, and only if one
-    process trains.
+    The source of a regression must be one too, with as many outputs. Only the first fit of a net
+    does this, not `partial_fit` on a trained one, and only if one process trains.
     """
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         self.source_ = None
-        module, first = net.module_, not len(net.history)
-        is_source = module.head is not None and module.knows_classes
-        if first and is_source and net.processes_.n_processes == 1 and len(X) <= MOST_ROWS:
+        first = not len(net.history)
+        if first and is_source(net) and net.processes_.n_processes == 1 and len(X) <= MOST_ROWS:
             self.source_ = copy_of_state(net)
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
@@ -70,8 +74,21 @@ class Anchor(Callback):
             for rest, fold in folds(strata, net.seed_):
                 part = trained_on(net, source, Subset(X, rest))
                 found.append(outputs_on_path(part, source, copy_of_state(part), Subset(X, fold)))
-        net.trained_share_ = mean_step(path_likelihood(net, found))
+        log_beta = LOG_BETA if has_temperature(net, X) else np.zeros(1)
+        log_likelihood = path_likelihood(net, found, log_beta)
+        of_step = prior(NAMED if net.module_.knows_classes else UNNAMED)
+        net.trained_share_, beta = posterior_means(log_likelihood, log_beta, of_step)
         move(net, source, copy_of_state(net), net.trained_share_)
+        net.module_.multiply_logits(beta)
+
+
+def is_source(net):
+    """Whether the head may predict the targets as it is."""
+    module = net.module_
+    if module.head is None or module.head_is_new:
+        return False
+    # classes may have places alone, but numbers have units
+    return module.knows_classes or net._has_temperature
 
 
 def folds(strata, seed):
@@ -129,20 +146,36 @@ def outputs_on_path(net, source, trained, rows):
     return torch.stack(outputs).double().numpy(), codes, weights
 
 
-def path_likelihood(net, found):
-    """Σ_i log p(y_i | x_i; θ(t)) for each t of the grid, from the outputs of all folds."""
+def has_temperature(net, rows):
+    """Whether the net has classes, and its logits are those of the head."""
+    head = net.module_.get_submodule(net.module_.head)
+    return net._has_temperature and inputs_of(head, net, Subset(rows, [0])) is not None
+
+
+def path_likelihood(net, found, log_beta):
+    """Σ_i log p(y_i | x_i; β, θ(t)), (n_steps, n_betas), from the outputs of all folds."""
     if not found:  # one row
-        return np.zeros(len(GRID))
+        return np.zeros((len(GRID), len(log_beta)))
     outputs, codes, weights = zip(*found)
     outputs, codes = np.concatenate(outputs, axis=1), np.concatenate(codes)
     weights = np.concatenate(weights)
-    log_likelihood = [net._log_likelihood(f, codes, weights) for f in outputs]
+    log_likelihood = [
+        [net._log_likelihood(beta * f, codes, weights) for beta in np.exp(log_beta)]
+        for f in outputs
+    ]
     return np.nan_to_num(log_likelihood, nan=-np.inf)
 
 
-def mean_step(log_likelihood):
-    """t̂."""
-    return float(softmax(log_likelihood + np.log(PRIOR)) @ GRID)
+def prior(at_source):
+    """π(t)."""
+    return np.where(GRID == 0, at_source, (1 - at_source) / (len(GRID) - 1))
+
+
+def posterior_means(log_likelihood, log_beta, of_step):
+    """t̂ and β̂, with the prior `of_step` of t."""
+    log_prior = np.log(of_step)[:, None] - (log_beta / WIDTH) ** 2 / 2
+    P = softmax(log_likelihood + log_prior)
+    return float(P.sum(axis=1) @ GRID), float(np.exp(P.sum(axis=0) @ log_beta))
 
 
 def move(net, source, trained, t):

@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,17 @@ class Base:
         # Some configurations and tokenizers say "no limit" by −1 or by a huge number.
         known = [n for n in (positions, self.tokenizer.model_max_length) if 0 < n < 10**9]
         return min(known, default=None)
+
+
+def mark_untrained(base):
+    """The base of a transformers model, whose head is new if it was never trained.
+
+    transformers draws the weights of a new head, and sets its bias to zero.
+    """
+    bias = base.network.get_submodule(base.last_layer).bias
+    if bias is None or bias.any():
+        return base
+    return replace(base, new=tuple(sorted({*base.new, base.last_layer})))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ class ClassTargets:
     """A net whose codes are class numbers (n_rows,), or indicators (n_rows, n_labels)."""
 
     _kinds = ("classes", "labels")  # in the record of a saved net
+    _has_temperature = True
     n_labels_ = None
 
     @property

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from sklearn_alpha.neural_network._folders import whole_folder
 from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, alpha_layers
-from sklearn_alpha.neural_network._weights import stores_transpose
+from sklearn_alpha.neural_network._weights import stores_transpose, weight_of
 
 
 def export_dora(peft_model, folder, *, adapter_name="default"):
@@ -73,7 +73,7 @@ def export_dora(peft_model, folder, *, adapter_name="default"):
         prefix = f"base_model.model.{name}."
         del state[f"{prefix}{ROWS_AND_BIAS if variant.scale_bias else ROWS}"]
         base = layer.get_base_layer()
-        W = base.weight.detach().float()
+        W = weight_of(base).detach().float()
         W = W.T if stores_transpose(layer) else W
         ones = [1] * (W.ndim - 2)  # of a convolution, whose weight has a height and width too
         B = state[f"{prefix}lora_B.weight"].float() / alpha.view(-1, 1, *ones)

@@ -81,9 +81,7 @@ def adjust_to_dropout(net, rows, untouched):
     if not agree(loss.has_noise()):
         return True
     c = agree(best_factor(loss, loss.logits(DRAWS, seed=0)))
-    with torch.no_grad():
-        for parameter in net.module_.get_submodule(net.module_.head).parameters():
-            parameter *= c
+    net.module_.multiply_logits(c)
     started = copy_of_state(net)
     logits = loss.logits(1, seed=1)
     net.module_.load_state_dict(untouched)

@@ -28,9 +28,9 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
     y may be an indicator of several labels. Each label then has a logistic function of its own in
     place of the softmax, and the labels share the adapters.
 
-    A source that knows the classes by their names is left only as far as left-out rows say: up to
+    A source with an output for each class is left only as far as left-out rows say: up to
     1000 rows are divided into two halves, the net is trained on each, and its loss on the other
-    half decides how much of the training is kept. This doubles the time.
+    half decides how much of the training is kept, and rescales the logits. This doubles the time.
     ``callbacks__anchor=None`` keeps all of it.
 
     Adapters are PEFT's, training is skorch's: `lr`, `callbacks`, `optimizer__weight_decay`,
@@ -41,15 +41,15 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
 
     Parameters
     ----------
-    model : str, path, torch.nn.Module, AlphaLoRANetClassifier, or list of these
+    model : str, path, torch.nn.Module, fitted net, or list of these
         The model that is adapted. For texts: a transformers model, its id on the Hugging Face hub
         or its folder, or a PEFT adapter (id, folder or ``PeftModel``), which is merged into W. For
         numbers: a torch module with linear layers that returns logits. Its last linear layer is the
         head, which is replaced if its width is not the number of classes; lazy layers take their
-        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W. The
-        outputs of a head are matched to the classes by the names of its labels. Several sources of
-        one architecture, which know the classes: W = W₀ + λ Σ_k α_k (W_k − W₀), see
-        `source_alpha_`.
+        width from X. A fitted net, best as ``FrozenEstimator(net)``: its merged weights are W. A
+        fitted ``NeuralNetClassifier`` of skorch that returns logits. The outputs of a head are
+        matched to the classes by the names of its labels. Several sources of one architecture,
+        which know the classes: W = W₀ + λ Σ_k α_k (W_k − W₀), see `source_alpha_`.
     rank : int, default=8
         Rank of A and B.
     lora_alpha : float or None, default=None
@@ -146,7 +146,8 @@ class AlphaLoRANetClassifier(PredictionMixin, ClassTargets, AlphaLoRANet, Neural
         is known of fitted nets and PEFT adapters; the weights of others are averaged, λ = 1.
     trained_share_ : float
         t, how far the net is from its source (0) to where training ended (1), in the weights. It
-        is chosen by left-out rows if the source's head knows the classes by name; else it is 1.
+        is chosen by left-out rows if the source's head is trained and fits y; else it is 1.
+        The same rows choose a factor of the logits, which becomes part of the head.
     inverse_temperature_ : float
         β of the probabilities softmax(β logits), from the rows that were held out for validation;
         1 if there are none. Merged and exported models return the logits.

@@ -2,12 +2,16 @@
 
 import copy
 import inspect
+import warnings
 
+from peft import PeftModel
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from sklearn_alpha.neural_network._dora import export_dora
 from sklearn_alpha.neural_network._labels import set_labels
 from sklearn_alpha.neural_network._onnx import write_onnx
+from sklearn_alpha.neural_network._quantised import dequantised
 from sklearn_alpha.neural_network._record import load_net, save_net
 from sklearn_alpha.neural_network._state import find_device, of_this_version, pickled
 
@@ -87,7 +91,7 @@ class SavingMixin:
             tokenizer is `tokenizer_`.
         """
         check_is_fitted(self)
-        model = self._copy_in_units().merge_and_unload().cpu().eval()
+        model = dequantised(self._copy_in_units()).merge_and_unload().cpu().eval()
         if self.module_.reads_text:
             model.config.problem_type = self._problem_type  # a source may have another
             set_labels(model.config, self._labels)
@@ -107,8 +111,15 @@ class SavingMixin:
         Parameters
         ----------
         folder : path-like
-            A new folder, or one with an earlier adapter. If `model` is a fitted net or an adapter,
-            the new adapter belongs on the merged model: keep ``model.merged_model()`` with it.
+            A new folder, or one with an earlier adapter.
+
+        Warns
+        -----
+        UserWarning
+            If `model` is a fitted net, an adapter, or a list: the new adapter belongs on the merged
+            source. `save` writes that of nets and lists into a folder base-…, which transformers
+            loads, and the export of the loaded net names it. That of an adapter is what
+            ``merge_and_unload()`` of PEFT returns.
 
         Raises
         ------
@@ -118,7 +129,18 @@ class SavingMixin:
             If the folder holds something else.
         """
         check_is_fitted(self)
-        export_dora(self._copy_in_units(), folder)
+        network = self._copy_in_units()
+        export_dora(network, folder)
+        has_name = network.peft_config["default"].base_model_name_or_path
+        is_module = isinstance(self.model, nn.Module) and not isinstance(self.model, PeftModel)
+        if not has_name and not is_module:
+            warnings.warn(
+                "the adapter belongs on the merged source, and not on the model that the source "
+                "was trained from: keep the merged source with it, as the documentation of "
+                "export_dora says, or use merged_model(), which has both in one.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def export_onnx(self, file):
         """Write the merged model as ONNX, for any number of rows and tokens.

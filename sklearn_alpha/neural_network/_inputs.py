@@ -1,5 +1,7 @@
 """Check X and y: texts, pairs of texts, or numbers, and labels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
@@ -22,7 +24,7 @@ def read_inputs(estimator, X, *, reset, allow_empty=False):
     ----------
     estimator : estimator
         Gets `n_features_in_` and column names if X holds numbers and `reset` is true.
-    X : array-like, Series or DataFrame
+    X : array-like, Series, DataFrame or iterator
         Texts, pairs of texts in two columns or tuples, or numbers.
     reset : bool
         Whether the estimator is being fitted on X.
@@ -40,6 +42,12 @@ def read_inputs(estimator, X, *, reset, allow_empty=False):
     if hasattr(X, "to_pylist"):  # pyarrow's, which datasets returns
         columns = getattr(X, "columns", None)
         X = X.to_pylist() if columns is None else list(zip(*(c.to_pylist() for c in columns)))
+    if isinstance(X, Iterator):
+        X = list(X)
+    if type(X) in (dict, set):  # not the sparse arrays that are dictionaries
+        raise ValueError(f"X is a {type(X).__name__}; pass a list of texts.")
+    if isinstance(X, list | tuple) and not X:
+        raise ValueError("X has no rows; pass at least one.")
     if not _is_text(X):
         X = validate_data(estimator, X, reset=reset, dtype=np.float32, allow_nd=True)
         return NUMBERS, X
@@ -75,7 +83,7 @@ def _is_text(X):
     if not isinstance(X, list | tuple):
         return False
     flat = (entry for row in X for entry in (row if isinstance(row, list | tuple) else (row,)))
-    return any(isinstance(entry, str) for entry in flat)
+    return any(isinstance(entry, str | bytes) for entry in flat)
 
 
 def _check_texts(column, allow_empty):

@@ -9,7 +9,10 @@ places only: `Outputs` stands for them.
 import re
 
 import numpy as np
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
+
+from sklearn_alpha.neural_network._base_model import linear_layers
 
 NUMBERS, LABELS = "numbers", "labels"  # kinds of `Outputs`
 
@@ -42,6 +45,20 @@ def labels_of(config, classes):
     if config.problem_type == "multi_label_classification" and isinstance(classes, Outputs):
         return Outputs(config.num_labels, LABELS)
     return [config.id2label.get(code, f"LABEL_{code}") for code in range(config.num_labels)]
+
+
+def labels_of_skorch(net):
+    """Labels of a fitted net of skorch's own, or None if it does not say what its outputs are."""
+    if isinstance(net, NeuralNetRegressor):
+        return Outputs(list(linear_layers(net.module_).values())[-1].out_features, NUMBERS)
+    if not isinstance(net, NeuralNetClassifier):
+        return None
+    if isinstance(net.criterion_, nn.NLLLoss):
+        raise ValueError(
+            "model is a NeuralNetClassifier with NLLLoss, whose module returns probabilities; "
+            "pass one whose module returns logits, with CrossEntropyLoss."
+        )
+    return net.classes_.tolist()
 
 
 def set_labels(config, classes):

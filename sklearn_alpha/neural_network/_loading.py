@@ -11,6 +11,7 @@ import transformers
 from peft import PeftConfig, PeftModel, load_peft_weights
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from skorch import NeuralNet
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -25,14 +26,17 @@ from sklearn_alpha.neural_network._base_model import (
     first_line,
     fit_head,
     lies_within,
+    mark_untrained,
     no_peft_warnings,
 )
+from sklearn_alpha.neural_network._folders import MANIFEST
 from sklearn_alpha.neural_network._labels import (
     Outputs,
     aligned_rows,
     have_names,
     knows,
     labels_of,
+    labels_of_skorch,
     set_labels,
     take_rows,
 )
@@ -42,6 +46,15 @@ from sklearn_alpha.neural_network._padding import (
     set_padding_token,
 )
 from sklearn_alpha.neural_network._peft import ROWS, ROWS_AND_BIAS, load_alpha
+from sklearn_alpha.neural_network._quantised import (
+    check_quantisation,
+    dequantised,
+    in_float32,
+    leave_out_new_head,
+    quantised_layers,
+    restore_classes,
+    with_new_last_layer,
+)
 from sklearn_alpha.neural_network._weights import frozen_weights
 
 
@@ -67,21 +80,27 @@ def load_base(model, tokenizer, classes, row_shape=None):
     """
     model, tokenizer, labels, frozen = _unwrap(model, tokenizer)
     if isinstance(model, nn.Module):
-        network = copy.deepcopy(model).float()
+        network = copy.deepcopy(model)
         if isinstance(network, PreTrainedModel) != (row_shape is None):
             raise _other_kind(row_shape)
         if row_shape is not None:
-            return replace(_fit_numbers(network, row_shape, labels, classes), frozen=frozen)
+            if quantised_layers(network):
+                raise ValueError(
+                    "model reads numbers and has quantised layers, which only transformers models "
+                    "may have; dequantise them."
+                )
+            return replace(_fit_numbers(network.float(), row_shape, labels, classes), frozen=frozen)
         if network.base_model is network and not hasattr(network, "num_labels"):
             raise ValueError(
                 f"model is a {type(network).__name__}, which has no head; load it with "
                 "AutoModelForSequenceClassification.from_pretrained, or pass its folder or hub id."
             )
-        base, origin = Base(network, name=network.config.name_or_path, frozen=frozen), None
+        base = in_float32(Base(network, name=network.config.name_or_path, frozen=frozen))
+        origin = None
     elif not isinstance(model, str | os.PathLike):
         raise ValueError(
             f"model is a {type(model).__name__}; pass the id of a model on the Hugging Face hub, "
-            "a folder, a torch.nn.Module, or a fitted net."
+            "a folder, a torch.nn.Module, or a fitted net (of this package or of skorch)."
         )
     else:
         _check_exists(str(model))
@@ -93,7 +112,7 @@ def load_base(model, tokenizer, classes, row_shape=None):
             raise _other_kind(row_shape)
     if labels is None:
         labels = labels_of(base.network.config, classes)
-    base = _align(base, labels, classes)
+    base = _align(mark_untrained(base), labels, classes)
     network = base.network
     tokenizer = _load_tokenizer(tokenizer, base.name)
     set_padding_token(tokenizer, network.config)
@@ -110,14 +129,18 @@ def _unwrap(model, tokenizer):
     """
     while isinstance(model, FrozenEstimator):
         model = model.estimator
+    if isinstance(model, nn.Module):
+        restore_classes(model)
     if isinstance(model, PeftModel):
         if not hasattr(model, "merge_and_unload"):
             raise ValueError(
                 f"model has an adapter of type {model.active_peft_config.peft_type.value}, which "
                 "cannot be merged into the weights; pass its base model instead."
             )
-        return copy.deepcopy(model).merge_and_unload(), tokenizer, None, frozen_weights(model)
-    if not hasattr(model, "merged_model"):
+        adapted = dequantised(copy.deepcopy(model))
+        frozen = frozen_weights(adapted)
+        return adapted.merge_and_unload(), tokenizer, None, frozen
+    if not isinstance(model, NeuralNet):
         return model, tokenizer, None, {}
     if not model.initialized_:
         raise NotFittedError(
@@ -125,6 +148,8 @@ def _unwrap(model, tokenizer):
             "because grid searches and cross-validation call clone(), which returns any other "
             "estimator unfitted."
         )
+    if not hasattr(model, "merged_model"):
+        return model.module_, tokenizer, labels_of_skorch(model), {}
     own = model.tokenizer_ if tokenizer is None else tokenizer
     labels = model._labels
     labels = labels if isinstance(labels, Outputs) else labels.tolist()
@@ -142,8 +167,7 @@ def _align(base, labels, classes):
             set_labels(base.network.config, classes)
         return replace(base, knows_classes=known)
     if known or getattr(base.network, "num_labels", None) != len(classes):
-        network, new = _with_new_head(base.network, len(classes))
-        base = replace(base, network=network, new=tuple(sorted({*base.new, *new})))
+        base = _replaced_head(base, len(classes))
     return replace(base, other_labels=_names_of_classes(labels, classes) if known else None)
 
 
@@ -168,16 +192,22 @@ def _load_transformer(name, classes):
 
 def _load_with_head(name, labels):
     """A transformers model whose head has so many outputs."""
+    config = _from_pretrained(AutoConfig, name)
+    if check_quantisation(config):
+        leave_out_new_head(config)
+    else:
+        config.num_labels = len(labels)
     network, report = _from_pretrained(
         AutoModelForSequenceClassification,
         name,
-        num_labels=len(labels),
+        config=config,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         dtype=torch.float32,
     )
     new = _modules_of({*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])})
-    return Base(network, new=new, name=name)
+    base = in_float32(Base(network, new=new, name=name))
+    return base if network.num_labels == len(labels) else _replaced_head(base, len(labels))
 
 
 def _load_adapter(folder, classes):
@@ -202,6 +232,7 @@ def _load_adapter(folder, classes):
     with no_peft_warnings():
         adapted = (load_alpha if has_alpha else PeftModel.from_pretrained)(base.network, folder)
     own_tokenizer = (Path(folder) / "tokenizer_config.json").exists()
+    adapted = dequantised(adapted)
     frozen = frozen_weights(adapted)
     return replace(
         base,
@@ -221,8 +252,17 @@ def _load_tokenizer(tokenizer, name):
     return copy.deepcopy(tokenizer)
 
 
+def _replaced_head(base, n_classes):
+    """The base with a new last layer."""
+    network, new = _with_new_head(base.network, n_classes)
+    return replace(base, network=network, new=tuple(sorted({*base.new, *new})))
+
+
 def _with_new_head(network, n_classes):
     """The same transformers model with a new last layer, and the names of new modules."""
+    if quantised_layers(network):
+        last = Base(network).last_layer
+        return with_new_last_layer(network, last, n_classes), (last,)
     config = copy.deepcopy(network.config)
     config.num_labels = n_classes
     fresh = type(network)(config)
@@ -245,6 +285,11 @@ def _check_exists(name):
     is_path = Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
     if is_path and not Path(name).exists():
         raise OSError(f"the folder {name!r} does not exist; pass another path or a hub id.")
+    if (Path(name) / MANIFEST).exists():
+        raise ValueError(
+            f"the folder {name!r} was written by `save`; load it, and pass "
+            "FrozenEstimator(AlphaLoRANetClassifier.load(folder)) as model."
+        )
 
 
 def _from_pretrained(kind, name, **options):

@@ -2,6 +2,7 @@
 
 import re
 
+import torch
 from peft import LoraConfig, TaskType, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
@@ -66,6 +67,12 @@ class Adapted(nn.Module):
                 "model for sequence classification."
             )
         return logits.float()
+
+    def multiply_logits(self, factor):
+        """Multiply the weights of the head, whose outputs are the logits."""
+        with torch.no_grad():
+            for parameter in self.get_submodule(self.head).parameters():
+                parameter *= factor
 
     def train(self, mode=True):
         """Set the mode as usual, except that frozen batch norms keep their statistics."""

@@ -22,6 +22,7 @@ class NumberTargets:
     _probe = _number_probe
     _problem_type = "regression"  # of transformers
     _is_stratified = False  # what is held out
+    _has_temperature = False  # outputs in the units of y keep their scale
 
     @property
     def _labels(self):

@@ -57,7 +57,8 @@ def set_padding_side(tokenizer, network):
 
 def _logits(network, tokenizer, rows):
     """Logits of a batch, or None if the network does not return one row for each text."""
-    inputs = Collate(tokenizer).pad(rows)
+    device = next(network.parameters()).device
+    inputs = {name: column.to(device) for name, column in Collate(tokenizer).pad(rows).items()}
     with torch.no_grad():
         logits = getattr(network(**inputs), "logits", None)
     return logits if logits is not None and logits.ndim == 2 else None

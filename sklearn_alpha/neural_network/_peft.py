@@ -17,7 +17,14 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from peft.tuners.lora.layer import LoraLayer, LoraVariant
 from torch import nn
 
-from sklearn_alpha.neural_network._weights import column, is_plain, needs_copy, on_outputs, rows_of
+from sklearn_alpha.neural_network._weights import (
+    column,
+    is_plain,
+    is_quantised,
+    needs_copy,
+    on_outputs,
+    rows_of,
+)
 
 # PEFT saves parameters whose names begin with `lora_`. A file holds one of these two names, which
 # says whether the frozen bias is scaled.
@@ -177,10 +184,12 @@ def add_alpha(peft_model, alpha=1.0, *, scale_bias=False, adapter_name="default"
 def _check_layer(name, layer, adapter_name, scale_bias):
     """Raise an error if α has no meaning on a LoRA layer, or if it has another variant."""
     base = layer.get_base_layer()
-    if not isinstance(layer, LoraLinear | LoraConv2d):
+    # Subclasses, of layers that are quantised by others than bitsandbytes, merge without α.
+    if not (type(layer) in (LoraLinear, LoraConv2d) or is_quantised(base)):
         raise TypeError(
             f"{name} is a LoRA layer on {type(base).__name__}, and α scales the rows of linear "
-            "layers and the channels of Conv2d only; leave it out of target_modules."
+            "layers and the channels of Conv2d only (of quantised layers, those of bitsandbytes); "
+            "leave it out of target_modules."
         )
     if isinstance(layer, LoraConv2d) and not is_plain(base):
         raise ValueError(

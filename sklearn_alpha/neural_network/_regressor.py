@@ -30,7 +30,7 @@ class AlphaLoRANetRegressor(NumberTargets, AlphaLoRANet, NeuralNetRegressor):
 
     Parameters
     ----------
-    model : str, path, torch.nn.Module or AlphaLoRANetRegressor
+    model : str, path, torch.nn.Module or fitted net
         The model that is adapted, as in `AlphaLoRANetClassifier`, but not a list of several. Its
         head is replaced if its width is not the number of outputs, or if it is the head of a
         classifier whose labels have names.

@@ -21,6 +21,7 @@ from torch.utils.data import Subset
 from sklearn_alpha.neural_network._loading import load_base
 from sklearn_alpha.neural_network._merge import merged, scale
 from sklearn_alpha.neural_network._network import Adapted
+from sklearn_alpha.neural_network._quantised import dequantised
 from sklearn_alpha.neural_network._texts import EncodedRows, by_length
 from sklearn_alpha.neural_network._windows import COUNTS, mean_logits
 
@@ -67,6 +68,8 @@ def each_source(model, tokenizer, classes, row_shape):
     first = None
     for number, source in enumerate(model):
         base = load_base(source, tokenizer, classes, row_shape)
+        if len(model) > 1:
+            dequantised(base.network)  # W_k is averaged
         if len(model) > 1 and base.other_labels:
             raise ValueError(
                 f"source {number} of model has the labels {base.other_labels} and y has "
@@ -137,10 +140,7 @@ def match_scale(net, pooled, kind, columns, codes, weights):
     rows = some_rows(net, kind, columns, codes, weights)
     with net.module_.network.disable_adapter():  # α may start elsewhere than at 1
         logits, _, weights = logits_on(net, net.module_, rows)
-    c = net.processes_.agree(scale(pooled, logits, weights))
-    with torch.no_grad():
-        for parameter in net.module_.get_submodule(net.module_.head).parameters():
-            parameter *= c
+    net.module_.multiply_logits(net.processes_.agree(scale(pooled, logits, weights)))
 
 
 def some_rows(net, kind, columns, codes, weights):

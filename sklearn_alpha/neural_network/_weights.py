@@ -2,21 +2,36 @@
 
 from peft.tuners.lora.layer import Conv2d as LoraConv2d
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.integrations import dequantize_module_weight, get_bnb_param_type
+from torch import nn
 
 
 def frozen_weights(peft_model):
     """Copies of the weights W₀ below the adapters of a PEFT model, by name in the merged model.
 
-    Layers with a merged adapter, quantised layers, and those without one weight are left out.
+    Layers with a merged adapter and those without one weight are left out, as are layers quantised
+    otherwise than by bitsandbytes.
     """
     found = {}
     for name, layer in peft_model.get_base_model().named_modules():
         if isinstance(layer, BaseTunerLayer) and not layer.merged:
-            W = getattr(layer.get_base_layer(), "weight", None)
+            W = weight_of(layer.get_base_layer())
             if W is not None and W.is_floating_point():
                 own = name.replace(".base_layer", "")  # an attention's projection is in one
                 found[f"{own}.weight"] = W.detach().float().cpu().clone()
     return found
+
+
+def is_quantised(layer):
+    """Whether bitsandbytes holds the weight of a layer in 4 or 8 bit."""
+    return isinstance(layer, nn.Linear) and bool(get_bnb_param_type(layer.weight))
+
+
+def weight_of(layer):
+    """The weight of a layer, dequantised if bitsandbytes holds it. None if it has none."""
+    if is_quantised(layer):
+        return dequantize_module_weight(layer)
+    return getattr(layer, "weight", None)
 
 
 def rows_of(module, weight):

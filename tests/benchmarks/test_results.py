@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks._code import digest
 from benchmarks._results import publish
-from benchmarks._tables import compared, number, page
+from benchmarks._tables import compared, interval, number, page
 
 
 def test_written_results(tmp_path, capsys):
@@ -41,6 +41,11 @@ def test_numbers():
     assert compared(0.5, np.nan, np.nan, np.nan, digits=2) == "0.50"
     assert compared(0.5, 0.1, np.nan, np.nan, unit=100) == "50.0 (+10.0)"
     assert compared(0.5, -0.1, -0.2, 0.1, digits=2) == "0.50 (-0.10 [-0.20, +0.10])"
+
+
+def test_an_interval_has_no_negative_zero():
+    assert interval(-1e-9, -2e-9, 0.04) == "+0.0 [+0.0, +0.0]"
+    assert interval(-0.06, -0.1, 1) == "-0.1 [-0.1, +1.0]"
 
 
 def test_a_text_is_a_table_as_it_is():

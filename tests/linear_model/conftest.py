@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
-from sklearn_alpha.linear_model import _problem
+from sklearn_alpha.linear_model import _target
 from sklearn_alpha.linear_model._data import sample as rows_of_least_keys
 from sklearn_alpha.linear_model._rules.evidence import quadrature
 
@@ -133,7 +133,7 @@ def oracle():
 @pytest.fixture
 def sample(monkeypatch):
     """Estimates read ten rows at most: a function of X that says which."""
-    for module in (_problem, rows_of_least_keys):
+    for module in (_target, rows_of_least_keys):
         monkeypatch.setattr(module, "SIZE", 10)
     return lambda X: np.argsort(rows_of_least_keys.row_keys(X))[: 10 if len(X) > 10 else None]
 

@@ -72,6 +72,14 @@ def selected(selection, folds):
     return {"selection": selection, **({"cv": folds} if selection == "cv" else {})}
 
 
+def in_one(parts, shape):
+    """The residuals that `leave_one_out` gives for some γ and rows at a time."""
+    found = np.full(shape, np.nan)
+    for which, at, residuals in parts:
+        found[which, at] = residuals
+    return found
+
+
 def assert_same_model(first, second, X, atol=1e-8):
     assert_allclose(decisions(first, X), decisions(second, X), rtol=0, atol=atol)
     assert_allclose(first.intercept_, second.intercept_, rtol=0, atol=atol)

@@ -279,6 +279,13 @@ def test_losses_are_those_of_scipy(n_outputs):
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
+def test_losses_of_values_whose_exponentials_overflow(n_outputs):
+    below = np.full((n_outputs, 2), [1e4, -1e4])
+    expected = [1e4 + np.log(n_outputs), -1e4 + np.log(n_outputs) if n_outputs > 1 else 0.0]
+    assert_allclose([losses_below(below, np.eye(2)[i]) for i in range(2)], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
 def test_differences_to_the_own_class_of_several_sets_at_once(n_outputs):
     values, y, _ = sets_of_values(n_outputs)
     together = below_own(values, y)

@@ -322,3 +322,50 @@ def test_a_class_without_rows_is_refused_by_rules_that_read_its_mean(selection, 
         model.fit(task.X, y)
     model.set_params(selection="evidence").fit(task.X, y)
     assert np.isfinite(model.predict_proba(task.X)).all()
+
+
+# ---------------------------------------------------------------- other names of the same classes
+
+
+def in_two_codings(of_source, of_rows):
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(40, 3)), np.arange(40) % len(of_source)
+    source = LogisticRegression().fit(X, np.array(of_source)[labels])
+    return source, X, np.array(of_rows)[labels]
+
+
+@pytest.mark.parametrize("of_rows", [[0, 1], [False, True], [0.0, 1.0]], ids=str)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_two_codings_of_two_classes_are_refused(of_rows, reverse):
+    """-1 and 1 beside 0 and 1 would be three classes."""
+    codings = ([-1, 1], of_rows)[:: -1 if reverse else 1]
+    source, X, y = in_two_codings(*codings)
+    with pytest.raises(ValueError, match="two names of the same two classes"):
+        AlphaTransferClassifier(source).fit(X, y)
+    same = AlphaTransferClassifier(source).fit(X, source.classes_[(y == codings[1][1]).astype(int)])
+    assert same.coef_.shape == (1, 3)
+
+
+@pytest.mark.filterwarnings("ignore:source never saw")
+def test_three_classes_that_are_named_are_not_two_codings():
+    source, X, y = in_two_codings([-1, 1], [0, 1])
+    model = AlphaTransferClassifier(source, classes=[-1, 0, 1]).fit(X, y)
+    assert_array_equal(model.classes_, [-1, 0, 1])
+
+
+def test_labels_that_were_encoded_meet_a_source_of_names():
+    source, X, y = in_two_codings(["cat", "dog"], [0, 1])
+    with pytest.raises(ValueError, match=r"none of the target's.*encode y as 0, 1, 2"):
+        AlphaTransferClassifier(source).fit(X, y)
+
+
+def test_labels_that_were_encoded_meet_a_source_that_counts_from_one():
+    source, X, y = in_two_codings([1, 2, 3], [0, 1, 2])
+    with pytest.warns(UserWarning, match=r"never saw the classes \[0\].*encode y as 0, 1, 2"):
+        AlphaTransferClassifier(source).fit(X, y)
+
+
+def test_a_missing_label_is_refused():
+    X = np.random.default_rng(0).normal(size=(4, 2))
+    with pytest.raises(ValueError, match="y contains None"):
+        AlphaTransferClassifier().fit(X, np.array(["a", "b", None, "a"], dtype=object))

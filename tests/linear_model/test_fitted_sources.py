@@ -7,10 +7,17 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import (
+    GammaRegressor,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    TweedieRegressor,
+)
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
 
@@ -151,6 +158,102 @@ def test_a_pipeline_as_the_source_says_what_to_call(films):
     X = films[:-1].transform(LAMPS)
     with pytest.raises(ValueError, match=r"from_pipeline\(pipeline\)"):
         AlphaTransferClassifier(films).fit(X, OF_LAMPS)
+
+
+def test_a_pipeline_as_the_source_says_so_before_it_reads_texts(films):
+    with pytest.raises(ValueError, match=r"from_pipeline\(pipeline\)"):
+        AlphaTransferClassifier(films).fit(LAMPS, OF_LAMPS)
+    with pytest.raises(ValueError, match=r"from_pipeline\(pipeline\)"):
+        AlphaTransferClassifier([films]).partial_fit(LAMPS, OF_LAMPS, classes=["no", "yes"])
+
+
+def same_as(films, pipeline):
+    expected = AlphaTransferClassifier.from_pipeline(films).fit(LAMPS, OF_LAMPS)
+    found = AlphaTransferClassifier.from_pipeline(pipeline).fit(LAMPS, OF_LAMPS)
+    assert_allclose(found.predict_proba(LAMPS), expected.predict_proba(LAMPS))
+    return found
+
+
+@pytest.mark.parametrize("wrap", [FrozenEstimator, lambda p: p], ids=["frozen", "plain"])
+def test_a_pipeline_behind_a_search(films, wrap):
+    search = GridSearchCV(clone(films), {"logisticregression__C": [1.0]}, cv=2)
+    with pytest.raises(NotFittedError):
+        AlphaTransferClassifier.from_pipeline(search)
+    same_as(films, wrap(search.fit(FILMS, OF_FILMS)))
+
+
+def test_a_pipeline_with_steps_that_do_nothing(films):
+    steps = [films.steps[0], ("nothing", "passthrough"), ("none", None), films.steps[1]]
+    same_as(films, Pipeline(steps))
+
+
+def test_pipelines_in_a_pipeline(films):
+    inner = make_pipeline(MaxAbsScaler(), make_pipeline(MaxAbsScaler(), LogisticRegression()))
+    nested = make_pipeline(TfidfVectorizer(), inner).fit(FILMS, OF_FILMS)
+    flat = make_pipeline(TfidfVectorizer(), MaxAbsScaler(), MaxAbsScaler(), LogisticRegression())
+    found = same_as(flat.fit(FILMS, OF_FILMS), nested)
+    assert len(found) == 4
+
+
+def test_an_estimator_that_is_no_pipeline(films):
+    with pytest.raises(ValueError, match=r"not a LogisticRegression; .*Classifier\(estimator\)"):
+        AlphaTransferClassifier.from_pipeline(films[-1])
+
+
+# ---------------------------------------------------------------- not linear, or not in this form
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        PoissonRegressor(),
+        GammaRegressor(),
+        TweedieRegressor(power=1.5),
+        TweedieRegressor(power=0, link="log"),
+    ],
+    ids=str,
+)
+def test_a_regressor_with_a_log_link_is_refused(source, problem):
+    task = problem("target", n=20)
+    source = clone(source).fit(task.X, np.abs(task.y) + 1)
+    with pytest.raises(ValueError, match=r"predicts exp\(X coef \+ intercept\)"):
+        AlphaTransferRegressor(source).fit(task.X, task.y)
+
+
+@pytest.mark.parametrize("link", ["auto", "identity"])
+def test_a_regressor_with_the_identity_link_is_linear(link, problem):
+    task = problem("target", n=20)
+    source = TweedieRegressor(power=0, link=link).fit(task.X, task.y)
+    model = AlphaTransferRegressor(source).fit(task.X, task.y)
+    assert_array_equal(model.source_coef_[0, 0], source.coef_)
+
+
+def test_a_model_of_several_linear_ones_says_what_to_pass(problem):
+    task = problem("classes", n=60)
+    source = OneVsRestClassifier(LogisticRegression()).fit(task.X, task.y)
+    with pytest.raises(ValueError, match=r"\(coef, intercept, classes\)"):
+        AlphaTransferClassifier(source).fit(task.X, task.y)
+    parts = source.estimators_
+    triple = (
+        np.vstack([part.coef_ for part in parts]),
+        np.concatenate([part.intercept_ for part in parts]),
+        source.classes_,
+    )
+    assert AlphaTransferClassifier(triple).fit(task.X, task.y).score(task.X, task.y) > 0.5
+
+
+def test_a_tuple_of_estimators_says_that_several_are_a_list(problem):
+    task = problem("binary", n=20)
+    source = fitted_on(task, "binary")
+    with pytest.raises(ValueError, match="Several sources are a list"):
+        AlphaTransferClassifier((source, source)).fit(task.X, task.y)
+
+
+def test_a_triple_that_names_a_class_twice(problem):
+    task = problem("classes", n=60)
+    coef, names = np.ones((3, task.X.shape[1])), [0, 1, 1]
+    with pytest.raises(ValueError, match=r"names a class twice, \[0, 1, 1\]; name each once"):
+        AlphaTransferClassifier((coef, np.zeros(3), names)).fit(task.X, task.y)
 
 
 # ---------------------------------------------------------------- errors change nothing

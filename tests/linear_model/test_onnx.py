@@ -7,6 +7,8 @@ import onnxruntime
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from skl2onnx import to_onnx
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -65,6 +67,26 @@ def test_predictions(kind, scaled, dtype, problem):
     assert found.dtype == dtype
     expected = model.predict(task.X).reshape(len(task.X), -1)
     assert_allclose(found, expected, rtol=PRECISIONS[dtype], atol=PRECISIONS[dtype])
+
+
+def test_a_pipeline_whose_steps_are_frozen(problem):
+    task = problem("classes")
+    source = make_pipeline(StandardScaler(), LogisticRegression()).fit(2 * task.X + 1, task.y)
+    model = AlphaTransferClassifier.from_pipeline(source).fit(task.X, task.y)
+    found, P = run(model, task.X, np.float64, options={"zipmap": False})
+    assert_array_equal(found, model.predict(task.X))
+    assert_allclose(P, model.predict_proba(task.X), rtol=1e-9)
+    found, P = run(FrozenEstimator(model[-1]), model[:-1].transform(task.X))  # a list of dicts
+    assert_array_equal(found, model.predict(task.X))
+    assert list(P[0]) == model.classes_.tolist()
+
+
+def test_a_pipeline_of_a_regressor_whose_steps_are_frozen(problem):
+    task = problem("target")
+    source = make_pipeline(StandardScaler(), Ridge()).fit(2 * task.X + 1, task.y)
+    model = AlphaTransferRegressor.from_pipeline(source).fit(task.X, task.y)
+    (found,) = run(model, task.X, np.float64)
+    assert_allclose(found[:, 0], model.predict(task.X), rtol=1e-9)
 
 
 def test_a_stream(problem):

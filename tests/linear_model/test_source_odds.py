@@ -96,7 +96,7 @@ def test_the_grid_of_alpha_and_its_prior(known, size):
         assert_allclose(P @ log_alpha**2, 1, atol=0.08)
     if known:
         assert alphas[-1] == 1
-        assert_allclose(prior[-1], 0.7 * 0.94)
+        assert_allclose(prior[-1], 0.85 * 0.94)
 
 
 @n_classes
@@ -416,3 +416,12 @@ def test_expected_codes_without_sources_are_a_constant(n_classes):
     coef, intercept = odds.expected_codes()
     assert not coef.any()
     assert_allclose(intercept, codes_of(odds.shift[None])[0], atol=1e-12)
+
+
+@n_classes
+def test_a_source_that_is_nearly_constant_on_the_rows_is_named(n_classes):
+    """As a source of transformed features is on rows that were not transformed."""
+    task = make_task(n_classes, 1, True)
+    task.problem.W[:] *= 1e-7
+    with pytest.warns(UserWarning, match="on the rows of X hardly differ"):
+        SourceOdds.of(task.problem)

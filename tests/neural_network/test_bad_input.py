@@ -82,6 +82,10 @@ TEXT_CASES = {
     "rank 0": (X, Y, {"rank": 0}, "'rank' parameter .* must be an int in the range"),
     "alpha of no layer": (X, Y, {"alpha": {"nowhere": 1.0}}, "alpha must name every LoRA layer"),
     "NaN alpha": (X, Y, {"alpha": float("nan")}, "must be a finite number or 16 of them"),
+    "no rows": ([], [], {}, "X has no rows; pass at least one"),
+    "a dict": ({"text": X}, Y, {}, "X is a dict; pass a list of texts"),
+    "a set": (set(X), Y, {}, "X is a set; pass a list of texts"),
+    "bytes": ([text.encode() for text in X], Y, {}, "row 0 of X is b'.*', not a text"),
     "numbers for a transformer": (NUMBERS, CODES, {}, "X holds numbers but model reads text; text"),
 }
 
@@ -161,6 +165,13 @@ def test_a_hub_that_cannot_be_reached(monkeypatch, tmp_path):
         AlphaLoRANetClassifier("nobody/no-such-model").fit(X, Y)
     with pytest.raises(OSError, match="or the path of a folder that `save_pretrained` wrote"):
         AlphaLoRANetClassifier(str(tmp_path)).fit(X, Y)
+
+
+def test_the_folder_of_a_saved_net_says_how_to_load_it(tiny_bert, tmp_path):
+    AlphaLoRANetClassifier(tiny_bert, max_epochs=0).fit(X, Y).save(tmp_path / "net")
+    for model in (tmp_path / "net", [str(tmp_path / "net"), tiny_bert]):
+        with pytest.raises(ValueError, match=r"was written by `save`; load it, and pass Frozen"):
+            AlphaLoRANetClassifier(model).fit(X, Y)
 
 
 @pytest.mark.parametrize("path", ["no/such/folder", "./folder", "~/folder"])
@@ -273,3 +284,9 @@ def test_torch_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ImportError, match=r"needs peft: pip install 'sklearn-alpha\[net\]'"):
         import sklearn_alpha.neural_network  # noqa: F401
+
+
+def test_texts_may_come_from_a_generator(tiny_bert):
+    net = AlphaLoRANetClassifier(tiny_bert, max_epochs=1, random_state=0)
+    expected = net.fit(X, Y).predict_proba(X)
+    assert np.array_equal(net.fit((text for text in X), Y).predict_proba(iter(X)), expected)

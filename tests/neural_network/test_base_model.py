@@ -8,6 +8,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from peft import IA3Config, LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from transformers import (
     AutoTokenizer,
     BertForSequenceClassification,
@@ -15,7 +18,7 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from sklearn_alpha import AlphaLoRANetClassifier
+from sklearn_alpha import AlphaLoRANetClassifier, AlphaLoRANetRegressor
 from sklearn_alpha.neural_network import add_alpha
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
 
@@ -132,3 +135,51 @@ def test_an_adapter_without_the_name_of_its_base_is_refused(tmp_path):
     lora(make_module(), task_type=None, target_modules=["0"]).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="does not name its base model; load both with peft"):
         AlphaLoRANetClassifier(tmp_path).fit(X, Y)
+
+
+def skorch_net(kind, y, criterion=torch.nn.CrossEntropyLoss, **options):
+    """A fitted net of skorch on numbers."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = kind(make_module, criterion=criterion, max_epochs=2, verbose=0, **options)
+        return net.fit(NUMBERS, y)
+
+
+NUMBERS, CODES = make_numbers(24)
+NUMBERS = NUMBERS.astype(np.float32)
+
+
+@pytest.mark.parametrize("wrap", [lambda net: net, FrozenEstimator])
+def test_a_classifier_of_skorch_is_a_source_that_knows_its_classes(wrap):
+    source = skorch_net(NeuralNetClassifier, CODES, train_split=None)
+    net = AlphaLoRANetClassifier(wrap(source), **STILL).fit(NUMBERS, CODES)
+    assert_allclose(net.predict_proba(NUMBERS), source.predict_proba(NUMBERS), atol=1e-6)
+    assert net.module_.knows_classes
+
+
+def test_the_rows_of_its_head_are_found_by_the_classes():
+    source = skorch_net(NeuralNetClassifier, CODES)
+    names = np.array(["second", "first"])
+    source.classes_inferred_ = names
+    net = AlphaLoRANetClassifier(source, **STILL).fit(NUMBERS, names[CODES])
+    P = source.predict_proba(NUMBERS)[:, ::-1]
+    assert_allclose(net.predict_proba(NUMBERS), P, atol=1e-6)
+
+
+def test_a_regressor_of_skorch_is_a_source_in_the_units_of_y():
+    y = (NUMBERS[:, :1] * 30 + 5).astype(np.float32)
+    options = {"module__n_out": 1, "criterion": torch.nn.MSELoss, "train_split": None}
+    source = skorch_net(NeuralNetRegressor, y, **options)
+    net = AlphaLoRANetRegressor(source, **STILL).fit(NUMBERS, y)
+    assert_allclose(net.predict(NUMBERS), source.predict(NUMBERS), rtol=1e-4, atol=1e-4)
+
+
+def test_a_classifier_of_skorch_that_returns_probabilities_is_refused():
+    source = skorch_net(NeuralNetClassifier, CODES, criterion=torch.nn.NLLLoss)
+    with pytest.raises(ValueError, match="whose module returns logits"):
+        AlphaLoRANetClassifier(source, **STILL).fit(NUMBERS, CODES)
+
+
+def test_a_net_of_skorch_that_is_not_fitted_is_refused():
+    with pytest.raises(NotFittedError, match="not fitted"):
+        AlphaLoRANetClassifier(NeuralNetClassifier(make_module), **STILL).fit(NUMBERS, CODES)

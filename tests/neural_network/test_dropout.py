@@ -19,7 +19,7 @@ from .test_architectures import CONFIGS, ENCODER, make_model
 WIDE = {"hidden_size": 128, "embedding_size": 128, "intermediate_size": 256, "pad_token_id": 0}
 DISTILBERT = {"dim": 128, "hidden_dim": 256, "pad_token_id": 0}
 STILL = {"max_epochs": 1, "lr": 0.0, "alpha_lr": 0.0, "optimizer__weight_decay": 0.0}
-STILL |= {"rank": 2, "random_state": 0}
+STILL |= {"rank": 2, "random_state": 0, "callbacks__anchor": None}
 
 
 def random_encoder(name):

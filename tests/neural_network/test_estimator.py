@@ -37,6 +37,7 @@ from tests.neural_network.conftest import (
 )
 
 QUICK = {"max_epochs": 2, "rank": 2, "batch_size": 8, "lr": 0.01, "random_state": 0}
+QUICK |= {"callbacks__anchor": None}  # test_anchor.py has what it adds
 # The probe of a random network has weights of hundreds, which make 1e-7 of a hidden state 1e-5 of a
 # logit; tests of equal logits do without it.
 NO_PROBE = {"callbacks__linear_probe": None}

@@ -20,6 +20,7 @@ X_VALID, Y_VALID = make_numbers(60, n_classes=3, p=4, seed=1)
 X_NEW, Y_NEW = make_numbers(4000, n_classes=3, p=4, seed=2)
 LABELS = np.array(["a", "b", "c"])
 OPTIONS = {"rank": 2, "lr": 0.02, "max_epochs": 3, "random_state": 0}
+OPTIONS |= {"callbacks__anchor": None}
 
 
 def split(X=X_VALID, y=Y_VALID, n=60):

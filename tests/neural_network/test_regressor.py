@@ -27,7 +27,7 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, pipeline
 
 from sklearn_alpha import AlphaLoRANetClassifier, AlphaLoRANetRegressor, AlphaTransferRegressor
-from sklearn_alpha.neural_network._anchor import GRID, PRIOR
+from sklearn_alpha.neural_network._anchor import GRID, NAMED, prior
 from sklearn_alpha.neural_network._number_probe import left_out_losses
 from tests.neural_network.conftest import (
     make_module,
@@ -462,7 +462,7 @@ def test_the_share_is_the_posterior_mean(source):
         errors = (held.y - outputs(model, held.X)[:, 0]) / net.target_scale_[0]
         v = np.var(held.y / net.target_scale_[0])
         log_p.append(-13 / 2 * np.log(v + np.sum(errors**2)))
-    posterior = PRIOR * np.exp(np.array(log_p) - max(log_p))
+    posterior = prior(NAMED) * np.exp(np.array(log_p) - max(log_p))
     assert 0 < net.trained_share_ < 1
     assert_allclose(net.trained_share_, posterior @ GRID / posterior.sum(), rtol=1e-3)
     for name, value in net.merged_model().state_dict().items():

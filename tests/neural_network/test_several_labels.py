@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from scipy.special import expit
+from scipy.special import expit, log_expit
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -22,7 +22,7 @@ from skorch.helper import predefined_split
 from transformers import AutoModelForSequenceClassification, pipeline
 
 from sklearn_alpha import AlphaLoRANetClassifier, AlphaLoRANetRegressor, AlphaTransferClassifier
-from sklearn_alpha.neural_network._anchor import GRID, PRIOR
+from sklearn_alpha.neural_network._anchor import GRID, LOG_BETA, NAMED, WIDTH, prior
 from sklearn_alpha.neural_network._label_probe import left_out_losses
 from sklearn_alpha.neural_network._several_labels import best_threshold
 from tests.neural_network.conftest import make_module, make_numbers, make_texts
@@ -31,7 +31,7 @@ from tests.neural_network.test_regressor import outputs, states
 from tests.neural_network.test_start import STILL
 
 QUICK = {"max_epochs": 2, "rank": 2, "batch_size": 8, "lr": 0.02, "random_state": 0}
-FREE = {**QUICK, "callbacks__linear_probe": None}
+FREE = {**QUICK, "callbacks__linear_probe": None, "callbacks__anchor": None}
 
 
 def make_labels(n=60, seed=0):
@@ -112,7 +112,7 @@ def test_training_starts_at_the_probe_of_each_label(head):
             source.estimators_, *(p.detach().double().numpy() for p in module[-1].parameters())
         ):
             part.coef_, part.intercept_ = v[None], b[None]
-    net = AlphaLoRANetClassifier(model, callbacks__anchor=None, **STILL).fit(X, Y)
+    net = AlphaLoRANetClassifier(model, **STILL).fit(X, Y)
     assert net.starts_at_probe_
     assert net.module_.knows_classes == (head == "known")
     Z = states(net, X)
@@ -210,10 +210,12 @@ def test_a_source_is_left_as_far_as_left_out_rows_say():
     model, log_p = free.merged_model(), []
     for t in GRID:
         model.load_state_dict({k: torch.lerp(start[k], end[k], float(t)) for k in start})
-        P = expit(outputs(model, held.X))
-        log_p.append(np.log(np.where(held.y == 1, P, 1 - P)).sum())
-    posterior = PRIOR * np.exp(np.array(log_p) - max(log_p))
-    assert_allclose(net.trained_share_, posterior @ GRID / posterior.sum(), rtol=1e-3, atol=1e-9)
+        logits = outputs(model, held.X) * np.exp(LOG_BETA)[:, None, None]
+        log_p.append(log_expit(np.where(held.y == 1, logits, -logits)).sum(axis=(1, 2)))
+    log_p = np.array(log_p) - (LOG_BETA / WIDTH) ** 2 / 2
+    posterior = prior(NAMED)[:, None] * np.exp(log_p - log_p.max())
+    t = posterior.sum(axis=1) @ GRID / posterior.sum()
+    assert_allclose(net.trained_share_, t, rtol=1e-3, atol=1e-9)
     few = AlphaLoRANetClassifier(source, **QUICK).fit(X[:8], Y[:8])
     assert few.trained_share_ < 0.3
     one = AlphaLoRANetClassifier([source], **QUICK).fit(X[:8], Y[:8])  # a list of one

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import AutoPeftModelForSequenceClassification, LoraConfig, PeftModel, get_peft_model
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -252,7 +252,8 @@ def test_it_is_kept_like_any_net(folders, tmp_path):
         assert_allclose(kept.decision_function(X), expected, atol=1e-5)
     base = AlphaLoRANetClassifier(folders, **STILL).fit(X, Y)
     base.source_alpha_ = net.source_alpha_
-    net.export_dora(tmp_path / "dora")
+    with pytest.warns(UserWarning, match="belongs on the merged source,"):
+        net.export_dora(tmp_path / "dora")
     loaded = PeftModel.from_pretrained(base.merged_model(), str(tmp_path / "dora"))
     found = logits_of(loaded.eval(), folders[0])
     assert_allclose(found[:, 1] - found[:, 0], expected, atol=1e-5)
@@ -262,6 +263,36 @@ def test_it_is_kept_like_any_net(folders, tmp_path):
     names = [entry.name for entry in session.get_inputs()]
     (found,) = session.run(None, {name: tokens[name] for name in names})
     assert_allclose(found[:, 1] - found[:, 0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["list", "net"])
+def test_the_adapter_of_a_saved_net_names_the_merged_sources(kind, folders, tmp_path):
+    source = AlphaLoRANetClassifier(folders[0], **STILL).fit(X, Y)
+    model = folders if kind == "list" else FrozenEstimator(source)
+    options = {"max_epochs": 1, "lr": 0.01, "callbacks__linear_probe": None}
+    net = AlphaLoRANetClassifier(model, **STILL | options).fit(X, Y)
+    net.save(tmp_path / "net")
+    with pytest.warns(UserWarning, match="belongs on the merged source,"):
+        net.export_dora(tmp_path / "unnamed")
+    AlphaLoRANetClassifier.load(tmp_path / "net").export_dora(tmp_path / "dora")
+    loaded = AutoPeftModelForSequenceClassification.from_pretrained(tmp_path / "dora")
+    found = logits_of(loaded.eval(), folders[0])
+    assert_allclose(found[:, 1] - found[:, 0], net.decision_function(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("from_folder", [False, True])
+def test_the_adapter_of_an_adapter_belongs_on_the_merged_one(from_folder, folders, tmp_path):
+    source = adapter(folders[0], 1)
+    if from_folder:
+        source.save_pretrained(tmp_path / "source")
+    model, tokenizer = (tmp_path / "source" if from_folder else source), folders[0]
+    options = {"max_epochs": 1, "lr": 0.01, "callbacks__linear_probe": None}
+    net = AlphaLoRANetClassifier(model, tokenizer=tokenizer, **STILL | options).fit(X, Y)
+    with pytest.warns(UserWarning, match="belongs on the merged source,"):
+        net.export_dora(tmp_path / "dora")
+    loaded = PeftModel.from_pretrained(source.merge_and_unload(), tmp_path / "dora")
+    found = logits_of(loaded.eval(), folders[0])
+    assert_allclose(found[:, 1] - found[:, 0], net.decision_function(X), atol=1e-4)
 
 
 def test_a_refit_with_one_source_forgets_the_shares(folders):

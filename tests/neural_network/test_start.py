@@ -22,7 +22,7 @@ from .conftest import make_module, make_numbers, make_texts
 
 # One epoch that moves nothing but the head's start.
 STILL = {"max_epochs": 1, "lr": 0.0, "alpha_lr": 0.0, "rank": 2, "random_state": 0}
-STILL |= {"alpha_init": 1.0}
+STILL |= {"alpha_init": 1.0, "callbacks__anchor": None}
 # With a step of zero Adam still divides, so weight decay is off as well.
 STILL |= {"optimizer__weight_decay": 0.0}
 
@@ -95,8 +95,12 @@ def test_texts_start_at_the_probe(tiny_bert, kind):
         "gpt2": GPT2Config(n_embd=16, n_layer=1, n_head=2, n_positions=40, **small, **still),
     }
     X, y = make_texts(40)
-    tokenizer, model = None, tiny_bert
-    if kind != "bert":
+    known, tokenizer = {}, tiny_bert
+    if kind == "bert":  # with a head of two outputs that was trained
+        model = AutoModelForSequenceClassification.from_pretrained(tiny_bert)
+        model.classifier.bias.data = torch.tensor([0.1, -0.1])
+        known["source"] = source_of(model.classifier)
+    else:
         torch.manual_seed(0)
         config = configs[kind]
         config.num_labels = 7  # of another width: replaced by a new head
@@ -104,10 +108,6 @@ def test_texts_start_at_the_probe(tiny_bert, kind):
         tokenizer = BertTokenizerFast.from_pretrained(tiny_bert, model_max_length=32)
         tokenizer.model_input_names = ["input_ids", "attention_mask"]
     net = AlphaLoRANetClassifier(model, tokenizer=tokenizer, **STILL).fit(X, y)
-    known = {}
-    if kind == "bert":  # its folder has a head of two outputs
-        head = AutoModelForSequenceClassification.from_pretrained(tiny_bert).classifier
-        known["source"] = source_of(head)
     if kind == "gpt2":  # its head has no bias
         known["fit_intercept"] = False
     # the weights of a random network's probe magnify rounding a thousandfold
@@ -267,7 +267,7 @@ def test_a_head_that_names_the_classes_starts_by_the_default_rule(n_classes):
     X, y = make_numbers(60, n_classes=n_classes)
     source = AlphaLoRANetClassifier(make_module(n_out=n_classes), max_epochs=5, random_state=0)
     source.fit(X, y)
-    options = STILL | {"callbacks__anchor": None}
+    options = STILL
     net = AlphaLoRANetClassifier(FrozenEstimator(source), **options).fit(X, y)
     Z = hidden(source, X)
     head = LogisticRegression().fit(Z, y)

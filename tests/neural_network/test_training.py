@@ -88,6 +88,7 @@ def same_state(a, b):
 def test_a_fit_that_diverges_returns_to_the_best_epoch(epoch, accelerator):
     X, y = make_numbers()
     options = {"rank": 2, "lr": 0.01, "random_state": 0, "callbacks__lr_decay": None}
+    options |= {"callbacks__anchor": None}
     net = AlphaLoRANetClassifier(
         make_module(), **options, callbacks=[Explodes(epoch)], accelerator=accelerator
     )
@@ -105,6 +106,7 @@ def test_a_fit_that_diverges_returns_to_the_best_epoch(epoch, accelerator):
 def test_a_step_size_that_is_too_large():
     X, y = make_numbers()
     options = {"rank": 2, "random_state": 0, "optimizer": torch.optim.SGD}
+    options |= {"callbacks__anchor": None}
     net = AlphaLoRANetClassifier(make_module(), lr=3e38, **options)
     with pytest.warns(ConvergenceWarning, match="training diverged in epoch 1"):
         net.fit(X, y)

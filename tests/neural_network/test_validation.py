@@ -17,7 +17,7 @@ X, Y = X[KEPT], Y[KEPT]
 WEIGHTS = np.random.default_rng(0).uniform(0.1, 5, size=len(Y))
 # Nothing moves, so that the training loss of each step is that of the network at the end.
 STILL = {"rank": 2, "batch_size": 8, "lr": 0.0, "alpha_lr": 0.0, "max_epochs": 2}
-STILL |= {"random_state": 0, "callbacks__linear_probe": None}
+STILL |= {"random_state": 0, "callbacks__linear_probe": None, "callbacks__anchor": None}
 
 
 def net(**options):

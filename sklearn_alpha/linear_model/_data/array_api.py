@@ -137,7 +137,7 @@ class ArrayAPIRows(Rows):
 
     def _gram(self, constant):
         """MᵀM/n, added up on the device."""
-        return self._host(sum(self._squares(constant))) / self.n, {}
+        return self._host(sum(self._squares(constant))) / self.n
 
     def _squares(self, constant):
         for index, X in self.blocks():

@@ -177,22 +177,22 @@ class PrimalMoments:
         """E (n_rows, n_outputs), or one more, of some of the rows."""
         return targets(Y, self.mean_Y, self.height)
 
+    def rows_of(self, X, offset=0.0):
+        """Rows of M from those of X (n_rows, n_features) less an offset, in the same memory."""
+        if self.centred:
+            X -= self.mean - offset
+        elif self.height:
+            X = np.column_stack([X, np.full(len(X), self.height)])
+        return X
+
     @classmethod
     def of_rows(cls, rows, Y):
-        """The moments of rows in memory, and the rows with the sums that this gives as well."""
+        """The moments of rows in memory."""
         mean_Y, k = rows.average(Y), rows.height
         E = targets(Y, mean_Y, k)
-        gram, cross, rows = rows.moments(E, constant=0 < k < np.inf)
-        moments = cls(
-            n=rows.n,
-            height=k,
-            gram=gram,
-            cross=cross,
-            square=(rows.weights[:, None] * E).T @ E / rows.n,
-            mean=rows.mean + rows.offset,
-            mean_Y=mean_Y,
-        )
-        return moments, rows
+        gram, cross = rows.moments(E, constant=0 < k < np.inf)
+        square = (rows.weights[:, None] * E).T @ E / rows.n
+        return cls(rows.n, k, gram, cross, square, rows.mean + rows.offset, mean_Y)
 
     @classmethod
     def of_sums(cls, sums, k, offset=0.0):

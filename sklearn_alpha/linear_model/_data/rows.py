@@ -1,6 +1,5 @@
 """Weighted rows of X, and the only products of them that a fit needs."""
 
-import copy
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +11,8 @@ from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from sklearn_alpha.linear_model._data.sample import row_keys
 
 BLOCK = 1 << 15, 1 << 20  # least and most entries of X in one block
+CACHE = 1 << 16  # entries that stay in the processor's cache
+UPPER = ~np.tri(64, dtype=bool)  # of the columns of a triangle that are copied at a time
 
 
 class Rows:
@@ -44,18 +45,20 @@ class Rows:
         self._shifted = self._shrinks or (self.centred and not issparse(X))
         self.offset = np.zeros(self.n_features)
         if self._shifted:
-            self.offset = self.rdot(weights) / self.n
+            mean, self.mean = self.rdot(weights) / self.n, self.offset
+            self.offset = mean
         if self._shrinks:  # `_norms` are those of the centred rows by now
-            spread = weights @ unit / self.n**2
-            rho = share_of_mean(self.offset, self.average(self._norms()), spread)
-            self.offset, height = rho * self.offset, 0.0
+            spread, variance = weights @ unit / self.n**2, self.average(self._norms())
+            rho = share_of_mean(mean, variance, spread)
+            self.offset, self.mean, height = rho * mean, (1 - rho) * mean, 0.0
+            self.trace = variance + self.mean @ self.mean
         self.height = height if height != "auto" else np.sqrt(self.trace / self.n_features) or 1.0
 
     @classmethod
     def of_sample(cls, X, weights, unit, n, offset):
         """Some of n rows, less the offset of all."""
         rows = cls(X, weights, 0.0, unit)
-        rows.n, rows.offset, rows._shifted = n, offset, True
+        rows.n, rows.offset, rows._shifted = n, offset, bool(offset.any())
         return rows
 
     @property
@@ -84,7 +87,9 @@ class Rows:
         if issparse(self.X):
             o = self.offset
             return np.maximum(row_norms(self.X, squared=True) - 2 * times(self.X, o) + o @ o, 0)
-        return np.concatenate([row_norms(X, squared=True) for _, X in self.blocks()])
+        step = max(CACHE // self.n_features, 1)
+        blocks = (self._read(index) for index in gen_batches(self.n_rows, step))
+        return np.concatenate([row_norms(X, squared=True) for X in blocks])
 
     @cached_property
     def mean(self):
@@ -125,10 +130,14 @@ class Rows:
         """The rows' keys, of which the least are a sample."""
         return row_keys(self.X)
 
-    def part(self, index, weights=None):
-        """Some of the rows, by number, with their own weights or others."""
+    def part(self, index):
+        """Some of the rows, by number, as if they were all."""
+        return type(self)(self._raw(index), self.weights[index], self.asked, self.unit[index])
+
+    def chosen(self, index, weights=None):
+        """Some of the rows, less what is subtracted from all: for values, and not for a fit."""
         weights = self.weights[index] if weights is None else weights
-        return type(self)(self._raw(index), weights, self.asked, self.unit[index])
+        return self.of_sample(self._raw(index), weights, self.unit[index], self.n, self.offset)
 
     def reweighted(self, weights):
         """The same rows under other weights: centred anew, or less the same share of the mean."""
@@ -139,9 +148,13 @@ class Rows:
 
     def outputs(self, W, b):
         """X w̃ + b̃, (n_rows, n_outputs, n_sources), for w̃ (n_outputs, n_sources, n_features)."""
-        W = W.reshape(b.size, W.shape[2]).T
-        S = self.dot(W) + self.offset @ W
-        return S.reshape(self.n_rows, *b.shape) + b
+        return self.decisions(W.reshape(b.size, W.shape[2]), b.ravel()).reshape(
+            self.n_rows, *b.shape
+        )
+
+    def decisions(self, coef, intercept):
+        """X coefᵀ + intercept, (n_rows, n_outputs), for coefficients (n_outputs, n_features)."""
+        return self.dot(coef.T) + (self.offset @ coef.T + intercept)
 
     def take(self, index):
         """Rows by slice or number, dense."""
@@ -153,7 +166,10 @@ class Rows:
     def _read(self, index):
         X = self._raw(index)
         X = X.toarray() if issparse(X) else X
-        return X - self.offset if self._shifted else X
+        if not self._shifted:
+            return X
+        # rows by number are a copy already
+        return np.subtract(X, self.offset, out=None if isinstance(index, slice) else X)
 
     def blocks(self):
         """(slice, rows) of a dense X one after the other: about an eighth of X at a time."""
@@ -170,29 +186,16 @@ class Rows:
         -------
         gram : ndarray of shape (N, N)
         cross : ndarray of shape (N, n_columns)
-        rows : Rows
-            The same rows, with the mean and the norms that these two passes over X give as well.
         """
-        weighted = self.weights[:, None] * np.column_stack([E, np.ones(self.n_rows)])
-        sums = self.rdot(weighted) / self.n
-        rows, cross = self._with(mean=sums[:, -1]), sums[:, :-1]
+        weighted = self.weights[:, None] * E
+        cross = self.rdot(weighted) / self.n
         if constant:
-            cross = np.vstack([cross, self.height * weighted[:, :-1].sum(axis=0) / self.n])
-        gram, known = rows._gram(constant)
-        return gram, cross, rows._with(**known)
-
-    def _with(self, **known):
-        """These rows, with sums over them that are known already."""
-        rows = copy.copy(self)
-        vars(rows).update(known)
-        return rows
+            cross = np.vstack([cross, self.height * weighted.sum(axis=0) / self.n])
+        return self._gram(constant), cross
 
     def _gram(self, constant):
-        """MᵀM/n, and the `sqnorms` where its blocks give them.
-
-        A dense X whose rows are neither weighted nor centred is read in place.
-        """
-        p, k, known = self.n_features, self.height, {}
+        """MᵀM/n. A dense X whose rows are neither weighted nor centred is read in place."""
+        p, k = self.n_features, self.height
         flat = np.zeros((p + constant) ** 2)
         total = flat[: p * p].reshape(p, p).T
         if issparse(self.X):
@@ -205,12 +208,7 @@ class Rows:
                 outer = self.n * np.outer(self.offset, self.mean + self.offset / 2)
                 total -= outer + outer.T
         else:
-            if self._shifted or (self.weights != 1).any():
-                known["sqnorms"] = np.empty(self.n_rows)
-                blocks = self._weighted_blocks(known["sqnorms"])
-            else:
-                blocks = (self.X[index] for index in self._slices())
-            for M in blocks:
+            for M in self._weighted_blocks():
                 add_square(total, M)
             mirror(total)
         total /= self.n
@@ -218,16 +216,19 @@ class Rows:
         if constant:
             gram[p, :p] = gram[:p, p] = k * self.mean
             gram[p, p] = k**2
-        return gram, known
+        return gram
 
-    def _weighted_blocks(self, sqnorms):
-        """Blocks of √S X, all in the same memory; the rows' norms are written to `sqnorms`."""
-        slices, weighted = self._slices(), (self.weights != 1).any()
-        place = np.empty((slices[0].stop, self.n_features))
-        for index in slices:
+    def _weighted_blocks(self):
+        """Blocks of √S X, all in the same memory where they are not those of X."""
+        weighted = (self.weights != 1).any()
+        if not (self._shifted or weighted):
+            yield from (self.X[index] for index in self._slices())
+            return
+        step = min(max(2 * CACHE // self.n_features, 128), self.n_rows)
+        place = np.empty((step, self.n_features))
+        for index in gen_batches(self.n_rows, step):
             M = place[: index.stop - index.start]
             np.subtract(self.X[index], self.offset, out=M)
-            sqnorms[index] = row_norms(M, squared=True)
             if weighted:
                 M *= self.root[index, None]
             yield M
@@ -294,5 +295,7 @@ def widened(flat, p, N):
 
 def mirror(total):
     """Copy the lower triangle to the upper one."""
-    for i in range(len(total) - 1):
-        total[i, i + 1 :] = total[i + 1 :, i]
+    for block in gen_batches(len(total), len(UPPER)):
+        total[block, block.stop :] = total[block.stop :, block].T
+        own = total[block, block]
+        np.copyto(own, own.T, where=UPPER[: len(own), : len(own)])

@@ -34,7 +34,8 @@ def row_keys(X):
 def bits_of(values):
     """Of the doubles, without the sign of zero; whole numbers have none but the high ones."""
     bits = np.add(values, 0.0, dtype=np.float64, order="C").view(np.uint64)
-    return bits ^ (bits >> np.uint64(32))
+    bits ^= bits >> np.uint64(32)
+    return bits
 
 
 def mixed(keys):

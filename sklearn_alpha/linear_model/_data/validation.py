@@ -5,10 +5,12 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import is_classifier, is_regressor
+from sklearn.utils import gen_batches
 from sklearn.utils._array_api import get_namespace, get_namespace_and_device
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklearn_alpha.linear_model._data.array_api import floats, is_foreign, to_host
+from sklearn_alpha.linear_model._data.rows import CACHE
 
 
 def check_rows(estimator, X, y, sample_weight):
@@ -87,7 +89,10 @@ def check_range(name, values, limit=1e30):
         xp, _ = get_namespace(values)
         largest = float(xp.max(xp.stack([xp.max(values), -xp.min(values)])))
     else:
-        largest = max(values.max(initial=0), -values.min(initial=0))
+        # blocks of rows stay in the processor's cache for the second look
+        step = max(CACHE // max(values[:1].size, 1), 1)
+        blocks = (values[rows] for rows in gen_batches(max(len(values), 1), step))
+        largest = max(max(X.max(initial=0), -X.min(initial=0)) for X in blocks)
     if largest and not 1 / limit <= largest <= limit:
         raise ValueError(
             f"the largest entry of {name} is {largest:.1e}, and powers of it leave the range of "

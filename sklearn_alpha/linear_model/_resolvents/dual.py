@@ -1,5 +1,6 @@
 """The resolvent from the kernel of the rows, MMᵀ/n: for more features than rows."""
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,6 @@ from sklearn_alpha.linear_model._resolvents.base import (
     left_out_residuals,
     sqnorm,
 )
-from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 
 
 class DualForm:
@@ -34,9 +34,11 @@ class DualForm:
     def inner(self):
         return self._z.T @ self._z
 
-    def _weights(self, gammas):
+    def _solve(self, gammas):
         """GZ in the basis for each γ: (n_gammas, N, n_columns)."""
         return self._basis.solve(self._z, gammas)
+
+    _weights = _solve
 
     def quadratic(self, gammas):
         """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
@@ -57,22 +59,22 @@ class DualForm:
         return a, mean - a @ (rows.mean + rows.offset)
 
 
-class DualResolvent(DualForm, ExactResolvent):
+class DualResolvent(ExactResolvent, DualForm):
     """From the kernel MMᵀ/n of the rows, reduced to a tridiagonal matrix.
 
     Parameters
     ----------
     rows : Rows
     Z : ndarray of shape (n_rows, n_columns)
-    least : float
-        The smallest γ to come.
+    gammas : ndarray of shape (n_gammas,)
+        The γ's to come.
     n_left_out : int
         How many rows will be left out, one at a time.
     """
 
-    def __init__(self, rows, Z, least, n_left_out=0):
+    def __init__(self, rows, Z, gammas, n_left_out=0):
         super().__init__(rows, Z)
-        self._kernel, self._least, self._n_left_out = rows.kernel(), least, n_left_out
+        self._kernel, self._gammas, self._n_left_out = rows.kernel(), gammas, n_left_out
         self.sqnorm = sqnorm(self._kernel)
 
     @cached_property
@@ -80,7 +82,7 @@ class DualResolvent(DualForm, ExactResolvent):
         rows, kernel = self.rows, self._kernel  # the reduction overwrites it
         if 0 < rows.height < np.inf:
             blas.dger(rows.height**2 / rows.n, rows.root, rows.root, a=kernel, overwrite_a=1)
-        return Tridiagonal(kernel, self._least, self._n_left_out, rows.n_features)
+        return self._factorised(kernel, self._gammas, self._n_left_out, rows.n_features)
 
     @cached_property
     def _z(self):
@@ -96,7 +98,7 @@ class DualResolvent(DualForm, ExactResolvent):
 
     def spread(self, gamma):
         """As in :class:`PrimalResolvent`: (‖x‖² − (Mx)ᵀ(MMᵀ/n + γI)⁻¹Mx/n)/γ."""
-        rows, forms = self.rows, self._basis.forms(np.array([gamma]))
+        rows, ((_, forms),) = self.rows, copy(self._basis).forms(np.array([gamma]))
         constant = rows.height**2 if 0 < rows.height < np.inf else 0.0
 
         def of_rows(X):
@@ -111,12 +113,15 @@ class DualResolvent(DualForm, ExactResolvent):
 
     def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
         """As in :class:`PrimalResolvent`."""
-        dual = gammas[:, None, None] * (self._weights(gammas) @ coefficients)
-        dual, free_of = self._basis.rotate_back(np.hstack([*dual])), self._basis.diagonals(gammas)
         s, mean = held
-        for part in batches(index, len(gammas), rows):
-            residuals = dual[part] / rows.root[part, None]
-            free = gammas[:, None] * free_of(part)
-            free -= rows.centred * (1 - s) * rows.weights[part] / rows.n
-            residuals = residuals.reshape(len(part), len(gammas), -1).swapaxes(0, 1) + s * mean
-            yield left_out_residuals(residuals, free, rows, part)
+        for which, diagonal in self._basis.diagonals(gammas):
+            C, of_which = coefficients[which], gammas[which][:, None]
+            dual = of_which[:, None] * (self._weights(gammas[which]) @ C)
+            dual = self._basis.rotate_back(np.hstack([*dual]))
+            for at in batches(len(index), len(gammas), rows):
+                part = index[at]
+                residuals = dual[part] / rows.root[part, None]
+                free = of_which * diagonal(part)
+                free -= rows.centred * (1 - s) * rows.weights[part] / rows.n
+                residuals = residuals.reshape(len(part), len(C), -1).swapaxes(0, 1) + s * mean
+                yield which, at, left_out_residuals(residuals, free, rows, part)

@@ -165,4 +165,4 @@ class KrylovResolvent(DualForm):
                 # the mean of centred rows is in b already
                 b = b - s * without.means @ C - (0.0 if rest.centred else a @ rest.offset)
                 residuals[at, members] -= rows.X[group] @ a.T + b
-        yield residuals
+        yield slice(None), slice(None), residuals

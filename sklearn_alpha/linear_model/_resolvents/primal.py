@@ -7,6 +7,7 @@ S = XW + 1b, so that with A = (MᵀM/n + γI)⁻¹ Mᵀ√sZ/n
 and the first of these is exact where the rows determine everything.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +19,6 @@ from sklearn_alpha.linear_model._resolvents.base import (
     left_out_residuals,
     sqnorm,
 )
-from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 
 
 class PrimalResolvent(ExactResolvent):
@@ -31,17 +31,17 @@ class PrimalResolvent(ExactResolvent):
     W : ndarray of shape (n_features, n_columns)
     b : ndarray of shape (n_columns,)
         S = XW + b.
-    least : float
-        The smallest γ to come.
+    gammas : ndarray of shape (n_gammas,)
+        The γ's to come.
     n_left_out : int
         How many rows will be left out, one at a time.
     """
 
-    def __init__(self, moments, W, b, least, n_left_out=0):
+    def __init__(self, moments, W, b, gammas, n_left_out=0):
         self._moments, self.n, self.centred = moments, moments.n, moments.centred
         k, n_outputs, p = moments.height, len(moments.mean_Y), len(moments.mean)
         self.sqnorm = sqnorm(moments.gram[:p, :p])
-        self._least, self._n_left_out = least, n_left_out
+        self._gammas, self._n_left_out = gammas, n_left_out
         # √sZ = MV + √sED, with b on the constant column where there is one
         V = np.vstack([W, b / k]) if 0 < k < np.inf else W
         V = np.hstack([np.zeros((len(V), n_outputs)), V])
@@ -52,7 +52,7 @@ class PrimalResolvent(ExactResolvent):
 
     @cached_property
     def _basis(self):
-        return Tridiagonal(self._moments.gram, self._least, self._n_left_out, self.n)
+        return self._factorised(self._moments.gram, self._gammas, self._n_left_out, self.n)
 
     @cached_property
     def _rotated(self):
@@ -81,10 +81,12 @@ class PrimalResolvent(ExactResolvent):
         mixed = v.T @ e @ D
         return self.n * (v.T @ self._v_T + mixed + mixed.T + D.T @ self._moments.square @ D)
 
+    def _solve(self, gammas):
+        return self._basis.solve(np.hstack([self._e, self._v_T]), gammas)
+
     def _weights(self, gammas):
         """A(γ) in the basis for each γ, (n_gammas, N, m): its parts from E and from MV."""
-        both = self._basis.solve(np.hstack([self._e, self._v_T]), gammas)
-        return both[:, :, : self._e.shape[1]], both[:, :, self._e.shape[1] :]
+        return np.split(super()._weights(gammas), [self._e.shape[1]], axis=2)
 
     def quadratic(self, gammas):
         """ZᵀG(γ)Z for each γ: (n_gammas, n_columns, n_columns)."""
@@ -106,17 +108,14 @@ class PrimalResolvent(ExactResolvent):
 
     def leverage(self, gamma):
         """The mean of hᵢ(γ): tr(MMᵀG)/n, and the free intercept's 1/n."""
-        trace = self._basis.sqnorms(np.eye(len(self)), np.array([gamma])).sum()
-        return (len(self) - gamma * trace + self.centred) / self.n
+        return (len(self) - gamma * self._basis.trace(gamma) + self.centred) / self.n
 
     def spread(self, gamma):
         """The function xᵀ(MᵀM/n + γI)⁻¹x of new rows (n_rows, n_features); x has M's constant."""
-        moments, forms = self._moments, self._basis.forms(np.array([gamma]))
+        moments, ((_, forms),) = self._moments, copy(self._basis).forms(np.array([gamma]))
 
         def of_rows(X):
-            columns = np.full((len(self), len(X)), moments.height)
-            columns[: X.shape[1]] = (X - moments.mean if moments.centred else X).T
-            return forms(columns)[0]
+            return forms(moments.rows_of(X.copy()).T)[0]
 
         return of_rows
 
@@ -145,19 +144,25 @@ class PrimalResolvent(ExactResolvent):
         return a, mean - a @ moments.mean
 
     def leave_one_out(self, coefficients, gammas, rows, Y, index, held=(0.0, 0.0)):
-        """Residuals of Z C(γ) (n_gammas, n_rows, m) of some of the rows numbered `index` a time."""
-        moments, basis = self._moments, self._basis
-        k, leverages, (s, mean) = moments.height, basis.forms(gammas), held
-        E, of_E, (of_e, of_v) = moments.targets(Y), self._D @ coefficients, self._weights(gammas)
-        of_M = np.hstack([*((self._v - of_v) @ coefficients - of_e @ of_E)])
-        of_M = basis.rotate_back(of_M)
-        for part in batches(index, len(gammas), rows):
-            columns = np.full((len(basis), len(part)), k)
-            columns[: rows.n_features] = rows.take(part).T
-            if moments.centred:
-                columns -= (moments.mean - rows.offset)[:, None]
-            fitted = (columns.T @ of_M).reshape(len(part), len(gammas), -1).swapaxes(0, 1)
-            share = rows.weights[part] / rows.n
-            free = 1 - share * (leverages(columns) + moments.centred * (1 - s))
-            residuals = E[part] @ of_E + fitted + s * mean
-            yield left_out_residuals(residuals, free, rows, part)
+        """Residuals of Z C(γ) at rows by number, some γ and rows at a time.
+
+        Yields
+        ------
+        which, at : slice
+            Of the γ's and of the numbers `index`.
+        residuals : ndarray of shape (n_which, n_at, m)
+        """
+        moments, basis, (s, mean) = self._moments, self._basis, held
+        E = moments.targets(Y)
+        for which, leverages in basis.forms(gammas):
+            C, (of_e, of_v) = coefficients[which], self._weights(gammas[which])
+            of_E = self._D @ C
+            of_M = basis.rotate_back(np.hstack([*((self._v - of_v) @ C - of_e @ of_E)]))
+            for at in batches(len(index), len(gammas), rows):
+                part = index[at]
+                M = moments.rows_of(rows.take(part), rows.offset)
+                fitted = (M @ of_M).reshape(len(part), len(C), -1).swapaxes(0, 1)
+                share = rows.weights[part] / rows.n
+                free = 1 - share * (leverages(M.T) + moments.centred * (1 - s))
+                residuals = E[part] @ of_E + fitted + s * mean
+                yield which, at, left_out_residuals(residuals, free, rows, part)

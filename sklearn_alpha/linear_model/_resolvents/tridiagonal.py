@@ -2,19 +2,21 @@
 
 T + γI = LDLᵀ with a bidiagonal L costs O(N) for each γ, so that quadratic forms, solutions and the
 log determinant need no eigenvectors. T may also be the diagonal matrix of eigenvalues, which takes
-longer to compute and pays where very many forms follow. At one or two γ, many forms are fastest
-from Cholesky's factor, A + γI = UᵀU: they are ‖U⁻ᵀx‖².
+longer to compute and pays where very many forms follow. At a few γ, many forms are fastest from
+Cholesky's factors.
 """
 
+from functools import partial
+
 import numpy as np
-from scipy.linalg import blas, eigh, lapack
-from sklearn.utils import gen_batches
+from scipy.linalg import eigh, lapack
+
+from sklearn_alpha.linear_model._resolvents.cholesky import FEW, Cholesky
 
 # γ/tr A above which rounding in the null space of A, eps·tr A/γ, is negligible.
 SAFE = 1e-9
 # (number of columns whose forms are needed at every γ)/N² above which eigenvectors pay.
 MANY = 1.5e-3
-FEW = 2  # number of γ up to which Cholesky's factor is used
 BLOCK = 64  # columns that are worked on at a time
 
 
@@ -32,7 +34,7 @@ class Tridiagonal:
         The number of columns for which `forms` will be called at every γ.
     n_rows : int
         The number of rows of the matrix whose products A holds. It bounds the rounding, and the
-        memory that factors may take.
+        memory that a factor may take.
 
     Attributes
     ----------
@@ -129,31 +131,36 @@ class Tridiagonal:
             found += step
         return found
 
+    def trace(self, gamma):
+        """tr (A + γI)⁻¹."""
+        return self.sqnorms(np.eye(len(self)), np.array([gamma])).sum()
+
     def forms(self, gammas):
-        """The function xᵀ(A + γI)⁻¹x of columns x (N, m), for each γ: (n_gammas, m)."""
-        # the factors may take half the memory of the rows
-        roomy = len(gammas) * len(self) <= self._n_rows / 2
-        if self._Q is not None or len(gammas) > FEW or not roomy:
-            return lambda columns: self.sqnorms(self.rotate(columns), gammas)
-        factors = [self._factor(gamma) for gamma in gammas]
-        return lambda columns: np.array([sqnorms_after(factor, columns) for factor in factors])
+        """Quadratic forms at γ's, some of them at a time.
+
+        Yields
+        ------
+        which : slice
+            Of the γ's.
+        forms : callable
+            xᵀ(A + γI)⁻¹x of columns x (N, m), which it may overwrite, at these γ: (n_which, m). It
+            is to be called before the next γ's are asked for.
+        """
+        # a factor may take half the memory of the rows
+        if self._Q is None and len(gammas) <= FEW and 2 * len(self) <= self._n_rows:
+            A = self._reduced.copy(order="F")
+            np.fill_diagonal(A, self._own_diagonal)
+            yield from Cholesky(A).forms(gammas)
+        else:
+            yield slice(None), lambda columns: self.sqnorms(self.rotate(columns), gammas)
 
     def diagonals(self, gammas):
-        """The function [(A + γI)⁻¹]ᵢᵢ of numbers i (m,), for each γ: (n_gammas, m)."""
+        """The same of the function [(A + γI)⁻¹]ᵢᵢ of numbers i (m,): (n_which, m)."""
         if self._Q is not None:
-            return lambda index: self.sqnorms(self._Q[index].T, gammas)
-        forms = self.forms(gammas)
-        return lambda index: forms(identity_columns(len(self), index))
-
-    def _factor(self, gamma):
-        """U of A + γI = UᵀU, by columns: those of a block, its rows above, its inverse."""
-        U = self._reduced.copy(order="F")
-        np.fill_diagonal(U, self._own_diagonal + gamma)
-        U, _ = lapack.dpotrf(U, overwrite_a=1)
-        return [
-            (block, U[: block.start, block].copy(order="F"), lapack.dtrtri(U[block, block])[0])
-            for block in gen_batches(len(U), BLOCK)
-        ]
+            yield slice(None), lambda index: self.sqnorms(self._Q[index].T, gammas)
+        else:
+            for which, forms in self.forms(gammas):
+                yield which, partial(of_identity, forms, len(self))
 
 
 def below_diagonal(A):
@@ -162,21 +169,8 @@ def below_diagonal(A):
     return A.T.reshape(-1)[1 : 1 + N * (N - 1)].reshape(N - 1, N).T
 
 
-def identity_columns(N, index):
-    """Columns of the identity (N, N), by number."""
+def of_identity(forms, N, index):
+    """A function of columns (N, m), of those of the identity, by number."""
     columns = np.zeros((N, len(index)), order="F")
     columns[index, np.arange(len(index))] = 1
-    return columns
-
-
-def sqnorms_after(factor, columns):
-    """‖U⁻ᵀx‖² of each column x, by forward substitution in blocks, which needs only products."""
-    solved, total = np.array(columns.T, order="F"), np.zeros(columns.shape[1])
-    for block, above, inverse in factor:
-        z = solved[:, block]
-        if block.start:
-            before = solved[:, : block.start]
-            z = blas.dgemm(-1.0, before, above, beta=1.0, c=z, overwrite_c=1)
-        z = blas.dtrmm(1.0, inverse, z, side=1, overwrite_b=1)
-        total += np.einsum("ij,ij->i", z, z)
-    return total
+    return forms(columns)

@@ -39,7 +39,7 @@ def solve(problem, given):
 
 def decisions(problem, given, train, test):
     """Decision values of each γ and candidate, (n_gammas, n_candidates, n_test, n_outputs)."""
-    part, rows, values = problem.subset(train), problem.rows.part(test), []
+    part, rows, values = problem.subset(train), problem.rows.chosen(test), []
     for gamma, tried in zip(problem.gammas, candidates(part, given), strict=True):
         y, s = decision_parts(part, gamma, rows, problem.S[test])
         values.append([y + combine(s, at) for at in tried])
@@ -69,5 +69,4 @@ def candidates(problem, given):
 def decision_parts(problem, gamma, rows, S):
     """f₀ and f₁ of the decision values f₀ + αf₁ at one γ on other rows with source outputs S."""
     (a0, b0), (a1, b1) = adapter_parts(problem, gamma)
-    f0 = rows.outputs(a0[:, None], b0[:, None])[:, :, 0]
-    return f0, S - rows.outputs(a1, b1)
+    return rows.decisions(a0, b0), S - rows.outputs(a1, b1)

@@ -1,6 +1,7 @@
 """The resolvent against dense linear algebra on explicit rows."""
 
 import tracemalloc
+from copy import copy
 from itertools import product
 from types import SimpleNamespace
 
@@ -17,23 +18,23 @@ from sklearn_alpha.linear_model._resolvents import (
     DualResolvent,
     PrimalResolvent,
     base,
-    dual,
-    primal,
     tridiagonal,
 )
+from sklearn_alpha.linear_model._resolvents.cholesky import Cholesky
 from sklearn_alpha.linear_model._resolvents.tridiagonal import Tridiagonal
 from sklearn_alpha.linear_model._rules import RULES
-from tests.linear_model.helpers import KINDS, selected
+from tests.linear_model.helpers import KINDS, in_one, selected
 
 SHAPES = [(5, 9), (9, 5), (6, 6)]
 HEIGHTS = [0.0, 0.7, np.inf]
 GAMMAS = np.array([1e-2, 0.3, 20.0])
+BASES = ["tridiagonal", "diagonal", "cholesky"]
 
 cases = pytest.mark.parametrize(
     ("shape", "height", "solver", "basis", "container"),
     [
         pytest.param(*case, container, id=f"{shape}-k={height}-{solver}-{basis}-{name}")
-        for case in product(SHAPES, HEIGHTS, ("primal", "dual"), ("tridiagonal", "diagonal"))
+        for case in product(SHAPES, HEIGHTS, ("primal", "dual"), BASES)
         for shape, height, solver, basis in [case]
         for name, container in (("dense", np.asarray), ("csr", sparse.csr_matrix))
     ],
@@ -44,6 +45,7 @@ cases = pytest.mark.parametrize(
 def case(shape, height, solver, basis, container, monkeypatch):
     """X, counts, Z of one target and two sources, the rows, the target and their resolvent."""
     monkeypatch.setattr(tridiagonal, "MANY", 0.0 if basis == "diagonal" else np.inf)
+    monkeypatch.setattr(base, "FEW", 5 if basis == "cholesky" else 0)
     rng = np.random.default_rng(0)
     n, p = shape
     X = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.7) + 0.5 * (np.arange(p) < 2)
@@ -52,10 +54,10 @@ def case(shape, height, solver, basis, container, monkeypatch):
     Y, W, b = rng.normal(size=(n, 1)) + 1, rng.normal(size=(p, 2)), rng.normal(size=2)
     Z = np.hstack([Y, X @ W + b])
     if solver == "dual":
-        resolvent = DualResolvent(rows, Z, GAMMAS.min(), n)
+        resolvent = DualResolvent(rows, Z, GAMMAS, n)
     else:
-        moments, rows = PrimalMoments.of_rows(rows, Y)
-        resolvent = PrimalResolvent(moments, W, b, GAMMAS.min(), n)
+        moments = PrimalMoments.of_rows(rows, Y)
+        resolvent = PrimalResolvent(moments, W, b, GAMMAS, n)
     return SimpleNamespace(X=X, counts=counts, Z=Z, rows=rows, Y=Y, resolvent=resolvent)
 
 
@@ -108,7 +110,7 @@ def test_leave_one_out_takes_one_repetition(case, coefficients, height, block, o
 
     def residuals_of(index):
         parts = case.resolvent.leave_one_out(coefficients, GAMMAS, case.rows, case.Y, index)
-        return np.concatenate(list(parts), axis=1)
+        return in_one(parts, (len(GAMMAS), len(index), 2))
 
     residuals, some = residuals_of(np.arange(len(case.X))), np.array([4, 0, 2])
     assert_allclose(residuals_of(some), residuals[:, some], atol=1e-12)
@@ -151,6 +153,7 @@ def test_tridiagonal_form(N, rank, least, n_columns):
         # rounding is told from the null space
         assert np.count_nonzero(form.diagonal) == min(rank, N)
     columns = rng.normal(size=(N, 4))
+    assert_allclose(form.trace(3.0), np.trace(inv(A + 3 * np.eye(N))), rtol=1e-9)
     found = form.solve(columns, gammas), form.sqnorms(columns, gammas)
     for gamma, solved, sqnorms in zip(gammas, *found, strict=True):
         inverse = inv(T + gamma * np.eye(N))
@@ -161,26 +164,59 @@ def test_tridiagonal_form(N, rank, least, n_columns):
 
 
 @pytest.mark.parametrize("N", [1, 2, 30, 64, 130])
+def test_cholesky(N):
+    """In any order of what is asked, though only one factor is kept."""
+    rng = np.random.default_rng(0)
+    half, columns = rng.normal(size=(N, N)), rng.normal(size=(N, 5))
+    A, gammas, form = half @ half.T, np.array([0.5, 3.0]), Cholesky(half @ half.T)
+    inverses = [inv(A + gamma * np.eye(N)) for gamma in gammas]
+    for at in 0, 1, 0:
+        for ask in rng.permutation(5):
+            gamma, inverse = gammas[[at]], inverses[at]
+            if ask == 0:
+                assert_allclose(form.solve(columns, gamma)[0], inverse @ columns, rtol=1e-8)
+            if ask == 1:
+                assert_allclose(form.trace(gamma[0]), np.trace(inverse), rtol=1e-9)
+            if ask == 2:
+                assert_allclose(form.log_det(gamma), -np.linalg.slogdet(inverse)[1], rtol=1e-9)
+            if ask == 3:
+                assert_allclose(form.dot(columns), A @ columns, rtol=1e-9)
+            if ask == 4:
+                ((_, diagonal),) = form.diagonals(gamma)
+                assert_allclose(diagonal(np.array([N - 1])), inverse[None, -1:, -1], rtol=1e-9)
+        # a copy has factors of its own
+        ((_, forms),) = copy(form).forms(gammas[[at]])
+        form.log_det(gammas)
+        expected = np.sum(columns * (inverses[at] @ columns), axis=0)
+        assert_allclose(forms(columns.copy())[0], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("N", [1, 2, 30, 64, 130])
 @pytest.mark.parametrize("n_columns", [0, 10**6])
-@pytest.mark.parametrize("n_rows", [1, 2, 4])
-@pytest.mark.parametrize("n_gammas", [1, 2, 3])
+@pytest.mark.parametrize("n_rows", [1, 2])
+@pytest.mark.parametrize("n_gammas", [1, 2, 6])
 def test_forms_are_by_cholesky_where_gammas_are_few_and_memory_is_not(
     N, n_columns, n_rows, n_gammas, monkeypatch
 ):
     rng = np.random.default_rng(0)
     half, columns = rng.normal(size=(N, N)), rng.normal(size=(N, 5))
-    A, gammas = half @ half.T, np.array([0.5, 3.0, 0.1])[:n_gammas]
-    factored, factor = [], Tridiagonal._factor
-    monkeypatch.setattr(
-        Tridiagonal, "_factor", lambda self, gamma: factored.append(gamma) or factor(self, gamma)
-    )
+    A, gammas = half @ half.T, np.geomspace(0.1, 3.0, n_gammas)
+    factored, factor = [], Cholesky._factor
+
+    def counted(self, gamma):
+        factored.append(gamma)
+        return factor(self, gamma)
+
+    monkeypatch.setattr(Cholesky, "_factor", counted)
     form = Tridiagonal(np.asfortranarray(A), 0.1, n_columns, n_rows * N)
     inverses, some = np.array([inv(A + g * np.eye(N)) for g in gammas]), np.array([N - 1, 0])
     expected = np.einsum("im,gij,jm->gm", columns, inverses, columns)
-    assert_allclose(form.forms(gammas)(columns), expected, rtol=1e-9)
-    by_cholesky = N > 1 and not n_columns and n_gammas <= min(2, n_rows / 2)
+    found = np.concatenate([forms(columns.copy()) for _, forms in form.forms(gammas)])
+    assert_allclose(found, expected, rtol=1e-9)
+    by_cholesky = N > 1 and not n_columns and n_gammas <= 5 and n_rows == 2
     assert factored == list(gammas) * by_cholesky
-    assert_allclose(form.diagonals(gammas)(some), inverses[:, some, some], rtol=1e-9)
+    found = np.concatenate([diagonal(some) for _, diagonal in form.diagonals(gammas)])
+    assert_allclose(found, inverses[:, some, some], rtol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
@@ -214,16 +250,19 @@ def test_at_a_tiny_gamma_the_adapter_interpolates(shape, height):
 
 @pytest.fixture
 def reduced(monkeypatch):
-    """Shapes of the matrices that are reduced."""
+    """Shapes of the matrices that are reduced or factored."""
     shapes = []
 
-    class Counted(Tridiagonal):
-        def __init__(self, A, *options):
-            shapes.append(A.shape)
-            super().__init__(A, *options)
+    def counted(cls):
+        class Counted(cls):
+            def __init__(self, A, *options):
+                shapes.append(A.shape)
+                super().__init__(A, *options)
 
-    monkeypatch.setattr(primal, "Tridiagonal", Counted)
-    monkeypatch.setattr(dual, "Tridiagonal", Counted)
+        return Counted
+
+    for cls in Cholesky, Tridiagonal:
+        monkeypatch.setattr(base, cls.__name__, counted(cls))
     return shapes
 
 

@@ -23,7 +23,7 @@ def grid_and_prior(size, has_own_scale):
     """α's, and their prior.
 
     A log-normal around 2/size of width 1, on steps of √2 from 1/64 to 8: .94 of it positive, .03
-    reversed, and .03 on zero. Where the source has a scale of its own, .7 of what is positive is
+    reversed, and .03 on zero. Where the source has a scale of its own, .85 of what is positive is
     on α = 1. Elsewhere log odds are in units of a root mean square of 2.
     """
     steps = 2.0 ** (np.arange(19) / 2 - 6)
@@ -33,8 +33,8 @@ def grid_and_prior(size, has_own_scale):
     alphas = np.concatenate([-usual * steps[::-1], [0.0], usual * steps])
     prior = np.concatenate([0.03 * density[::-1], [0.03], 0.94 * density])
     if has_own_scale:
-        prior[20:] *= 0.3
-        alphas, prior = np.append(alphas, 1.0), np.append(prior, 0.7 * 0.94)
+        prior[20:] *= 0.15
+        alphas, prior = np.append(alphas, 1.0), np.append(prior, 0.85 * 0.94)
     return alphas, prior
 
 

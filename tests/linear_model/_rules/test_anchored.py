@@ -264,8 +264,8 @@ def classification_oracle(
     weights, unit = task.counts * of_class, np.minimum(task.counts, 1) * of_class
     dense = ShrunkRidge(task.X, weights, unit, height)
     gamma_unit = dense.gamma_centre
-    gammas = gamma_unit * np.array([1.0, 6.0, 36.0]) if gammas is None else gammas
-    log_prior = -((np.log(gammas / (10 * gamma_unit)) / 1.5) ** 2) / 2
+    gammas = gamma_unit * np.array([1 / 36, 1, 36]) if gammas is None else gammas
+    log_prior = -(np.log(gammas / (10 * gamma_unit)) ** 2) / 2
     log_prior -= logsumexp(log_prior)
     labels, n_outputs = task.y[sample], task.Y.shape[1]
     if n_outputs > 1:
