@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 from sklearn.metrics import log_loss
 
 from sklearn_alpha import AlphaTransferClassifier, AlphaTransferRegressor
@@ -55,7 +57,7 @@ def classes_task(seed, n_classes, n, p, kind):
 def scores(model, task):
     """Accuracy in points, and log loss."""
     P = model.predict_proba(task.X_test)
-    accuracy = 100 * model.score(task.X_test, task.y_test)
+    accuracy = 100 * np.mean(model.predict(task.X_test) == task.y_test)
     return accuracy, log_loss(task.y_test, P, labels=model.classes_)
 
 
@@ -139,6 +141,38 @@ def test_twenty_rows_show_a_useless_source_to_be_one(n_classes):
 )
 def test_what_a_useless_source_costs_beside_twenty_rows_of_few_features(n_classes, points, nats):
     assert_no_worse(mean_scores(n_classes, 20, 10, "useless"), points, nats)
+
+
+def mirrored_digits(seed, n, power):
+    """Principal components k of digits with the standard deviation k^−power, as hidden states of
+    networks have them. The digits of the target are mirrored, so that the source knows little.
+    """
+    images, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))
+    own, there, test = order[:600], order[600 : 600 + n], order[1000:]
+    components = PCA(30, whiten=True, random_state=0).fit(images)
+    scale = np.arange(1, 31.0) ** -power
+    mirrored = images.reshape(-1, 8, 8)[:, :, ::-1].reshape(images.shape)
+    Z, X = (components.transform(part) * scale for part in (images, mirrored))
+    source = LogisticRegression(C=10, max_iter=500).fit(Z[own], y[own])
+    return SimpleNamespace(source=source, X=X[there], y=y[there], X_test=X[test], y_test=y[test])
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of LogisticRegressionCV
+@pytest.mark.parametrize(("n", "points"), [(100, 0.5), (300, 1.0)])
+def test_features_that_vary_mostly_in_a_few_directions(n, points):
+    """They need a γ far below that of features that vary alike."""
+    found = []
+    for seed in range(4):
+        task = mirrored_digits(seed, n, power=1.5)
+        alone = LogisticRegressionCV(
+            Cs=np.logspace(-1, 5, 7), cv=3, max_iter=500, scoring="neg_log_loss"
+        )
+        models = AlphaTransferClassifier(task.source), task.source, alone
+        models[0].fit(task.X, task.y)
+        alone.fit(task.X, task.y)
+        found.append([scores(model, task) for model in models])
+    assert_no_worse(np.mean(found, axis=0), points)
 
 
 @pytest.mark.parametrize("n_classes", [5, 10])

@@ -193,13 +193,13 @@ def test_training_starts_at_the_ridge_of_the_states(head, n_outputs):
     if head == "unknown":
         source = (module[-1].weight.detach().double().numpy(), module[-1].bias.detach().numpy())
     if head == "known":
-        still = {**STILL, "callbacks__linear_probe": None, "callbacks__anchor": None}
+        still = {**STILL, "callbacks__linear_probe": None}
         first = fit(module, y=y, **still)
         model, source = FrozenEstimator(first), LinearRegression()
         layer = first.merged_model()[-1]
         source.coef_, source.intercept_ = (p.detach().double().numpy() for p in layer.parameters())
         source.n_features_in_ = 8
-    net = AlphaLoRANetRegressor(model, callbacks__anchor=None, **STILL).fit(X, y)
+    net = AlphaLoRANetRegressor(model, **STILL).fit(X, y)
     assert net.starts_at_probe_
     # the rule does not depend on the units of y
     mean, scale = net.target_mean_, net.target_scale_

@@ -38,7 +38,7 @@ def test_cost_model_finds_the_coefficients_of_costs_that_follow_it():
     frame["seconds"] = 2e-3 + 3e-10 * frame.n * frame.p * m + 4e-10 * m**3
     frame["seconds"] += 5e-10 * frame.n.clip(upper=1000) * m**2
     frame["seconds"] += 6e-10 * frame.n * frame.p * outputs * (1 + frame.sources)
-    text = speed_linear.cost_model(frame.assign(method=speed_linear.BLEND))
+    text = speed_linear.cost_model(frame.assign(method=speed_linear.DEFAULT))
     for term in (
         "2e+06 · 1 ",
         "0.3 · n p min",
