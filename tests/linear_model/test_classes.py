@@ -346,6 +346,7 @@ def test_two_codings_of_two_classes_are_refused(of_rows, reverse):
     assert same.coef_.shape == (1, 3)
 
 
+# of the class 0, which the source lacks
 @pytest.mark.filterwarnings("ignore:source never saw")
 def test_three_classes_that_are_named_are_not_two_codings():
     source, X, y = in_two_codings([-1, 1], [0, 1])

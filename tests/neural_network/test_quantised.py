@@ -28,6 +28,7 @@ from sklearn_alpha.neural_network._quantised import dequantised
 from tests.neural_network.conftest import make_numbers, make_texts, tiny_config
 
 bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+# PEFT reads an attribute that transformers is about to drop
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
 
 X, Y = make_texts(24)
