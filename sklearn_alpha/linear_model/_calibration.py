@@ -15,6 +15,7 @@ from scipy.special import softmax
 from sklearn.utils import gen_batches
 from sklearn.utils._array_api import get_namespace
 
+from sklearn_alpha.linear_model._data.rows import CACHE
 from sklearn_alpha.linear_model._solution import posterior
 
 
@@ -158,7 +159,6 @@ def log_probabilities(values, beta):
 CENTRES, WIDTHS, REACH = np.log([1.0, 0.4]), np.array([0.25, 0.8]), np.array([1.0, 2.4])
 N_VALUES = 7
 LARGEST = 700.0  # value whose exponential is finite
-CACHE = 1 << 16  # values that stay in the processor's cache
 
 
 class Calibration(NamedTuple):

@@ -71,8 +71,7 @@ class SourceOdds:
         labels, weights = labels_of_codes(problem.Y[problem.sample]), problem.sampled.weights
         known = ~np.isnan(problem.log_odds)
         share, shift, F, rounding = pooled(problem, known, labels)
-        sizes = np.sqrt(weights @ F**2 / weights.sum())
-        size = np.sqrt(np.mean(sizes**2))
+        size = np.sqrt(np.mean(weights @ F**2) / weights.sum())
         if size <= rounding:
             size = USUAL  # nothing is known of it
         alphas, prior = prior_of_alpha(size, n_sources and known.all())
@@ -205,7 +204,8 @@ def label_shift(F, labels, weights):
 
     def evaluate(b):
         """The loss, and P(class | x) of the rows, (n_classes, n_rows)."""
-        values = below + (Q @ b)[:, None] - (Q @ b)[labels]
+        of_class = Q @ b
+        values = below + of_class[:, None] - of_class[labels]
         of_rows = row_losses(values)
         return of_rows @ weights + b @ b / (2 * SHIFT**2), np.exp(values - of_rows)
 

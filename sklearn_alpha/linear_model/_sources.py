@@ -66,12 +66,14 @@ def read_sources(source, feature_names=None, *, classifier):
     -------
     sources : list of LinearSource
     """
+    return [_read(to_host(one), name, feature_names, classifier) for name, one in _by_name(source)]
+
+
+def _by_name(source):
+    """What messages call a source, and the source, of one or of each in a list."""
     sources = as_list(source)
     names = ["source"] if len(sources) == 1 else [f"source[{k}]" for k in range(len(sources))]
-    return [
-        _read(to_host(one), name, feature_names, classifier)
-        for one, name in zip(sources, names, strict=True)
-    ]
+    return zip(names, sources, strict=True)
 
 
 def as_list(source):
@@ -229,23 +231,18 @@ def fitted_behind(source):
 
 def refuse_pipelines(source):
     """Refuse pipelines before rows are read: their steps should have transformed them."""
-    for one in as_list(source):
-        _refuse_pipeline(one, "source")
-
-
-def _refuse_pipeline(source, name):
-    if isinstance(fitted_behind(source), Pipeline):
-        raise ValueError(
-            f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or pass "
-            "its last step, pipeline[-1], and fit on rows that the others have transformed, "
-            "pipeline[:-1].transform(X)."
-        )
+    for name, one in _by_name(source):
+        if isinstance(fitted_behind(one), Pipeline):
+            raise ValueError(
+                f"{name} is a Pipeline: call from_pipeline(pipeline), which keeps its steps, or "
+                "pass its last step, pipeline[-1], and fit on rows that the others have "
+                "transformed, pipeline[:-1].transform(X)."
+            )
 
 
 def _check_estimator(source, name, feature_names, *, classifier):
     """The fitted linear estimator behind a source."""
     source = fitted_behind(source)
-    _refuse_pipeline(source, name)
     if not hasattr(source, "coef_"):
         if isinstance(source, type) or not hasattr(source, "get_params"):
             raise ValueError(

@@ -165,6 +165,8 @@ def test_a_pipeline_as_the_source_says_so_before_it_reads_texts(films):
         AlphaTransferClassifier(films).fit(LAMPS, OF_LAMPS)
     with pytest.raises(ValueError, match=r"from_pipeline\(pipeline\)"):
         AlphaTransferClassifier([films]).partial_fit(LAMPS, OF_LAMPS, classes=["no", "yes"])
+    with pytest.raises(ValueError, match=r"^source\[1\] is a Pipeline"):
+        AlphaTransferClassifier([films[-1], films]).fit(LAMPS, OF_LAMPS)
 
 
 def same_as(films, pipeline):

@@ -11,7 +11,7 @@ from sklearn.utils.extmath import row_norms, safe_sparse_dot
 from sklearn_alpha.linear_model._data.sample import row_keys
 
 BLOCK = 1 << 15, 1 << 20  # least and most entries of X in one block
-CACHE = 1 << 16  # entries that stay in the processor's cache
+CACHE = 1 << 16  # numbers that stay in the processor's cache
 UPPER = ~np.tri(64, dtype=bool)  # of the columns of a triangle that are copied at a time
 
 
