@@ -49,6 +49,10 @@ class Base:
         """Whether that layer was drawn at random."""
         return lies_within(self.last_layer, self.new)
 
+    def with_new(self, *names):
+        """The same with further modules that were never trained."""
+        return replace(self, new=tuple(sorted({*self.new, *names})))
+
     @property
     def longest(self):
         """Most tokens that the network takes, special ones included. None if there is no limit."""
@@ -67,9 +71,7 @@ def mark_untrained(base):
     transformers draws the weights of a new head, and sets its bias to zero.
     """
     bias = base.network.get_submodule(base.last_layer).bias
-    if bias is None or bias.any():
-        return base
-    return replace(base, new=tuple(sorted({*base.new, base.last_layer})))
+    return base if bias is None or bias.any() else base.with_new(base.last_layer)
 
 
 @contextmanager

@@ -255,7 +255,7 @@ def _load_tokenizer(tokenizer, name):
 def _replaced_head(base, n_classes):
     """The base with a new last layer."""
     network, new = _with_new_head(base.network, n_classes)
-    return replace(base, network=network, new=tuple(sorted({*base.new, *new})))
+    return replace(base, network=network).with_new(*new)
 
 
 def _with_new_head(network, n_classes):

@@ -70,11 +70,12 @@ def each_source(model, tokenizer, classes, row_shape):
         base = load_base(source, tokenizer, classes, row_shape)
         if len(model) > 1:
             dequantised(base.network)  # W_k is averaged
-        if len(model) > 1 and base.other_labels:
-            raise ValueError(
-                f"source {number} of model has the labels {base.other_labels} and y has "
-                f"{classes.tolist()}; rename the labels of one of them, or leave the source out."
-            )
+            if base.other_labels:
+                raise ValueError(
+                    f"source {number} of model has the labels {base.other_labels} and y has "
+                    f"{classes.tolist()}; rename the labels of one of them, or leave the source "
+                    "out."
+                )
         said = _description(base)
         if first is None:
             first = said
