@@ -4,6 +4,20 @@ import numpy as np
 
 # Okabe and Ito's palette, which the colour-blind can tell apart.
 BLACK, ORANGE, BLUE, GREEN, RED = "#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"
+# For many lines; red is for ours.
+MANY = [
+    BLUE,
+    ORANGE,
+    GREEN,
+    BLACK,
+    "#CC79A7",
+    "#56B4E9",
+    "#8B4513",
+    "0.6",
+    "#F0E442",
+    "0.3",
+    "#9ACD32",
+]
 ACROSS = {"left": 0.0, "center": 0.5, "right": 1.0}  # alignments, as shares of the width
 
 

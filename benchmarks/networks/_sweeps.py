@@ -9,7 +9,7 @@ from itertools import cycle
 
 import pandas as pd
 
-from benchmarks._figures import BLACK, BLUE, GREEN, ORANGE, RED, label_points, save, subplots
+from benchmarks._figures import BLUE, MANY, RED, label_points, save, subplots
 from benchmarks._names import ALPHA_LORA
 from benchmarks._results import publish, write_csv
 from benchmarks._statistics import FEW, paired_differences
@@ -24,7 +24,6 @@ DIFFERENCES = (
     f"its 95 % interval (bootstrap; Student's for fewer than {FEW} draws). α-LoRA is better if it "
     "is above 0 in accuracy, and below 0 in log loss."
 )
-_OTHERS = [BLUE, ORANGE, GREEN, BLACK, "#CC79A7", "#56B4E9", "#8B4513", "0.6", "#F0E442", "0.3"]
 
 
 def at_best(frame, by, measure):
@@ -180,7 +179,7 @@ def draw_curves(curves, summary, by, path):
     figure, axes = subplots(n_rows, n_columns, figsize=size, squeeze=False)
     methods = curves[curves.rate.notna()].method.unique()
     others = [method for method in methods if method != ALPHA_LORA]
-    colours = dict(zip(others, cycle(_OTHERS))) | {ALPHA_LORA: RED}
+    colours = dict(zip(others, cycle(MANY))) | {ALPHA_LORA: RED}
     for ax, (place, group) in zip(axes.flat, groups):
         own = summary[(summary[by] == list(place)).all(axis=1)].set_index("method")
         for method, curve in group[group.rate.notna()].groupby("method", sort=False):
